@@ -1,0 +1,96 @@
+"""Fitting and evaluating say here what they do; whoever asked hears it, nobody else pays for it.
+
+The rooms that work announce, the rooms above (tracking, progress bars) listen. Listeners live in a context
+variable: they end with their ``with`` block and never leak into another thread or task.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class FitStarted:
+    """A recommender begins to fit; train and validation are packed Sessions (validation may be None)."""
+
+    model: object
+    train: object
+    validation: object
+
+
+@dataclass(frozen=True)
+class EpochEnded:
+    """A recommender has walked the training sessions once; report is its EpochReport."""
+
+    model: object
+    report: object
+
+
+@dataclass(frozen=True)
+class FitEnded:
+    """A recommender is fitted, or has failed with the error."""
+
+    model: object
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A recommender was evaluated; report is the evaluation's Report, test the packed Sessions."""
+
+    model: object
+    report: object
+    test: object = None
+
+
+Event: TypeAlias = FitStarted | EpochEnded | FitEnded | Evaluated
+Listener: TypeAlias = Callable[[Event], None]
+
+_listeners: ContextVar[tuple[Listener, ...]] = ContextVar("recsys_gru_listeners", default=())
+
+
+def announce(event: Event) -> None:
+    """Tell every listener of this context, in the order they came.
+
+    >>> announce(FitEnded("a model"))
+    """
+    for listener in _listeners.get():
+        listener(event)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Hear every event announced inside the block.
+
+    >>> heard = []
+    >>> with listening(heard.append):
+    ...     announce(FitEnded("a model"))
+    >>> heard
+    [FitEnded(model='a model', error=None)]
+    """
+    token = _listeners.set((*_listeners.get(), listener))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+@contextmanager
+def fitting(model: object, train: object, validation: object = None) -> Iterator[None]:
+    """Announce that a fit begins and, however the block is left, how it ended.
+
+    >>> heard = []
+    >>> with listening(heard.append), fitting("a model", "sessions"):
+    ...     announce(EpochEnded("a model", "loss 6.1"))
+    >>> [type(event).__name__ for event in heard]
+    ['FitStarted', 'EpochEnded', 'FitEnded']
+    """
+    announce(FitStarted(model, train, validation))
+    try:
+        yield
+    except BaseException as error:
+        announce(FitEnded(model, error))
+        raise
+    announce(FitEnded(model))
