@@ -1,0 +1,53 @@
+# Two commands: `make demo` and `make test`. Both set up what they need by themselves.
+#   make demo CLICKS=path/to/log.csv TEST=2        your own log, its last two days as the test part
+#   make demo CLICKS=log.csv USERS=visitor ITEM=sku TIME=at       a log with visitors instead of sessions
+#   make test PIP_FLAGS="--extra-index-url ..."    another package index, for instance PyTorch's CPU builds
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+# A virtual environment knows its own place: a moved checkout needs a new one, hence the path in the mark's name.
+READY := $(VENV)/ready-$(shell pwd | cksum | cut -d ' ' -f 1)
+PORT ?= 5000
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types docs bench dashboard clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+# The mark is taken away first and set last: an interrupted set-up leaves none, and the next one starts clean.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
+	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
+	@$(BIN)/recsys-gru demo $(CLICKS) $(if $(TEST),--test-days $(TEST)) $(if $(SESSION),--session $(SESSION)) \
+		$(if $(USERS),--user $(USERS)) $(if $(ITEM),--item $(ITEM)) $(if $(TIME),--time $(TIME))
+
+test: lint types  ## all that continuous integration runs
+	$(BIN)/python -m pytest --cov --cov-report=
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-append --cov-report=term --cov-fail-under=95
+
+lint: $(READY)  ## style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)  ## types, strictly
+	$(BIN)/mypy
+
+docs: $(READY)  ## docs/api.md from the docstrings
+	$(BIN)/python docs/make_api.py
+
+bench: $(READY)  ## the measurements in benchmarks/
+	$(BIN)/python -m benchmarks
+
+dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000
+	@$(BIN)/recsys-gru dashboard --port $(PORT)
+
+clean:  ## take away everything that was made, but not mlruns/
+	rm -rf $(VENV) build dist demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
