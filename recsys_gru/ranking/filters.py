@@ -1,0 +1,195 @@
+"""Which items may be shown: allow and deny lists, items live at a moment, items new to the session."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys_gru.clicks import Sessions, Vocabulary
+from recsys_gru.errors import InputError, ParameterError, SchemaError
+
+FOREVER = np.iinfo(np.int64).max
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The items that Q prefixes may be given, as masks made tile by tile.
+
+    Attributes:
+        keep: (N,) the items that pass the lists.
+        live: (2, N) microseconds since the epoch: first moment on, first moment off; None: always live.
+        moments: (Q,) microseconds since the epoch at which each prefix asks.
+        seen_items: (P,) item numbers in ascending order that are barred for one row each, ``seen_rows`` (P,).
+    """
+
+    keep: NDArray[np.bool_]
+    live: NDArray[np.int64] | None
+    moments: NDArray[np.int64]
+    seen_items: NDArray[np.int32]
+    seen_rows: NDArray[np.int64]
+
+    def tile(self, start: int, stop: int) -> NDArray[np.bool_]:
+        """Mask (Q, stop - start) of the items start..stop-1."""
+        mask = np.repeat(self.keep[None, start:stop], len(self.moments), axis=0)  # (Q, T)
+        if self.live is not None:
+            since, until = self.live[:, start:stop]
+            mask &= (since <= self.moments[:, None]) & (self.moments[:, None] < until)
+        first, last = np.searchsorted(self.seen_items, (start, stop))
+        mask[self.seen_rows[first:last], self.seen_items[first:last] - start] = False
+        return mask
+
+    def has(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Whether each row (Q,) may be given its own one of ``items`` (Q,)."""
+        allowed: NDArray[np.bool_] = self.keep[items]
+        if self.live is not None:
+            allowed = allowed & (self.live[0, items] <= self.moments) & (self.moments < self.live[1, items])
+        seen = self.seen_items == items[self.seen_rows]
+        allowed[self.seen_rows[seen]] = False
+        return allowed
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BoundFilter:
+    """An ItemFilter in the item numbers of some sessions; ``ignored`` counts listed ids that are unknown."""
+
+    sessions: Sessions
+    keep: NDArray[np.bool_]
+    live: NDArray[np.int64] | None
+    at: int | None
+    exclude_seen: bool
+    ignored: int
+
+    def candidates(self, rows: NDArray[np.int64]) -> Candidates | None:
+        """The candidates of prefixes that end at the events ``rows`` (Q,); None if nothing is barred."""
+        if self.keep.all() and self.live is None and not self.exclude_seen:
+            return None
+        moments = self.sessions.times[rows] if self.at is None else np.full(len(rows), self.at)
+        seen_items, seen_rows = _seen(self.sessions, rows if self.exclude_seen else rows[:0])
+        return Candidates(self.keep, self.live, moments, seen_items, seen_rows)
+
+
+def _seen(sessions: Sessions, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Pairs of item and row, each once, ordered by item: what each prefix holds already."""
+    starts = sessions.offsets[np.searchsorted(sessions.offsets, rows, side="right") - 1]
+    lengths = rows - starts + 1
+    owner = np.repeat(np.arange(len(rows)), lengths)  # (P,)
+    events = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)
+    pairs = np.unique(sessions.items[events] * np.int64(max(len(rows), 1)) + owner)
+    items, row = np.divmod(pairs, max(len(rows), 1))
+    return items.astype(np.int32), row
+
+
+@final
+class ItemFilter:
+    """Which items may be recommended and which compete in an evaluation; the same object serves both.
+
+    Args:
+        allow: only these item ids; ids outside the vocabulary are ignored and counted.
+        deny: never these item ids; unknown ones are ignored and counted.
+        availability: a frame of item_id, ``since`` and ``until`` (zoned Datetime, null = unbounded);
+            an item is live from ``since`` on, before ``until``; without a row it is never live.
+        at: the moment that counts; without it the time of each prefix's last event.
+        exclude_seen: whether items of the session so far are barred.
+
+    Raises:
+        SchemaError: if ``availability`` lacks a column, repeats an item or has times without a time zone.
+
+    >>> from recsys_gru.clicks import Vocabulary
+    >>> vocabulary = Vocabulary(pl.Series("item_id", ["a", "b", "c"]), np.array([3, 2, 1]))
+    >>> ItemFilter(deny=["b", "no longer sold"]).keep(vocabulary)
+    array([ True, False,  True])
+    """
+
+    def __init__(
+        self,
+        allow: Iterable[int | str] | None = None,
+        deny: Iterable[int | str] | None = None,
+        availability: pl.DataFrame | None = None,
+        at: datetime | None = None,
+        exclude_seen: bool = False,
+    ) -> None:
+        self.allow = None if allow is None else _ids(allow)
+        self.deny = None if deny is None else _ids(deny)
+        self.availability = None if availability is None else _checked_availability(availability)
+        self.at = None if at is None else _microseconds(at)
+        self.exclude_seen = exclude_seen
+
+    def keep(self, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+        """Mask (N,) of the items that pass the allow and deny lists.
+
+        Raises:
+            InputError: if no item passes.
+        """
+        mask = np.full(len(vocabulary), self.allow is None)
+        if self.allow is not None:
+            mask[_known(vocabulary, self.allow)] = True
+        if self.deny is not None:
+            mask[_known(vocabulary, self.deny)] = False
+        if not mask.any():
+            raise InputError(
+                f"expected the allow and deny lists to leave a known item, they leave none of {len(mask)} "
+                f"(allow starts with {[] if self.allow is None else self.allow[:5].to_list()}, "
+                f"known ids start with {vocabulary.ids[:5].to_list()}): check the ids and their type"
+            )
+        return mask
+
+    def bind(self, sessions: Sessions) -> BoundFilter:
+        """The filter in the item numbers of these sessions.
+
+        Raises:
+            InputError: if no known item is left.
+        """
+        vocabulary = sessions.vocabulary
+        listed = [ids for ids in (self.allow, self.deny) if ids is not None]
+        ignored = sum(len(ids) - len(_known(vocabulary, ids)) for ids in listed)
+        live = None if self.availability is None else _live(vocabulary, self.availability)
+        return BoundFilter(sessions, self.keep(vocabulary), live, self.at, self.exclude_seen, ignored)
+
+
+def _ids(ids: Iterable[int | str]) -> pl.Series:
+    return pl.Series("item_id", ids if isinstance(ids, pl.Series) else list(ids)).unique(maintain_order=True)
+
+
+def _known(vocabulary: Vocabulary, ids: pl.Series) -> NDArray[np.int32]:
+    if not len(ids):
+        return np.empty(0, dtype=np.int32)
+    numbers = vocabulary.numbers(ids)
+    return numbers[numbers >= 0]
+
+
+def _microseconds(moment: datetime) -> int:
+    if moment.tzinfo is None:
+        raise ParameterError(f"expected a moment with a time zone, got {moment}: add tzinfo=timezone.utc")
+    return int(pl.Series([moment]).dt.epoch("us")[0])
+
+
+def _checked_availability(frame: pl.DataFrame) -> pl.DataFrame:
+    missing = [name for name in ("item_id", "since", "until") if name not in frame.columns]
+    if missing:
+        raise SchemaError(
+            f"expected item_id, since, until in availability, {missing} missing: got {frame.columns}"
+        )
+    for name in ("since", "until"):
+        kind = frame.schema[name]
+        if not (isinstance(kind, pl.Datetime) and kind.time_zone) and kind != pl.Null:
+            raise SchemaError(f"expected {name} as Datetime with a time zone, got {kind}: convert it to UTC")
+    repeated = frame["item_id"].filter(frame["item_id"].is_duplicated()).unique(maintain_order=True)
+    if len(repeated):
+        raise SchemaError(f"expected one row per item in availability, repeated: {repeated[:5].to_list()}")
+    return frame.select("item_id", "since", "until")
+
+
+def _live(vocabulary: Vocabulary, availability: pl.DataFrame) -> NDArray[np.int64]:
+    numbers = vocabulary.numbers(availability["item_id"])
+    micro = availability.select(pl.col("since", "until").cast(pl.Datetime("us", "UTC")).cast(pl.Int64))
+    live = np.repeat([[FOREVER], [-FOREVER]], len(vocabulary), axis=1)  # (2, N) never live
+    known = numbers >= 0
+    live[0, numbers[known]] = micro["since"].fill_null(-FOREVER).to_numpy()[known]
+    live[1, numbers[known]] = micro["until"].fill_null(FOREVER).to_numpy()[known]
+    return live

@@ -1,0 +1,93 @@
+"""What ranking asks of a model: blocks of prefixes whose scores over the catalogue come tile by tile."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Protocol, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.clicks import Sessions, Vocabulary
+from recsys_gru.errors import NonFiniteScoresError
+
+TILE = 4096
+"""Items scored at once: 256 rows of them fill 4 MB, so comparing and counting stay in the cache."""
+
+
+class Block(ABC):
+    """The scores of Q prefixes over N items, made on demand one tile of items at a time.
+
+    ``rows`` (Q,) int64 is, for each prefix, the index into ``sessions.items`` of its last event.
+    """
+
+    rows: NDArray[np.int64]
+    n_items: int
+
+    @abstractmethod
+    def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Scores (Q, stop - start) of the items start..stop-1, valid until the next tile is asked for."""
+
+    @abstractmethod
+    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Score (Q,) of one item per row, bit-equal to that column of its tile."""
+
+
+@final
+class MatrixBlock(Block):
+    """A block whose scores (Q, N) float32 are already at hand.
+
+    >>> block = MatrixBlock(np.array([4]), np.array([[0.5, 2.0, 1.0]], dtype=np.float32))
+    >>> block.tile(1, 3)
+    array([[2., 1.]], dtype=float32)
+    """
+
+    def __init__(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> None:
+        self.rows = rows
+        self.scores = scores
+        self.n_items = scores.shape[1]
+
+    def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        return self.scores[:, start:stop]
+
+    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        return self.scores[np.arange(len(items)), items]  # (Q,)
+
+
+class Scorer(Protocol):
+    """Anything that scores the prefixes of sessions: every recommender of this library is one."""
+
+    vocabulary_: Vocabulary
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+        """Blocks of at most ``rows`` prefixes; the scores do not depend on ``rows``.
+
+        With ``every`` each event that has a next event in its session ends a prefix (replay), without it only
+        the last event of each non-empty session does.
+        """
+        ...
+
+
+def tile_width(rows: int) -> int:
+    """Items per tile: more of them for few rows, so that the calls themselves cost nothing."""
+    return max(TILE, 2**18 // max(rows, 1))
+
+
+def tiles(block: Block) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Pairs of first item number and C-ordered scores (Q, T), over the whole catalogue in item order."""
+    width = tile_width(len(block.rows))
+    for start in range(0, block.n_items, width):
+        yield (
+            start,
+            np.ascontiguousarray(block.tile(start, min(start + width, block.n_items)), dtype=np.float32),
+        )
+
+
+def refuse_non_finite(block: Block, broken: NDArray[np.bool_]) -> None:
+    """Raise NonFiniteScoresError if any of the Q rows is flagged."""
+    if broken.any():
+        first = block.rows[broken][:5].tolist()
+        raise NonFiniteScoresError(
+            f"expected finite scores, got NaN or infinity for {int(broken.sum())} of {len(broken)} prefixes "
+            f"(those that end at events {first}); the model's weights are damaged or its training diverged: "
+            "train again with a lower learning_rate or load an earlier checkpoint"
+        )
