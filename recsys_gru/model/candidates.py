@@ -1,0 +1,89 @@
+"""The items a step scores: the lanes' targets and the shared samples, each distinct item once, with its count."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys_gru.model.kernels import distinct
+from recsys_gru.model.losses import Columns
+
+Ints = NDArray[np.int64]
+
+
+class Rows(NamedTuple):
+    """The item rows that a step reads and changes: the U candidates first, then items that are only input."""
+
+    rows: Tensor
+    """(V,) int64: item numbers."""
+    n_candidates: int
+    """U."""
+    input_at: Tensor
+    """(P,) int64: the row of each input."""
+    columns: Columns
+
+
+class Candidates:
+    """Collects the distinct rows of a step, with the counts and logQ corrections that the loss needs.
+
+    logQ subtracts logq * log q_j from a score, q_j = support_j where j is a target and support_j ** alpha where it is a
+    sample. Equal items merge into one column whose weight is the sum of exp(-logQ) over their places.
+    """
+
+    def __init__(
+        self,
+        support: NDArray[np.int64],
+        capacity: int,
+        *,
+        logq: float = 0.0,
+        alpha: float = 0.5,
+        exclude_hits: bool = False,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | None = None,
+    ) -> None:
+        n_items = len(support)
+        self._log_q = logq * np.log(np.maximum(support, 1).astype(np.float64))  # (N,)
+        self._alpha = alpha
+        self._weights = np.stack([np.exp(-self._log_q), np.exp(-alpha * self._log_q)])  # (2, N)
+        self._corrected = logq != 0
+        self._exclude_hits = exclude_hits
+        self._dtype = dtype
+        self._device = device or torch.device("cpu")
+        self._slots = np.full(n_items, -1, np.int32)
+        self._rows = np.empty(capacity, np.int64)
+        self._drawn = np.empty((2, capacity), np.float64)
+        self._at = np.empty(capacity, np.int64)
+
+    def collect(self, inputs: Ints, targets: Ints, samples: Ints) -> Rows:
+        """Return the rows of a step with inputs and targets (P,) and samples (S,)."""
+        at = self._at[: len(targets) + len(inputs)]
+        n_candidates, used = distinct((targets, samples, inputs), self._slots, self._rows, self._drawn, at)
+        rows = self._rows[:used].copy()
+        columns = self._columns(rows[:n_candidates], targets, at[: len(targets)])
+        return Rows(self._move(rows), n_candidates, self._move(at[len(targets) :].copy()), columns)
+
+    def _columns(self, items: Ints, targets: Ints, target_at: Ints) -> Columns:
+        drawn = self._drawn[:, : len(items)]  # (2, U)
+        counts = drawn[0] + drawn[1]
+        target_log_q = self._log_q[targets]
+        mean = 0.0
+        weights = counts
+        if self._corrected:
+            weights = (drawn * self._weights[:, items]).sum(0)
+            mean = float(((drawn[0] + self._alpha * drawn[1]) * self._log_q[items]).sum() / counts.sum())
+        return Columns(
+            target=self._move(target_at.copy()),
+            counts=self._real(counts),
+            log_weights=self._real(np.log(weights)),
+            target_log_q=self._real(target_log_q),
+            mean_log_q=self._real(np.asarray(mean)),
+            own_counts=self._real(np.ones(len(targets))) if self._exclude_hits else None,
+        )
+
+    def _move(self, values: Ints) -> Tensor:
+        return torch.from_numpy(values).to(self._device)
+
+    def _real(self, values: NDArray[np.float64]) -> Tensor:
+        return torch.from_numpy(values).to(self._device, self._dtype)

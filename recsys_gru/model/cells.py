@@ -1,0 +1,141 @@
+"""Recurrent cells, one small class each: a step forward, and the same step backward in closed form.
+
+A cell sees the input only as ``gx``, the input's share of every gate (a matrix product, or the looked-up row of a
+one-hot input), so that the same cell serves every input mode. Gradients are written out because a step of a small
+cell is bound by overhead, not by arithmetic; `tests/model/test_cells.py` ties each to automatic differentiation.
+
+L is the number of lanes, H the units, G the gates of the cell.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+Weights = dict[str, Tensor]
+Tape = tuple[Tensor, ...]
+Products = dict[str, tuple[Tensor, Tensor]]
+"""Per recurrent matrix: the gradient of its output (L, out) and the input it was multiplied with (L, in)."""
+
+
+class Cell(ABC):
+    """A recurrent cell of H units; its state is (L, states * H) and begins with the output."""
+
+    gates: ClassVar[int]
+    states: ClassVar[int] = 1
+    matrices: ClassVar[dict[str, int]]
+    """Recurrent matrices by name, each with the number of gates it feeds; a matrix's bias bears its name + `_bias`."""
+    input_bias: ClassVar[bool] = False
+    """Whether the input's projection has a bias of its own beside the recurrent one."""
+
+    def __init__(self, units: int) -> None:
+        self.units = units
+
+    @abstractmethod
+    def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
+        """Return the next state (L, states * H) and what `backward` needs; `gx` is (L, G * H)."""
+
+    @abstractmethod
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+        """Return the gradients of `gx` and of the former state, and the factors of each matrix's gradient."""
+
+
+class GRU(Cell):
+    """Reset-after GRU, gates r, z, n: h~ = tanh(Wx + b + r (Uh + c)), h' = (1 - z) h~ + z h (as torch.nn.GRUCell)."""
+
+    gates = 3
+    matrices: ClassVar[dict[str, int]] = {"recurrent": 3}
+    input_bias = True
+
+    def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
+        units = self.units
+        gh = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T)  # (L, 3H)
+        rz = (gx[:, : 2 * units] + gh[:, : 2 * units]).sigmoid_()  # (L, 2H)
+        r, z = rz.chunk(2, 1)
+        inner = gh[:, 2 * units :]
+        n = torch.addcmul(gx[:, 2 * units :], r, inner).tanh_()  # (L, H)
+        return torch.lerp(n, state, z), (state, r, z, n, inner)
+
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+        state, r, z, n, inner = tape
+        keep = d_state * z  # (L, H), the share that went round the cell
+        dn = (d_state - keep) * (1 - n * n)
+        dz = (state - n) * keep * (1 - z)
+        dr = dn * inner * (r - r * r)
+        d_gx = torch.cat((dr, dz, dn), 1)  # (L, 3H)
+        d_gh = torch.cat((dr, dz, dn * r), 1)  # (L, 3H)
+        d_former = torch.addmm(keep, d_gh, weights["recurrent"])
+        return d_gx, d_former, {"recurrent": (d_gh, state)}
+
+
+class GRUResetBefore(Cell):
+    """Reset-before GRU (Cho et al. 2014), gates n, r, z: h~ = tanh(Wx + U(r h) + b), h' = (1 - z) h + z h~."""
+
+    gates = 3
+    matrices: ClassVar[dict[str, int]] = {"candidate": 1, "recurrent": 2}
+
+    def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
+        units = self.units
+        gh = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T)  # (L, 2H)
+        r, z = (gx[:, units:] + gh).sigmoid_().chunk(2, 1)
+        reset = r * state
+        n = torch.addmm(weights["candidate_bias"], reset, weights["candidate"].T).add_(gx[:, :units]).tanh_()
+        return torch.lerp(state, n, z), (state, r, z, n, reset)
+
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+        state, r, z, n, reset = tape
+        share = d_state * z
+        dn = share * (1 - n * n)
+        d_reset = dn @ weights["candidate"]
+        drz = torch.cat((d_reset * state * (r - r * r), (n - state) * share * (1 - z)), 1)  # (L, 2H)
+        d_former = torch.addmm(d_state - share + d_reset * r, drz, weights["recurrent"])
+        return torch.cat((dn, drz), 1), d_former, {"candidate": (dn, reset), "recurrent": (drz, state)}
+
+
+class LSTM(Cell):
+    """LSTM, gates i, f, g, o: c' = f c + i g, h' = o tanh(c'); the state is (h, c) side by side."""
+
+    gates = 4
+    states = 2
+    matrices: ClassVar[dict[str, int]] = {"recurrent": 4}
+
+    def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
+        output, memory = state.chunk(2, 1)
+        gates = torch.addmm(weights["recurrent_bias"], output, weights["recurrent"].T).add_(gx)  # (L, 4H)
+        i, f, g, o = gates.chunk(4, 1)
+        i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+        new = f * memory + i * g
+        squashed = new.tanh()
+        return torch.cat((o * squashed, new), 1), (output, memory, i, f, g, o, squashed)
+
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+        output, memory, i, f, g, o, squashed = tape
+        d_output, d_memory = d_state.chunk(2, 1)
+        d_memory = d_memory + d_output * o * (1 - squashed * squashed)
+        di = d_memory * g * (i - i * i)
+        df = d_memory * memory * (f - f * f)
+        dg = d_memory * i * (1 - g * g)
+        do = d_output * squashed * (o - o * o)
+        d_gates = torch.cat((di, df, dg, do), 1)  # (L, 4H)
+        d_former = torch.cat((d_gates @ weights["recurrent"], d_memory * f), 1)
+        return d_gates, d_former, {"recurrent": (d_gates, output)}
+
+
+class RNN(Cell):
+    """Plain (Elman) recurrent cell: h' = tanh(Wx + Uh + b)."""
+
+    gates = 1
+    matrices: ClassVar[dict[str, int]] = {"recurrent": 1}
+
+    def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
+        new = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T).add_(gx).tanh_()
+        return new, (state, new)
+
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+        state, new = tape
+        d_gx = d_state * (1 - new * new)
+        return d_gx, d_gx @ weights["recurrent"], {"recurrent": (d_gx, state)}
+
+
+CELLS: dict[str, type[Cell]] = {"gru": GRU, "gru-reset-before": GRUResetBefore, "lstm": LSTM, "rnn": RNN}

@@ -1,0 +1,163 @@
+"""Ranking losses over the candidates of a mini-batch, as pure functions of scores.
+
+A candidate that was drawn several times is one column with a count, never several equal columns: every loss here is a
+sum over candidates in which a column counts ``counts`` times. That is the published loss, term by term, with fewer
+multiplications. P is the number of predicted events (rows), U the number of distinct candidate items (columns).
+
+Each function gives the loss of each row, (P,); automatic differentiation gives the gradient. The two losses of the
+published models have their gradient in closed form as well (`gradients.py`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import elu, logsigmoid, softplus
+
+from recsys_gru.errors import ParameterError
+
+TINY = 1e-24
+"""Added inside BPR-max's logarithm, as published."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a loss must know of the scored columns beside their scores."""
+
+    target: Tensor
+    """(P,) int64: the column that holds each row's target."""
+    counts: Tensor
+    """(U,) how often each column's item stands among the candidates; the target's own place is one of them."""
+    log_weights: Tensor
+    """(U,) log of the summed weights exp(-logQ) of those places; log(counts) where logQ is off."""
+    target_log_q: Tensor
+    """(P,) the logQ correction of each row's own target."""
+    mean_log_q: Tensor
+    """() the logQ corrections of all candidates, averaged; label smoothing needs it."""
+    own_counts: Tensor | None = None
+    """(P,) how often the target counts in its own row; None: as often as it was drawn. 1 leaves out accidental hits."""
+
+    def places(self) -> Tensor:
+        """Return (P, U): how often each candidate counts in each row."""
+        rows = self.counts.expand(len(self.target), -1)
+        if self.own_counts is None:
+            return rows
+        return rows.scatter(1, self.target[:, None], self.own_counts[:, None])
+
+    def negatives(self) -> Tensor:
+        """Return (P, U): as `places`, less the target's own place."""
+        rows = self.places()
+        return rows.scatter_add(1, self.target[:, None], torch.full_like(rows[:, :1], -1))
+
+    def log_rows(self) -> Tensor:
+        """Return (U,) or (P, U): the log weights of each row."""
+        if self.own_counts is None:
+            return self.log_weights
+        own = self.own_counts.log() - self.target_log_q
+        return self.log_weights.expand(len(self.target), -1).scatter(1, self.target[:, None], own[:, None])
+
+
+Loss = Callable[[Tensor, Columns], Tensor]
+
+
+def cross_entropy(scores: Tensor, columns: Columns, smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of the target among the candidates, with logQ correction and label smoothing e.
+
+    (1 - e n / (n - 1)) (-log p_i) + e / (n - 1) sum_j (-log p_j), where n counts the candidates.
+    Source: Hidasi & Karatzoglou 2018, eq. 5; Yi et al. 2019 (logQ).
+    """
+    log_z = torch.logsumexp(scores + columns.log_rows(), 1)  # (P,)
+    own = log_z - _target(scores, columns) + columns.target_log_q  # (P,)
+    if smoothing == 0:
+        return own
+    places = columns.places()
+    n = places.sum(1)  # (P,)
+    every = n * (log_z + columns.mean_log_q) - (places * scores).sum(1)  # (P,)
+    spread = smoothing / (n - 1).clamp(min=1)
+    return (1 - spread * n) * own + spread * every
+
+
+def bpr_max(scores: Tensor, columns: Columns, bpreg: float = 1.0, elu_param: float = 0.5) -> Tensor:
+    """BPR-max with score regularisation: -log(sum_j s_j sigmoid(y - r_j) + 1e-24) + bpreg sum_j s_j r_j^2.
+
+    The scores first pass an ELU of `elu_param` (0: none); s is the softmax over the negatives.
+    Source: Hidasi & Karatzoglou 2018, eq. 11.
+    """
+    r = elu(scores, elu_param) if elu_param > 0 else scores
+    s = softmax_over_negatives(r, columns)
+    won = (s * torch.sigmoid(_target(r, columns)[:, None] - r)).sum(1)
+    return bpreg * (s * r * r).sum(1) - torch.log(won + TINY)
+
+
+def bpr(scores: Tensor, columns: Columns) -> Tensor:
+    """BPR: sum_j -log sigmoid(y - r_j), the target itself included.
+
+    Source: Rendle et al. 2009; Hidasi et al. 2016, section 3.1.3.
+    """
+    return (columns.places() * -logsigmoid(_target(scores, columns)[:, None] - scores)).sum(1)
+
+
+def top1(scores: Tensor, columns: Columns) -> Tensor:
+    """TOP1: mean_j(sigmoid(r_j - y) + sigmoid(r_j^2)) - sigmoid(y^2) / n.
+
+    Source: Hidasi et al. 2016, section 3.1.3.
+    """
+    y, places = _target(scores, columns), columns.places()
+    n = places.sum(1)
+    return ((places * _top1_terms(scores, y)).sum(1) - torch.sigmoid(y * y)) / n
+
+
+def top1_max(scores: Tensor, columns: Columns) -> Tensor:
+    """TOP1-max: sum_j s_j (sigmoid(r_j - y) + sigmoid(r_j^2)), s the softmax over the negatives.
+
+    Source: Hidasi & Karatzoglou 2018, eq. 8.
+    """
+    y, s = _target(scores, columns), softmax_over_negatives(scores, columns)
+    return (s * _top1_terms(scores, y)).sum(1)
+
+
+def gbce(scores: Tensor, columns: Columns, beta: float = 1.0) -> Tensor:
+    """Generalised binary cross-entropy: -(beta log sigmoid(y) + sum_j log(1 - sigmoid(r_j))) / n over the negatives.
+
+    Source: Petrov & Macdonald 2023 (gSASRec), eq. 11; `gbce_beta` gives beta from the sampling rate.
+    """
+    lost = (columns.negatives() * softplus(scores)).sum(1)
+    return (lost - beta * logsigmoid(_target(scores, columns))) / columns.places().sum(1)
+
+
+def gbce_beta(n_negatives: int, n_items: int, calibration: float) -> float:
+    """Return gBCE's beta for a sampling rate and calibration t in [0, 1]: a (t (1 - 1/a) + 1/a).
+
+    Source: Petrov & Macdonald 2023, eq. 13.
+    """
+    rate = min(1.0, n_negatives / max(n_items - 1, 1))
+    return rate * (calibration * (1 - 1 / rate) + 1 / rate)
+
+
+def softmax_over_negatives(scores: Tensor, columns: Columns) -> Tensor:
+    """Return (P, U): the softmax over each row's negatives, a column weighing as often as it counts; zero without any.
+
+    Source: Hidasi & Karatzoglou 2018, eq. 7.
+    """
+    negatives = columns.negatives()
+    top = scores.detach().masked_fill(negatives == 0, -torch.inf).amax(1, keepdim=True)
+    weights = negatives * torch.exp((scores - top.clamp(min=torch.finfo(scores.dtype).min)).clamp(max=0))
+    return weights / weights.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
+
+
+def _target(scores: Tensor, columns: Columns) -> Tensor:
+    return scores.gather(1, columns.target[:, None])[:, 0]  # (P,)
+
+
+def _top1_terms(scores: Tensor, y: Tensor) -> Tensor:
+    return torch.sigmoid(scores - y[:, None]) + torch.sigmoid(scores * scores)  # (P, U)
+
+
+NAMES = ("cross-entropy", "bpr-max", "bpr", "top1", "top1-max", "gbce", "softmax")
+
+
+def require_loss(name: str) -> None:
+    """Raise ParameterError unless the loss is one of ours."""
+    if name not in NAMES:
+        raise ParameterError(f"loss must be one of {', '.join(NAMES)}, not {name!r}")

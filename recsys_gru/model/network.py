@@ -1,0 +1,268 @@
+"""The GRU4Rec network: input rows, stacked recurrent layers, output table and bias.
+
+P is the number of lane-steps of a window (its steps one after the other), L the lanes of one step, H the units of a
+layer, N the items. Everything is sized by its arrays; nothing is kept between calls but the parameters.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from recsys_gru.model.cells import CELLS, Cell, GRUResetBefore, Products, Tape, Weights
+
+InputMode = Literal["tied", "separate", "one-hot"]
+States = list[Tensor]
+"""Per layer, the state of every lane, (L, states * H)."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What fixes the shape of every parameter."""
+
+    n_items: int
+    layers: tuple[int, ...]
+    mode: InputMode = "tied"
+    embedding: int = 0
+    """Width of the separate input table."""
+    cell: str = "gru"
+
+    def cells(self) -> list[Cell]:
+        """Return the cell of each layer; a one-hot input makes the first layer of "gru" the reset-before cell."""
+        kinds = [CELLS[self.cell] for _ in self.layers]
+        if self.mode == "one-hot" and self.cell == "gru":
+            kinds[0] = GRUResetBefore
+        return [kind(units) for kind, units in zip(kinds, self.layers, strict=True)]
+
+    def input_widths(self) -> list[int]:
+        """Return the width of each layer's input; 0 where the input is a looked-up row of gates."""
+        first = {"tied": self.layers[-1], "separate": self.embedding, "one-hot": 0}[self.mode]
+        return [first, *self.layers[:-1]]
+
+
+class Flow(NamedTuple):
+    """How hidden states run through a window."""
+
+    alive: Sequence[int]
+    """Lanes of each step."""
+    keep: Tensor
+    """(P, 1) 0 where a session begins, 1 elsewhere."""
+    source: Tensor
+    """(P,) int64: the lane of the step before that each lane continues."""
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Return where each step begins and ends among the P rows."""
+        ends, end = [], 0
+        for count in self.alive:
+            ends.append((end, end + count))
+            end += count
+        return ends
+
+
+class Dropout:
+    """Inverted dropout with its own generator; `p` is the probability to drop."""
+
+    def __init__(self, p: float, generator: torch.Generator) -> None:
+        self.p = p
+        self.generator = generator
+
+    def mask(self, like: Tensor) -> Tensor | None:
+        """Return a mask of 0 and 1 / (1 - p), or None where nothing is dropped."""
+        if self.p == 0:
+            return None
+        return torch.empty_like(like).bernoulli_(1 - self.p, generator=self.generator).div_(1 - self.p)
+
+
+class LayerTape(NamedTuple):
+    """What one layer's backward pass needs."""
+
+    inputs: Tensor
+    tapes: list[Tape]
+    masks: list[Tensor | None]
+
+
+class Network:
+    """Parameters by name, and the passes through the recurrent layers.
+
+    `tables` are the item-wise parameters: "output" (N, H) and "bias" (N, 1), and for separate and one-hot input "input"
+    (N, E or G * H). `layers` holds each layer's weights: "input" (G * H, in), the cell's matrices, and their biases.
+    """
+
+    def __init__(self, architecture: Architecture, *, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> None:
+        self.architecture = architecture
+        self.cells = architecture.cells()
+        self.tables = _initial_tables(architecture, self.cells[0], generator, dtype)
+        widths = architecture.input_widths()
+        self.layers = [
+            _initial_layer(cell, width, generator, dtype) for cell, width in zip(self.cells, widths, strict=True)
+        ]
+
+    @property
+    def device(self) -> torch.device:
+        """The device of every parameter."""
+        return self.tables["output"].device
+
+    def to(self, device: torch.device) -> "Network":
+        """Move every parameter; returns the network itself."""
+        for weights in (self.tables, *self.layers):
+            weights.update({name: values.to(device) for name, values in weights.items()})
+        return self
+
+    def parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """Yield every parameter with its name: "output", "bias", "input", "layers.0.recurrent", ..."""
+        yield from self.tables.items()
+        for i, weights in enumerate(self.layers):
+            for name, values in weights.items():
+                yield f"layers.{i}.{name}", values
+
+    def zero_states(self, lanes: int) -> States:
+        """Return the states before any event."""
+        output = self.tables["output"]
+        return [output.new_zeros(lanes, cell.states * cell.units) for cell in self.cells]
+
+    def forward(
+        self, rows: Tensor, flow: Flow, states: States, dropout: Dropout | None = None
+    ) -> tuple[Tensor, States, list[LayerTape]]:
+        """Run a window: input rows (P, E or G * H) -> outputs of the last layer (P, H), the states after it, the tape."""
+        after: States = []
+        tape: list[LayerTape] = []
+        for cell, weights, state in zip(self.cells, self.layers, states, strict=True):
+            gx = _project(rows, weights)
+            outputs, state, tapes, masks = _walk(cell, weights, gx, flow, state, dropout)
+            after.append(state)
+            tape.append(LayerTape(rows, tapes, masks))
+            rows = outputs
+        return rows, after, tape
+
+    def backward(self, d_rows: Tensor, flow: Flow, tape: list[LayerTape]) -> tuple[Tensor, list[Weights]]:
+        """Return the gradients of the input rows and of each layer's weights, given those of the outputs (P, H)."""
+        gradients: list[Weights] = []
+        for cell, weights, record in zip(reversed(self.cells), reversed(self.layers), reversed(tape), strict=True):
+            d_gx, gradient = _walk_back(cell, weights, d_rows, flow, record)
+            d_rows = d_gx
+            if "input" in weights:
+                gradient["input"] = d_gx.T @ record.inputs
+                d_rows = d_gx @ weights["input"]
+            if "input_bias" in weights:
+                gradient["input_bias"] = d_gx.sum(0)
+            gradients.insert(0, gradient)
+        return d_rows, gradients
+
+
+def _project(rows: Tensor, weights: Weights) -> Tensor:
+    """Return the input's share of every gate; a one-hot input's looked-up row is that share already."""
+    if "input" not in weights:
+        return rows
+    if "input_bias" in weights:
+        return torch.addmm(weights["input_bias"], rows, weights["input"].T)
+    return rows @ weights["input"].T
+
+
+def _walk(
+    cell: Cell, weights: Weights, gx: Tensor, flow: Flow, state: Tensor, dropout: Dropout | None
+) -> tuple[Tensor, Tensor, list[Tape], list[Tensor | None]]:
+    """Step through a window; the dropped output is also the state that is carried on."""
+    outputs: list[Tensor] = []
+    tapes: list[Tape] = []
+    masks: list[Tensor | None] = []
+    for begin, end in flow.spans():
+        if end - begin != len(state):  # lanes were removed: the survivors move up
+            state = state[flow.source[begin:end]]
+        state, tape = cell.forward(weights, gx[begin:end], state * flow.keep[begin:end])
+        mask = dropout.mask(state[:, : cell.units]) if dropout else None
+        state = _masked(state, mask, cell.units)
+        outputs.append(state[:, : cell.units])
+        tapes.append(tape)
+        masks.append(mask)
+    return (outputs[0] if len(outputs) == 1 else torch.cat(outputs)), state, tapes, masks
+
+
+def _walk_back(cell: Cell, weights: Weights, d_outputs: Tensor, flow: Flow, record: LayerTape) -> tuple[Tensor, Weights]:
+    """Step back through a window, gradients flowing from each step into the one before."""
+    d_gx: list[Tensor] = []
+    factors: list[Products] = []
+    carried: Tensor | None = None
+    former = flow.source
+    steps = list(zip(flow.spans(), record.tapes, record.masks, strict=True))
+    for (begin, end), tape, mask in reversed(steps):
+        d_state = d_outputs[begin:end]
+        if cell.states > 1:
+            d_state = torch.cat((d_state, torch.zeros_like(d_state)), 1)
+        if carried is not None:
+            d_state = d_state + _to_former_lanes(carried, end - begin, former)
+        d_state = _masked(d_state, mask, cell.units)
+        d_step, carried, products = cell.backward(weights, d_state, tape)
+        carried = carried * flow.keep[begin:end]
+        former = flow.source[begin:end]
+        d_gx.insert(0, d_step)
+        factors.insert(0, products)
+    return (d_gx[0] if len(d_gx) == 1 else torch.cat(d_gx)), _weight_gradients(factors)
+
+
+def _masked(state: Tensor, mask: Tensor | None, units: int) -> Tensor:
+    """Apply a dropout mask to the output part of a state."""
+    if mask is None:
+        return state
+    if state.shape[1] == units:
+        return state * mask
+    return torch.cat((state[:, :units] * mask, state[:, units:]), 1)
+
+
+def _to_former_lanes(carried: Tensor, lanes: int, source: Tensor) -> Tensor:
+    if len(carried) == lanes:
+        return carried
+    return carried.new_zeros(lanes, carried.shape[1]).index_copy_(0, source, carried)
+
+
+def _weight_gradients(factors: list[Products]) -> Weights:
+    """Multiply the factors of all steps at once: a matrix's gradient is the sum over steps of delta^T operand."""
+    gradients: Weights = {}
+    for name in factors[0]:
+        deltas = [products[name][0] for products in factors]
+        operands = [products[name][1] for products in factors]
+        delta = deltas[0] if len(deltas) == 1 else torch.cat(deltas)
+        operand = operands[0] if len(operands) == 1 else torch.cat(operands)
+        gradients[name] = delta.T @ operand
+        gradients[f"{name}_bias"] = delta.sum(0)
+    return gradients
+
+
+def _initial_tables(
+    architecture: Architecture, first: Cell, generator: torch.Generator, dtype: torch.dtype
+) -> dict[str, Tensor]:
+    n_items, units = architecture.n_items, architecture.layers[-1]
+    tables = {
+        "output": uniform(n_items, units, generator, dtype),
+        "bias": torch.zeros(n_items, 1, dtype=dtype),
+    }
+    if architecture.mode == "separate":
+        tables["input"] = uniform(n_items, architecture.embedding, generator, dtype)
+    if architecture.mode == "one-hot":
+        gates = [uniform(n_items, first.units, generator, dtype) for _ in range(first.gates)]
+        tables["input"] = torch.cat(gates, 1)
+    return tables
+
+
+def _initial_layer(cell: Cell, width: int, generator: torch.Generator, dtype: torch.dtype) -> Weights:
+    """Draw each gate's matrix on its own; biases are zero, but an LSTM's forget gate starts open (Jozefowicz et al. 2015)."""
+    weights: Weights = {}
+    if width:
+        gates = [uniform(cell.units, width, generator, dtype) for _ in range(cell.gates)]
+        weights["input"] = torch.cat(gates)
+        if cell.input_bias:
+            weights["input_bias"] = torch.zeros(cell.gates * cell.units, dtype=dtype)
+    for name, gates_fed in cell.matrices.items():
+        weights[name] = torch.cat([uniform(cell.units, cell.units, generator, dtype) for _ in range(gates_fed)])
+        weights[f"{name}_bias"] = torch.zeros(gates_fed * cell.units, dtype=dtype)
+    if cell.states > 1:
+        weights["recurrent_bias"][cell.units : 2 * cell.units] = 1
+    return weights
+
+
+def uniform(fan_out: int, fan_in: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+    """Return a (fan_out, fan_in) matrix uniform in (-s, s), s = sqrt(6 / (fan_in + fan_out)). Source: Glorot & Bengio 2010."""
+    bound = math.sqrt(6 / (fan_in + fan_out))
+    return torch.empty(fan_out, fan_in, dtype=dtype).uniform_(-bound, bound, generator=generator)

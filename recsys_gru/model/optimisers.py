@@ -1,0 +1,140 @@
+"""Optimisers that change only the rows a step has touched.
+
+Dense parameters are the special case in which every row is touched. Gradients of duplicate rows are summed before they
+come here. On the CPU, Adagrad runs as one fused pass (`kernels.adagrad_rows`); elsewhere, and for the other rules, the
+same formulas run on the gathered rows.
+"""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from recsys_gru.errors import ParameterError
+from recsys_gru.model.kernels import adagrad_rows
+
+Slots = dict[str, Tensor]
+
+
+class Optimiser(ABC):
+    """An update rule; its memory (slots) has the shape of each parameter and is kept by name for checkpoints."""
+
+    slot_names: ClassVar[tuple[str, ...]]
+
+    def __init__(self, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.weight_decay = weight_decay
+        self.slots: dict[str, Slots] = {}
+
+    def register(self, name: str, parameter: Tensor) -> None:
+        """Make the zeroed memory of a parameter."""
+        self.slots[name] = {slot: torch.zeros_like(parameter) for slot in self.slot_names if self._needs(slot)}
+
+    def update(self, name: str, parameter: Tensor, gradient: Tensor, rows: Tensor | None = None) -> None:
+        """Apply the gradient to the named rows (R,), distinct; `gradient` is (R, ...) or, without rows, whole."""
+        slots = self.slots[name]
+        if rows is None:
+            self._step(parameter, slots, self._decayed(gradient, parameter))
+            return
+        part = parameter[rows]
+        memory = {slot: values[rows] for slot, values in slots.items()}
+        self._step(part, memory, self._decayed(gradient, part))
+        parameter[rows] = part
+        for slot, values in memory.items():
+            slots[slot][rows] = values
+
+    def _decayed(self, gradient: Tensor, parameter: Tensor) -> Tensor:
+        return gradient + self.weight_decay * parameter if self.weight_decay else gradient
+
+    def _move(self, parameter: Tensor, slots: Slots, direction: Tensor) -> None:
+        if self.momentum:
+            slots["velocity"].mul_(self.momentum).sub_(direction, alpha=self.learning_rate)
+            parameter += slots["velocity"]
+        else:
+            parameter.sub_(direction, alpha=self.learning_rate)
+
+    def _needs(self, slot: str) -> bool:
+        return slot != "velocity" or self.momentum > 0
+
+    @abstractmethod
+    def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
+        """Change the parameter and its slots in place."""
+
+
+class Adagrad(Optimiser):
+    """acc += g^2; d = g / sqrt(acc + 1e-6); v = momentum v - lr d; p += v. Source: Duchi et al. 2011."""
+
+    slot_names = ("sums", "velocity")
+    eps = 1e-6
+
+    def update(self, name: str, parameter: Tensor, gradient: Tensor, rows: Tensor | None = None) -> None:
+        if parameter.device.type != "cpu" or self.weight_decay:
+            super().update(name, parameter, gradient, rows)
+            return
+        slots = self.slots[name]
+        if rows is None:  # the whole parameter is one long row
+            rows = torch.zeros(1, dtype=torch.int64)
+            parameter, gradient = parameter.view(1, -1), gradient.reshape(1, -1)
+            slots = {slot: values.view(1, -1) for slot, values in slots.items()}
+        sums = slots["sums"]
+        adagrad_rows(
+            parameter.numpy(),
+            sums.numpy(),
+            slots.get("velocity", sums).numpy(),
+            rows.numpy(),
+            gradient.numpy(),
+            self.learning_rate,
+            self.momentum,
+            self.eps,
+        )
+
+    def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
+        slots["sums"] += gradient * gradient
+        self._move(parameter, slots, gradient / (slots["sums"] + self.eps).sqrt())
+
+
+class RMSprop(Optimiser):
+    """acc = .9 acc + .1 g^2; d = g / sqrt(acc + 1e-6), with momentum. Source: Tieleman & Hinton 2012."""
+
+    slot_names = ("sums", "velocity")
+    decay, eps = 0.9, 1e-6
+
+    def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
+        slots["sums"].mul_(self.decay).addcmul_(gradient, gradient, value=1 - self.decay)
+        self._move(parameter, slots, gradient / (slots["sums"] + self.eps).sqrt())
+
+
+class SGD(Optimiser):
+    """p -= lr g, with momentum."""
+
+    slot_names = ("velocity",)
+
+    def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
+        self._move(parameter, slots, gradient)
+
+
+class Adam(Optimiser):
+    """Adam whose bias correction counts a row's own updates, as rows are touched at different times. Source: Kingma & Ba 2015."""
+
+    slot_names = ("mean", "sums", "count", "velocity")
+    beta1, beta2, eps = 0.9, 0.999, 1e-8
+
+    def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
+        slots["count"] += 1
+        mean = slots["mean"].mul_(self.beta1).add_(gradient, alpha=1 - self.beta1)
+        sums = slots["sums"].mul_(self.beta2).addcmul_(gradient, gradient, value=1 - self.beta2)
+        mean = mean / (1 - self.beta1 ** slots["count"])
+        sums = sums / (1 - self.beta2 ** slots["count"])
+        self._move(parameter, slots, mean / (sums.sqrt() + self.eps))
+
+
+OPTIMISERS: dict[str, type[Optimiser]] = {"adagrad": Adagrad, "adam": Adam, "rmsprop": RMSprop, "sgd": SGD}
+
+
+def make_optimiser(name: str, learning_rate: float, momentum: float, weight_decay: float) -> Optimiser:
+    """Return the named optimiser; raises ParameterError for a name it does not know."""
+    if name not in OPTIMISERS:
+        raise ParameterError(f"optimizer must be one of {', '.join(OPTIMISERS)}, not {name!r}")
+    return OPTIMISERS[name](learning_rate, momentum, weight_decay)

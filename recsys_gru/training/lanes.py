@@ -1,0 +1,136 @@
+"""Session-parallel order: B lanes walk B sessions side by side, one event a step (Hidasi et al. 2016, section 3.1.1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.jit import kernel
+
+Ints = NDArray[np.int64]
+CHUNK = 256
+"""Steps scheduled at a time."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Some steps in a row; the P = sum(alive) lane-steps lie one after the other."""
+
+    at: Ints
+    """(P,) index of each lane's current event; its target is the event after it."""
+    fresh: NDArray[np.bool_]
+    """(P,) True where a session begins: the hidden state before this event is zero."""
+    source: Ints
+    """(P,) which lane of the step before each lane continues."""
+    alive: list[int]
+    """Lanes of each step."""
+
+
+class Lanes:
+    """The schedule of one epoch, made as it is walked; its state is a few small arrays, so it can be saved and resumed.
+
+    Every (event, next event) pair is visited once, whatever the number of lanes. A lane whose session has ended takes the
+    next waiting session; when none waits, the lane is removed and the others keep their order.
+
+    >>> lanes = Lanes(np.array([0, 3, 5, 8]), 2)
+    >>> [window.at.tolist() for window in lanes.windows(1)]
+    [[0, 3], [1, 5], [6]]
+    """
+
+    def __init__(self, offsets: Ints, n_lanes: int, *, last: bool = False, fewest: int = 1) -> None:
+        """Schedule sessions bounded by `offsets` (n + 1,); `last` also visits each session's last event (to read, not to
+        train); the epoch ends when fewer than `fewest` lanes are left.
+        """
+        self._offsets = np.ascontiguousarray(offsets, dtype=np.int64)
+        self._spare = 0 if last else 1
+        self._fewest = fewest
+        self._lanes = np.zeros((4, n_lanes), np.int64)  # event, end of session, fresh, source
+        self._counters = np.zeros(2, np.int64)  # lanes alive, next waiting session
+        _fill(self._offsets, self._spare, self._lanes, self._counters)
+
+    def windows(self, steps: int) -> Iterator[Window]:
+        """Yield the rest of the epoch, `steps` steps at a time (the last window may be shorter)."""
+        size = max(1, CHUNK // steps) * steps
+        width = self._lanes.shape[1]
+        while self._counters[0] >= self._fewest:
+            table = np.empty((3, size * width), np.int64)
+            alive = np.empty(size, np.int64)
+            made = _advance(self._offsets, self._spare, self._fewest, (self._lanes, self._counters), table, alive)
+            yield from _cut(table, alive[:made].tolist(), steps)
+
+
+def pairs(offsets: Ints) -> int:
+    """Return the number of (event, next event) pairs.
+
+    >>> pairs(np.array([0, 3, 4]))
+    2
+    """
+    return int(np.maximum(np.diff(offsets) - 1, 0).sum())
+
+
+def _cut(table: Ints, alive: list[int], steps: int) -> Iterator[Window]:
+    begin = 0
+    for first in range(0, len(alive), steps):
+        counts = alive[first : first + steps]
+        end = begin + sum(counts)
+        at, fresh, source = table[:, begin:end]
+        yield Window(at, fresh.astype(np.bool_), source, counts)
+        begin = end
+
+
+@kernel
+def _next_session(offsets: Ints, spare: int, session: int) -> int:
+    while session < len(offsets) - 1 and offsets[session + 1] - offsets[session] <= spare:
+        session += 1
+    return session
+
+
+@kernel
+def _fill(offsets: Ints, spare: int, lanes: Ints, counters: Ints) -> None:
+    """Seat the first sessions."""
+    for lane in range(lanes.shape[1]):
+        session = _next_session(offsets, spare, counters[1])
+        counters[1] = session
+        if session >= len(offsets) - 1:
+            break
+        lanes[0, lane] = offsets[session]
+        lanes[1, lane] = offsets[session + 1] - spare
+        lanes[2, lane] = 1
+        lanes[3, lane] = lane
+        counters[0] += 1
+        counters[1] += 1
+
+
+@kernel
+def _advance(
+    offsets: Ints, spare: int, fewest: int, state: tuple[Ints, Ints], table: Ints, alive: Ints
+) -> int:
+    """Write steps until `alive` is full or the epoch ends; return how many."""
+    lanes, counters = state
+    row = 0
+    for step in range(len(alive)):
+        if counters[0] < max(fewest, 1):
+            return step
+        alive[step] = counters[0]
+        left = 0
+        for lane in range(alive[step]):
+            table[0, row] = lanes[0, lane]
+            table[1, row] = lanes[2, lane]
+            table[2, row] = lanes[3, lane]
+            row += 1
+            event, end, fresh = lanes[0, lane] + 1, lanes[1, lane], 0
+            if event >= end:
+                session = _next_session(offsets, spare, counters[1])
+                counters[1] = session
+                if session >= len(offsets) - 1:
+                    continue
+                event, end, fresh = offsets[session], offsets[session + 1] - spare, 1
+                counters[1] += 1
+            lanes[0, left] = event
+            lanes[1, left] = end
+            lanes[2, left] = fresh
+            lanes[3, left] = lane
+            left += 1
+        counters[0] = left
+    return len(alive)
