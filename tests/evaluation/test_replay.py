@@ -1,0 +1,158 @@
+"""The replay: ranks and means against a plain loop, conventions for ties, unknown items and filters."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys_gru.clicks import Sessions
+from recsys_gru.errors import ClickLogError, NonFiniteScoresError, ParameterError
+from recsys_gru.evaluation import Report, evaluate
+from recsys_gru.ranking import ItemFilter, top_k
+from tests.oracles import slow_replay
+from tests.ranking.scorers import TableScorer, events_of, random_table, vocabulary_of
+
+LOGS = st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=6), min_size=1, max_size=6)
+
+
+def model_of(size: int, seed: int = 0, levels: int = 0) -> TableScorer:
+    return TableScorer(vocabulary_of(size), random_table(size, seed, levels))
+
+
+@settings(max_examples=60, deadline=None)
+@given(log=LOGS, levels=st.sampled_from([1, 2, 5]), rows=st.integers(1, 7), seed=st.integers(0, 99))
+def test_the_ledger_equals_a_plain_loop_for_any_block_size(
+    log: list[list[int]], levels: int, rows: int, seed: int
+) -> None:
+    model = model_of(9, seed, levels)
+    expected = slow_replay(model.table.tolist(), log, 9)
+    if not expected:
+        with pytest.raises(ClickLogError, match="second known event"):
+            evaluate(model, events_of(log), rows=rows)
+        return
+    report = evaluate(model, events_of(log), rows=rows)
+    columns = ["session_id", "position", "item_id", "rank", "rank_standard", "rank_median"]
+    assert report.ranks.select(columns).rows() == expected
+    assert report.unknown == sum(item >= 9 for session in log for item in session)
+    assert report.recall[5] == pytest.approx(np.mean([row[3] <= 5 for row in expected]))
+    assert report.mrr[5] == pytest.approx(np.mean([(row[3] <= 5) / row[3] for row in expected]))
+
+
+def test_equal_scores_everywhere_are_perfect_under_standard_and_worthless_under_conservative() -> None:
+    model = model_of(50, levels=1)
+    log = events_of([[1, 2, 3], [4, 5]])
+    for ties, recall in (("standard", 1.0), ("conservative", 0.0), ("median", 0.0)):
+        assert evaluate(model, log, ties=ties).recall == {5: recall, 10: recall, 20: recall}  # type: ignore[arg-type]
+    assert evaluate(model, log).ranks["rank_median"].to_list() == [25.5] * 3
+
+
+def test_the_answer_does_not_depend_on_the_block_size() -> None:
+    model = model_of(40, seed=3)
+    log = events_of([[i % 40, (i * 7) % 40, (i * 11) % 40] for i in range(200)])
+    reports = [evaluate(model, log, rows=rows) for rows in (1, 3, 256, 10_000)]
+    assert all(report.ranks.equals(reports[0].ranks) for report in reports)
+    assert all((report.recall, report.mrr) == (reports[0].recall, reports[0].mrr) for report in reports)
+
+
+def test_unknown_clicks_leave_no_trace_when_dropped_and_infinite_ranks_when_missed() -> None:
+    model = model_of(5, seed=1)
+    log = [[99, 0, 98, 1, 98], [97, 96], [2, 3]]
+    dropped = evaluate(model, events_of(log))
+    assert dropped.ranks.drop("time", "hour").equals(
+        evaluate(model, events_of([[0, 1], [], [2, 3]])).ranks.drop("time", "hour")
+    )
+    missed = evaluate(model, events_of(log), unknown="miss", cutoffs=[5])
+    assert (dropped.events, dropped.unknown, dropped.sessions) == (2, 5, 2)
+    assert (missed.events, missed.unknown, missed.sessions) == (5, 5, 3)
+    assert missed.recall[5] == pytest.approx(2 / 5)
+    lost = missed.ranks.filter(pl.col("rank").is_infinite())
+    assert lost.select("session_id", "item_id", "support", "repeat", "position").rows() == [
+        (0, 98, 0, False, None),
+        (0, 98, 0, True, None),
+        (1, 96, 0, False, None),
+    ]
+    assert missed.ranks.schema["rank"] == pl.Float64
+
+
+def test_a_log_of_unknown_items_alone_can_be_missed_but_not_dropped() -> None:
+    log = events_of([[97, 96]])
+    assert evaluate(model_of(5), log, unknown="miss").recall[20] == 0.0
+    with pytest.raises(ClickLogError, match="0 known and 2 unknown"):
+        evaluate(model_of(5), log)
+
+
+def test_the_ledger_tells_support_time_hour_and_repeats() -> None:
+    ranks = evaluate(model_of(5), events_of([[0, 1, 0, 0], [1, 2]])).ranks
+    assert ranks.columns == [
+        "session_id", "position", "item_id", "rank", "rank_standard", "rank_median",
+        "support", "repeat", "time", "hour",
+    ]  # fmt: skip
+    assert ranks["support"].to_list() == [4, 5, 5, 3]
+    assert ranks["repeat"].to_list() == [False, True, True, False]
+    assert ranks["time"].dt.minute().to_list() == [1, 2, 3, 5]
+    assert ranks["hour"].to_list() == [0, 0, 0, 0]
+
+
+def test_a_filtered_evaluation_agrees_with_the_lists_the_filter_gives() -> None:
+    model = model_of(30, seed=8)
+    log = events_of([[i % 30, (i * 7) % 30, (i * 11) % 30, i % 30] for i in range(60)])
+    item_filter = ItemFilter(deny=[3, 4, 5], exclude_seen=True)
+    report = evaluate(model, log, items=item_filter)
+    sessions = Sessions.from_events(log, model.vocabulary_)
+    bound = item_filter.bind(sessions)
+    hits = [
+        np.flatnonzero(row == target) + 1
+        for block in model.blocks(sessions, every=True)
+        for row, target in zip(
+            top_k(block, 30, bound.candidates(block.rows))[0], sessions.items[block.rows + 1], strict=True
+        )
+    ]
+    expected = [float(hit[0]) if len(hit) else np.inf for hit in hits]
+    assert report.ranks["rank"].to_list() == expected
+    assert report.excluded == sum(np.isinf(expected)) > 0
+
+
+def test_broken_scores_are_refused() -> None:
+    model = model_of(5)
+    model.table[2, 4] = np.nan
+    with pytest.raises(NonFiniteScoresError):
+        evaluate(model, events_of([[2, 1]]))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"cutoffs": ()}, {"cutoffs": (5, 0)}, {"ties": "lucky"}, {"unknown": "ignore"}, {"rows": 0}]
+)
+def test_impossible_arguments_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ParameterError, match="expected"):
+        evaluate(model_of(5), events_of([[2, 1]]), **wrong)  # type: ignore[arg-type]
+
+
+def test_paths_and_frames_and_sessions_give_the_same_report(tmp_path: Path) -> None:
+    model, log = model_of(5), events_of([[2, 1, 4], [0, 3]])
+    log.write_parquet(tmp_path / "test.parquet")
+    reports = [
+        evaluate(model, data)
+        for data in (log, log.lazy(), tmp_path / "test.parquet", Sessions.from_events(log, model.vocabulary_))
+    ]
+    assert all(report.ranks.equals(reports[0].ranks) for report in reports)
+
+
+def test_the_input_frame_is_not_changed_and_progress_is_silent_off_terminals(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    log = events_of([[2, 1, 4], [0, 3]])
+    before = log.clone()
+    evaluate(model_of(5), log, progress=True)
+    assert log.equals(before)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_report_names_its_metrics_for_trackers_and_for_readers() -> None:
+    report: Report = evaluate(model_of(5), events_of([[2, 1, 4], [0, 3]]), cutoffs=(3,))
+    plain = report.to_dict()
+    assert set(plain) >= {"recall_at_3", "mrr_at_3", "events", "unknown", "sessions"}
+    assert report.table().rows() == [(3, report.recall[3], report.mrr[3])]
+    assert "3 events of 2 sessions" in repr(report)
