@@ -1,1 +1,32 @@
+"""From a raw click log to packed sessions: Polars in, NumPy out."""
 
+from recsys_gru.clicks.check import CheckedClicks, check_clicks
+from recsys_gru.clicks.filter import filter_sessions
+from recsys_gru.clicks.generate import PlantedLaw, generate_clicks, planted_law
+from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.clicks.read import read_clicks
+from recsys_gru.clicks.sessionize import collapse_repeats, sessionize
+from recsys_gru.clicks.sessions import Sessions, as_sessions
+from recsys_gru.clicks.split import Split, split_at, split_by_time, tail_cut
+from recsys_gru.clicks.vocabulary import Vocabulary
+
+__all__ = [
+    "CheckedClicks",
+    "Ledger",
+    "PlantedLaw",
+    "Sessions",
+    "Size",
+    "Split",
+    "Vocabulary",
+    "as_sessions",
+    "check_clicks",
+    "collapse_repeats",
+    "filter_sessions",
+    "generate_clicks",
+    "planted_law",
+    "read_clicks",
+    "sessionize",
+    "split_at",
+    "split_by_time",
+    "tail_cut",
+]

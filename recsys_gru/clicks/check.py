@@ -1,0 +1,142 @@
+"""Checking clicks: rows that cannot be used are set aside with the rule they broke, counted, never lost."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from recsys_gru.clicks.frames import ITEM, TIME, UTC_TIME, Frame, key_columns, lazy, require
+from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.clicks.read import AS_READ, collect, read_clicks
+
+REASON = "reason"
+DUPLICATE = "duplicate"
+FAR_TIME = "time far outside the log"
+_ODD_WORDS = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity")
+_NULL_WORDS = ("null", "none", "na", "n/a")
+_EDGE = 0.01
+_LEAST_MARGIN_DAYS = 366
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class CheckedClicks:
+    """The usable clicks and what was set aside.
+
+    Attributes:
+        clicks: usable rows with their columns named, sorted by session (or user), time and item.
+        rejected: the other rows as they came, with the column ``reason``.
+        counts: rows ``read``, ``kept`` and ``rejected`` (their sum), then rows by reason.
+    """
+
+    clicks: pl.LazyFrame
+    rejected: pl.DataFrame
+    counts: dict[str, int]
+
+
+def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
+    """Set aside rows with null or non-finite fields, unreadable or far-off times, and exact duplicates (one
+    is kept).
+
+    Reasons: ``null item_id``, ``non-finite item_id``, ``bad item_id`` (the same for session_id, user_id and
+    time), ``time far outside the log`` (further from the middle 98 % of the clicks than a year and ten times
+    their span), ``duplicate``. Rows kept and rejected add up to the rows read.
+
+    Raises:
+        SchemaError: a column is missing.
+        ClickLogError: a file breaks half-way.
+
+    >>> raw = pl.DataFrame({"session_id": [1, 1, 1, None], "item_id": ["a", "b", "b", "c"]})
+    >>> raw = raw.with_columns(time=pl.Series([5, 6, 6, 7]))
+    >>> checked = check_clicks(raw)
+    >>> checked.counts
+    {'read': 4, 'kept': 2, 'rejected': 2, 'duplicate': 1, 'null session_id': 1}
+    """
+    frame = ready(lazy(clicks))
+    flagged = with_reasons(frame, time_limits(frame)).sort(sort_columns(frame), nulls_last=True)
+    kept = flagged.filter(pl.col(REASON).is_null()).select(used_columns(frame))
+    rejected = as_they_came(collect(flagged.filter(pl.col(REASON).is_not_null())))
+    reasons = rejected[REASON].value_counts().sort(REASON)
+    read = int(collect(frame.select(pl.len())).item())
+    counts = {"read": read, "kept": read - rejected.height, "rejected": rejected.height}
+    if ledger is not None:
+        _note(ledger, frame, flagged)
+    return CheckedClicks(kept, rejected, counts | {str(reason): int(n) for reason, n in reasons.iter_rows()})
+
+
+def ready(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """The frame as read_clicks gives it; one that does not come from there goes through it now."""
+    schema = frame.collect_schema()
+    keys = key_columns(frame)
+    require(frame, ITEM, TIME)
+    if schema[TIME] == UTC_TIME and not any(schema[name].is_float() for name in (*keys, ITEM)):
+        return frame
+    return read_clicks(frame, user="user_id" if "user_id" in keys else None)
+
+
+def used_columns(frame: pl.LazyFrame) -> list[str]:
+    """The columns of a checked log: ids and time."""
+    return [*key_columns(frame), ITEM, TIME]
+
+
+def sort_columns(frame: pl.LazyFrame) -> list[str]:
+    """An order that does not depend on the order of the rows that came."""
+    names = frame.collect_schema().names()
+    return [*key_columns(frame), TIME, ITEM, *(name for name in names if name.endswith(AS_READ))]
+
+
+def time_limits(frame: pl.LazyFrame) -> tuple[int, int]:
+    """The first and last believable time in microseconds since 1970.
+
+    They are the days of the middle 98 % of the clicks, widened by a year or ten times their span, whichever
+    is more. One number per day is all that is kept, so a log of any size can be asked.
+    """
+    day = (pl.col(TIME).dt.epoch("us") // _DAY).alias("day")
+    days = collect(frame.filter(pl.col(TIME).is_not_null()).group_by(day).agg(pl.len().alias("n"))).sort(
+        "day"
+    )
+    if days.is_empty():
+        return 0, 0
+    share = days["n"].cum_sum() / days["n"].sum()
+    first, last = (int(days["day"][int((share > edge).arg_max() or 0)]) for edge in (_EDGE, 1 - _EDGE))
+    margin = max(_LEAST_MARGIN_DAYS, 10 * (last - first))
+    return (first - margin) * _DAY, (last + 1 + margin) * _DAY
+
+
+def with_reasons(frame: pl.LazyFrame, limits: tuple[int, int]) -> pl.LazyFrame:
+    """The rows with the first rule each one breaks in the column ``reason``, null where it breaks none."""
+    names = frame.collect_schema().names()
+    broken = pl.coalesce(
+        *(_field_reason(name, names) for name in used_columns(frame)),
+        pl.when(~pl.col(TIME).dt.epoch("us").is_between(*limits)).then(pl.lit(FAR_TIME)),
+    )
+    again = ~pl.struct(used_columns(frame)).is_first_distinct()
+    return frame.with_columns(broken.alias(REASON)).with_columns(
+        pl.coalesce(pl.col(REASON), pl.when(again).then(pl.lit(DUPLICATE))).alias(REASON)
+    )
+
+
+def _field_reason(name: str, names: list[str]) -> pl.Expr:
+    missing = pl.lit(f"null {name}")
+    if name + AS_READ in names:
+        raw = pl.col(name + AS_READ).str.strip_chars().str.to_lowercase()
+        odd = (
+            pl.when(raw.is_in(_ODD_WORDS)).then(pl.lit(f"non-finite {name}")).otherwise(pl.lit(f"bad {name}"))
+        )
+        missing = pl.when(raw.is_null() | raw.is_in(_NULL_WORDS)).then(missing).otherwise(odd)
+    return pl.when(pl.col(name).is_null()).then(missing)
+
+
+def as_they_came(rejected: pl.DataFrame) -> pl.DataFrame:
+    """Rejected rows with each value as it was read, where reading could not make sense of some."""
+    raw = [name for name in rejected.columns if name.endswith(AS_READ)]
+    return rejected.with_columns(pl.col(name).alias(name.removesuffix(AS_READ)) for name in raw).drop(raw)
+
+
+def _note(ledger: Ledger, frame: pl.LazyFrame, flagged: pl.LazyFrame) -> None:
+    table = collect(flagged)
+    size = Size.of(frame)
+    for reason in table[REASON].drop_nulls().unique().sort():
+        table = table.filter(pl.col(REASON).ne_missing(reason))
+        smaller = Size.of(table)
+        ledger.record(str(reason), size, smaller)
+        size = smaller

@@ -1,0 +1,187 @@
+"""A generator of realistic click logs whose law is known, so that the right answer is too."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
+from recsys_gru.errors import ParameterError
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_DAY = 86_400
+_LONGEST = 50
+_EVENING_PEAK, _DAILY_SWING = 20 * 3600, 0.7
+_MEDIAN_PAUSE, _PAUSE_SPREAD, _LONGEST_PAUSE = 40.0, 1.0, 1500.0
+
+
+@dataclass(frozen=True)
+class PlantedLaw:
+    """The law that clicks follow: each session has a taste, each item but the hubs belongs to one taste.
+
+    With probability ``follow`` the next item is one of the successors of (taste, item), else a draw by
+    popularity. The successors of an ordinary item do not depend on the taste, those of a hub do: after a hub
+    only the session's past tells what comes, which a chain over single items cannot know.
+
+    Attributes:
+        successors: item numbers, (tastes, N, slots) int32.
+        slot_shares: the probability of each slot when the law is followed, (slots,).
+        popularity: the probability of each item otherwise, (N,).
+        taste_of: the taste of each item, -1 for hubs, (N,) int32.
+        follow: the probability that the law is followed.
+    """
+
+    successors: NDArray[np.int32]
+    slot_shares: NDArray[np.float64]
+    popularity: NDArray[np.float64]
+    taste_of: NDArray[np.int32]
+    follow: float
+
+    def next_probabilities(self, taste: int, item: int) -> NDArray[np.float64]:
+        """The probability of each item to come next in a session of a taste, (N,)."""
+        chances = (1 - self.follow) * self.popularity
+        np.add.at(chances, self.successors[taste, item], self.follow * self.slot_shares)
+        return chances
+
+
+def planted_law(
+    n_items: int = 1_500, seed: int = 0, *, tastes: int = 20, slots: int = 6, follow: float = 0.8
+) -> PlantedLaw:
+    """The law behind ``generate_clicks`` with the same number of items and seed.
+
+    Raises:
+        ParameterError: too few items for the tastes.
+
+    >>> law = planted_law(n_items=200, seed=1)
+    >>> round(float(law.next_probabilities(taste=0, item=5).sum()), 6)
+    1.0
+    """
+    if n_items < 1 or not 0 <= follow <= 1:
+        raise ParameterError(
+            f"n_items must be at least 1 and follow within 0 and 1; got {n_items} and {follow}"
+        )
+    rng = np.random.default_rng([seed, 0])
+    tastes = max(1, min(tastes, n_items // 10))
+    zipf = (1.0 / (np.arange(n_items) + 10.0)).astype(np.float64)
+    popularity = rng.permutation(zipf / zipf.sum()).astype(np.float64)
+    taste_of = rng.integers(0, tastes, n_items).astype(np.int32)
+    taste_of[np.argsort(-popularity, kind="stable")[: n_items // 20]] = -1
+    own = np.stack([_successors(rng, popularity, taste_of, taste, slots) for taste in range(tastes)])
+    home = np.where(taste_of >= 0, taste_of, 0)
+    by_taste = np.where(taste_of[None, :, None] >= 0, own[home, np.arange(n_items)][None], own)
+    shares = np.power(0.6, np.arange(slots, dtype=np.float64))
+    return PlantedLaw(by_taste, shares / shares.sum(), popularity, taste_of, follow)
+
+
+def _successors(
+    rng: np.random.Generator,
+    popularity: NDArray[np.float64],
+    taste_of: NDArray[np.int32],
+    taste: int,
+    slots: int,
+) -> NDArray[np.int32]:
+    """Successors of every item within one taste: its own items and now and then a hub, (N, slots)."""
+    hub_share = np.where(taste_of == -1, popularity, 0.0)
+    own_share = np.where(taste_of == taste, np.sqrt(popularity), 0.0)
+    parts = [
+        (share / share.sum(), weight)
+        for share, weight in ((own_share, 0.7), (hub_share, 0.3))
+        if share.sum() > 0
+    ]
+    chances = sum((weight * share for share, weight in parts), start=np.zeros(len(popularity)))
+    return rng.choice(len(popularity), (len(popularity), slots), p=chances / chances.sum()).astype(np.int32)
+
+
+def generate_clicks(
+    n_sessions: int = 20_000,
+    n_items: int = 1_500,
+    days: int = 30,
+    seed: int = 0,
+    *,
+    mean_length: float = 5.0,
+    part: int = 0,
+) -> pl.DataFrame:
+    """Draw a click log with session_id, item_id (whole numbers) and time (UTC, whole seconds), sorted by
+    time.
+
+    Popularity follows Zipf's law, the next click mostly ``planted_law(n_items, seed)``; lengths are
+    geometric with the given mean, at most 50; sessions begin more often in the evening. Logs of different
+    ``part`` follow the same law and have different sessions: put them together for a log of any size.
+
+    Raises:
+        ParameterError: a size is below 1.
+
+    >>> generate_clicks(n_sessions=3, n_items=50, days=2, seed=7).columns
+    ['session_id', 'item_id', 'time']
+    """
+    if min(n_sessions, n_items, days) < 1 or mean_length < 1:
+        raise ParameterError(
+            "n_sessions, n_items, days and mean_length must be at least 1; "
+            f"got {n_sessions}, {n_items}, {days} and {mean_length}"
+        )
+    law = planted_law(n_items, seed)
+    rng = np.random.default_rng([seed, 1, part])
+    lengths = np.minimum(rng.geometric(1 / mean_length, n_sessions), _LONGEST)
+    steps = draw_steps(law, lengths, rng)
+    owner = np.concatenate([np.flatnonzero(lengths > step) for step in range(len(steps))])
+    seconds = _seconds(lengths, days, rng)
+    log = pl.DataFrame(
+        {
+            SESSION: owner + np.int64(part) * n_sessions,
+            ITEM: np.concatenate(steps).astype(np.int64),
+            TIME: (np.concatenate(seconds) + int(_START.timestamp())) * 1_000_000,
+        }
+    )
+    return log.with_columns(pl.col(TIME).cast(UTC_TIME)).sort(TIME, SESSION, ITEM)
+
+
+def draw_steps(
+    law: PlantedLaw, lengths: NDArray[np.int64], rng: np.random.Generator
+) -> list[NDArray[np.int32]]:
+    """The items of all sessions' first clicks, second clicks and so on; step t holds the sessions longer
+    than t.
+    """
+    by_popularity, by_slot = np.cumsum(law.popularity), np.cumsum(law.slot_shares)
+    alive = np.arange(len(lengths))
+    current = _draw(by_popularity, rng.random(len(alive)))
+    any_taste = rng.integers(0, len(law.successors), len(lengths))
+    tastes = np.where(law.taste_of[current] >= 0, law.taste_of[current], any_taste)
+    steps = [current]
+    for step in range(1, int(lengths.max())):
+        keep = lengths[alive] > step
+        alive, current = alive[keep], current[keep]
+        planned = law.successors[tastes[alive], current, _draw(by_slot, rng.random(len(alive)))]
+        other = _draw(by_popularity, rng.random(len(alive)))
+        current = np.where(rng.random(len(alive)) < law.follow, planned, other)
+        steps.append(current)
+    return steps
+
+
+def _draw(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int32]:
+    found = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    numbers: NDArray[np.int32] = np.minimum(found, len(cumulative) - 1).astype(np.int32)
+    return numbers
+
+
+def _seconds(lengths: NDArray[np.int64], days: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Seconds since the log's start, in the order of ``draw_steps``."""
+    elapsed = [np.zeros(len(lengths))]
+    for step in range(1, int(lengths.max())):
+        pause = _MEDIAN_PAUSE * np.exp(_PAUSE_SPREAD * rng.standard_normal(len(lengths)))
+        going = lengths > step
+        elapsed.append(elapsed[-1] + np.where(going, np.clip(pause, 1.0, _LONGEST_PAUSE), 0.0))
+    begins = rng.integers(0, days, len(lengths)) * _DAY + _second_of_day(rng.random(len(lengths)))
+    begins = np.clip(begins, 0, np.maximum(days * _DAY - 1 - elapsed[-1], 0))
+    return [(begins + passed)[lengths > step].astype(np.int64) for step, passed in enumerate(elapsed)]
+
+
+def _second_of_day(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The second of the day at which a share of a day's sessions have begun: more in the evening, fewer at
+    night.
+    """
+    second = np.arange(0, _DAY + 1, 60)
+    angle = 2 * np.pi * (second - _EVENING_PEAK) / _DAY
+    begun = second / _DAY + _DAILY_SWING / (2 * np.pi) * (np.sin(angle) - np.sin(angle[0]))
+    return np.interp(uniform, begun, second)

@@ -1,0 +1,156 @@
+"""Opening click logs: CSV, TSV, NDJSON and Parquet, plain or compressed, one file, many, a folder or a
+glob.
+"""
+
+import glob
+import gzip
+import io
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, TypeAlias
+
+import polars as pl
+import zstandard
+
+from recsys_gru.clicks.frames import Frame, is_pandas, lazy
+from recsys_gru.errors import ClickLogError, SchemaError
+
+log = logging.getLogger("recsys_gru")
+
+Source: TypeAlias = "str | Path | Sequence[str | Path] | Frame"
+
+_KINDS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".dat": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
+_COMPRESSED = (".gz", ".zst", ".zstd")
+_SEPARATORS = ",\t;|"
+
+
+def kind_of(path: Path) -> str | None:
+    """``csv``, ``parquet`` or ``ndjson`` by the file's name, None where the name says nothing."""
+    suffixes = [part.lower() for part in path.suffixes if part.lower() not in _COMPRESSED]
+    return _KINDS.get(suffixes[-1]) if suffixes else None
+
+
+def files_of(source: str | Path | Iterable[str | Path]) -> list[Path]:
+    """The files that a path, folder, glob or list of them stands for, sorted, empty files left out with a
+    warning.
+
+    Raises:
+        ClickLogError: nothing is there.
+    """
+    given = [source] if isinstance(source, (str, Path)) else list(source)
+    found = sorted({path for one in given for path in _expand(Path(one))})
+    full = [path for path in found if path.stat().st_size > 0]
+    if len(full) < len(found):
+        empty = [str(path) for path in found if path not in set(full)]
+        log.warning("%d empty file(s) hold no clicks: %s", len(empty), ", ".join(empty[:5]))
+    if not full:
+        raise ClickLogError(
+            f"expected click log files at {', '.join(map(str, given)) or 'nowhere'}; found none with rows. "
+            f"Known names end in {', '.join(_KINDS)}, also with .gz or .zst"
+        )
+    return full
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        inside = (file for file in path.rglob("*") if file.is_file())
+        return [file for file in inside if kind_of(file) and not file.name.startswith((".", "_"))]
+    if path.exists():
+        return [path]
+    return [Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]  # noqa: PTH207 - absolute patterns
+
+
+def scan(source: Source) -> tuple[pl.LazyFrame, bool]:
+    """The raw columns of a log, and whether they are untyped text (CSV) whose types must be found.
+
+    Raises:
+        SchemaError: files of different columns or types.
+        ClickLogError: a file cannot be opened.
+    """
+    if isinstance(source, (pl.LazyFrame, pl.DataFrame)) or is_pandas(source):
+        return lazy(source), False  # type: ignore[arg-type]
+    files = files_of(source)  # type: ignore[arg-type]
+    kinds = {file: kind_of(file) for file in files}
+    unknown = [str(file) for file, kind in kinds.items() if kind is None]
+    if unknown:
+        raise ClickLogError(
+            f"cannot tell the format of {', '.join(unknown[:5])}; expected names in {', '.join(_KINDS)}"
+        )
+    if len(set(kinds.values())) > 1:
+        raise SchemaError(
+            f"expected files of one format; got {', '.join(sorted(map(str, set(kinds.values()))))} together"
+        )
+    kind = kinds[files[0]]
+    frames = {file: _open(file, str(kind)) for file in files}
+    return _together(frames), kind == "csv"
+
+
+def _open(file: Path, kind: str) -> pl.LazyFrame:
+    try:
+        if kind == "csv":
+            frame = pl.scan_csv(file, infer_schema=False, separator=separator_of(file))
+        elif kind == "ndjson":
+            frame = pl.scan_ndjson(file, infer_schema_length=None)
+        else:
+            frame = pl.scan_parquet(file)
+        frame.collect_schema()
+    except (OSError, EOFError, pl.exceptions.PolarsError, zstandard.ZstdError) as error:
+        raise ClickLogError(
+            f"cannot read {file}: {error}. Is the file whole and of the format its name says?"
+        ) from error
+    return frame
+
+
+def separator_of(file: Path) -> str:
+    """The character that occurs most in the first line, of comma, tab, semicolon and bar."""
+    with _bytes_of(file) as stream:
+        header = stream.readline(1 << 20)
+    if b"\0" in header:
+        raise ClickLogError(f"cannot read {file}: it is not text. Is the format the one its name says?")
+    return max(_SEPARATORS, key=lambda mark: header.count(mark.encode()))
+
+
+def _bytes_of(file: Path) -> IO[bytes] | gzip.GzipFile:
+    if file.suffix == ".gz":
+        return gzip.open(file)
+    if file.suffix in (".zst", ".zstd"):
+        return io.BufferedReader(zstandard.open(file, "rb"))
+    return file.open("rb")
+
+
+def _together(frames: dict[Path, pl.LazyFrame]) -> pl.LazyFrame:
+    """One frame of many files; whole numbers and texts of different widths agree, other types must be
+    equal.
+    """
+    (first, one), *rest = frames.items()
+    expected = _plain(one.collect_schema())
+    for file, frame in rest:
+        if (found := _plain(frame.collect_schema())) != expected:
+            raise SchemaError(
+                f"files differ in their columns: {first} has {_list(expected)}; {file} has {_list(found)}"
+            )
+    return pl.concat([frame.select(list(expected)) for frame in frames.values()], how="vertical_relaxed")
+
+
+def _plain(schema: pl.Schema) -> dict[str, str]:
+    return {name: _family(kind) for name, kind in sorted(schema.items())}
+
+
+def _family(kind: pl.DataType) -> str:
+    if kind.is_integer():
+        return "integer"
+    return "number" if kind.is_float() else str(kind)
+
+
+def _list(schema: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in schema.items())

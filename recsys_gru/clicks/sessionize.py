@@ -1,0 +1,54 @@
+"""Sessions out of a log of users: silence longer than the gap ends a session."""
+
+from datetime import timedelta
+
+import polars as pl
+
+from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, USER, Frame, lazy, require
+from recsys_gru.errors import ParameterError
+
+
+def sessionize(clicks: Frame, user: str = USER, gap: timedelta = timedelta(minutes=30)) -> pl.LazyFrame:
+    """Number the sessions of a log of users: a new one begins with a new user or after more silence than
+    ``gap``.
+
+    Sessions are numbered from 0 in the order of user and time; the result is sorted by session, time and
+    item and keeps the user's column.
+
+    Raises:
+        SchemaError: a column is missing.
+        ParameterError: the gap is not positive.
+
+    >>> log = pl.DataFrame({"user_id": ["u", "u", "u"], "item_id": [1, 2, 3], "time": [0, 60, 7200]})
+    >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+    >>> sessionize(log, gap=timedelta(minutes=30)).collect()["session_id"].to_list()
+    [0, 0, 1]
+    """
+    if gap <= timedelta(0):
+        raise ParameterError(f"gap must be longer than nothing; got {gap}")
+    log = lazy(clicks)
+    require(log, user, ITEM, TIME)
+    ordered = log.sort(user, TIME, ITEM)
+    begins = pl.col(user).ne_missing(pl.col(user).shift()) | (pl.col(TIME).diff() > gap)
+    number = begins.fill_null(value=True).cum_sum().cast(pl.Int64) - 1
+    rest = [name for name in log.collect_schema().names() if name not in (SESSION, ITEM, TIME)]
+    return ordered.select(number.alias(SESSION), ITEM, TIME, *rest)
+
+
+def collapse_repeats(events: Frame) -> pl.LazyFrame:
+    """Keep the first of consecutive clicks on one item within a session; sorted by session, time and item.
+
+    Raises:
+        SchemaError: a column is missing.
+
+    >>> log = pl.DataFrame({"session_id": [1, 1, 1], "item_id": [7, 7, 8], "time": [1, 2, 3]})
+    >>> collapse_repeats(log).collect()["item_id"].to_list()
+    [7, 8]
+    """
+    log = lazy(events)
+    require(log, *EVENT_ORDER)
+    ordered = log.sort(EVENT_ORDER)
+    same_session = pl.col(SESSION).eq_missing(pl.col(SESSION).shift())
+    same_item = pl.col(ITEM).eq_missing(pl.col(ITEM).shift())
+    first_row = pl.int_range(pl.len()) == 0
+    return ordered.filter(first_row | ~(same_session & same_item))

@@ -1,0 +1,131 @@
+"""Splits in time: what is learned from lies before the cut, what is tested begins after it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+import polars as pl
+
+from recsys_gru.clicks.frames import EVENT_ORDER, SESSION, TIME, Frame, lazy, require, same_kind
+from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.errors import ClickLogError, ParameterError
+
+Part: TypeAlias = "pl.LazyFrame | pl.DataFrame"
+_START = "_start"
+CUT_OFF = "after the cut, session began before"
+
+
+@dataclass(frozen=True)
+class Split:
+    """A log cut at one moment; unpacks as ``train, test``.
+
+    Attributes:
+        train: events before the cut.
+        test: events of the sessions that start at or after the cut.
+        cut: the moment, UTC.
+        straddling_sessions: sessions with events on both sides; they end at the cut in ``train``.
+        straddling_events: their events at or after the cut, in neither part.
+    """
+
+    train: Part
+    test: Part
+    cut: datetime
+    straddling_sessions: int
+    straddling_events: int
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter((self.train, self.test))
+
+
+def split_by_time(events: Frame, test: timedelta, ledger: Ledger | None = None) -> Split:
+    """Cut a log ``test`` before its last event: earlier events train, sessions that start at or after the
+    cut test.
+
+    Both parts are of the kind of frame that was given (lazy or not) and sorted by session, time and item.
+    Nothing is counted before the cut, so nothing of the test part leaks into training.
+
+    Raises:
+        SchemaError: a column is missing.
+        ParameterError: ``test`` is not positive.
+        ClickLogError: the log is empty.
+
+    >>> log = pl.DataFrame({"session_id": [1, 1, 2], "item_id": [7, 8, 9], "time": [0, 86400, 90000]})
+    >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+    >>> split = split_by_time(log, test=timedelta(hours=2))
+    >>> train, test = split
+    >>> train["item_id"].to_list(), test["item_id"].to_list(), split.straddling_events
+    ([7], [9], 1)
+    """
+    if test <= timedelta(0):
+        raise ParameterError(f"test must be longer than nothing; got {test}")
+    table = event_table(events)
+    last = table.select(pl.col(TIME).max()).item()
+    return _cut(table, last - test, events, ledger)
+
+
+def split_at(events: Frame, cut: datetime, ledger: Ledger | None = None) -> Split:
+    """Cut a log at a moment (without a zone: UTC): earlier events train, sessions that start at or after it
+    test.
+
+    Raises:
+        SchemaError: a column is missing.
+        ClickLogError: the log is empty.
+    """
+    moment = cut if cut.tzinfo is not None else cut.replace(tzinfo=UTC)
+    return _cut(event_table(events), moment, events, ledger)
+
+
+def event_table(events: Frame) -> pl.DataFrame:
+    """The events in order of session, time and item, in memory.
+
+    Raises:
+        ClickLogError: there are none.
+    """
+    log = lazy(events)
+    require(log, *EVENT_ORDER)
+    table = log.sort(EVENT_ORDER).collect()
+    if table.is_empty():
+        raise ClickLogError(
+            "expected a log with events; it is empty. What to do: look at what check_clicks rejected"
+        )
+    return table
+
+
+def _cut(table: pl.DataFrame, cut: datetime, given: Frame, ledger: Ledger | None = None) -> Split:
+    """Cut an event table at a moment."""
+    started = table.with_columns(pl.col(TIME).min().over(SESSION).alias(_START))
+    before = pl.col(TIME) < cut
+    later = pl.col(_START) >= cut
+    train, tested = (started.filter(part).drop(_START) for part in (before, later))
+    lost = started.filter(~before & ~later)
+    if ledger is not None:
+        ledger.record(CUT_OFF, Size.of(table), Size.of(pl.concat([train, tested])))
+    return Split(
+        same_kind(train, given), same_kind(tested, given), cut, lost[SESSION].n_unique(), lost.height
+    )
+
+
+def tail_cut(events: Frame, share: float = 0.05) -> datetime:
+    """The midnight (UTC) that begins the shortest tail of whole days in which at least ``share`` of the
+    sessions start.
+
+    Where that tail would be the whole log, the cut lies where the last ``share`` of the sessions begins.
+
+    Raises:
+        SchemaError: a column is missing.
+        ClickLogError: the log is empty.
+        ParameterError: the share is not between 0 and 1.
+
+    >>> log = pl.DataFrame({"session_id": [1, 2, 3], "item_id": [7, 8, 9], "time": [0, 90000, 190000]})
+    >>> tail_cut(log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))).isoformat()
+    '1970-01-03T00:00:00+00:00'
+    """
+    if not 0 < share < 1:
+        raise ParameterError(f"share must lie between 0 and 1; got {share}")
+    starts = event_table(events).group_by(SESSION).agg(pl.col(TIME).min())[TIME].sort(descending=True)
+    needed = starts[math.ceil(share * len(starts)) - 1]
+    midnight = starts.dt.truncate("1d").filter(starts == needed)[0]
+    cut: datetime = midnight if starts[-1] < midnight else needed
+    return cut
