@@ -1,0 +1,113 @@
+"""Models that look only at the last item: a sparse matrix whose row i scores what follows item i."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recsys_gru.baselines.sparse import Rows, SparseBlock
+from recsys_gru.clicks import Sessions
+from recsys_gru.contract import Recommender, SearchSpace, check_number, prefix_ends
+from recsys_gru.ranking import Block
+
+
+class ItemToItem(Recommender):
+    """The last item's row of an item-by-item matrix; items that the row does not hold score 0.
+
+    Attributes:
+        follows_: the matrix (N, N).
+    """
+
+    follows_: Rows
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+        follows, base = self.follows_, np.zeros(len(self.vocabulary_), dtype=np.float32)
+        ends = prefix_ends(sessions, every)
+        for start in range(0, len(ends), rows):
+            chunk = ends[start : start + rows]
+            yield SparseBlock(chunk, base, follows, sessions.items[chunk].astype(np.int64))
+
+    def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
+        self.follows_ = Rows.of(self._matrix(sessions))
+
+    @abstractmethod
+    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
+        """Scores (N, N): row = last item, column = next item."""
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        return {
+            "offsets": self.follows_.offsets,
+            "items": self.follows_.items,
+            "values": self.follows_.values,
+        }
+
+    def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        self.follows_ = Rows(
+            state["offsets"].astype(np.int64),
+            state["items"].astype(np.int32),
+            state["values"].astype(np.float32),
+        )
+
+
+@final
+class Markov(ItemToItem):
+    """First-order Markov chain: how often one item directly followed the other.
+
+    score(j | i) = number of events i that are directly followed by j in their session
+
+    Source: Ludewig & Jannach 2018, "Evaluation of session-based recommendation algorithms", section 3.1 (MC).
+
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> model = Markov().fit(clicks_of("abab", "abc"))
+    >>> model.recommend_one(["a", "b"], exclude_seen=False)["item_id"].to_list()
+    ['a', 'c', 'b']
+    """
+
+    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
+        return counted_pairs(sessions, reach=1)
+
+
+@final
+class SequentialRules(ItemToItem):
+    """Rules "i, later j" that weigh the less, the more steps lie between the two clicks.
+
+    score(j | i) = sum over pairs (i, then j, d steps later in the same session, d <= reach) of 1 / d
+
+    Args:
+        reach: the most steps between the two.
+
+    Source: Ludewig & Jannach 2018, section 3.1 (SR), with the weight 1/d.
+
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> SequentialRules(reach=2).fit(clicks_of("abc")).recommend_one(["a"])["score"].to_list()
+    [1.0, 0.5]
+    """
+
+    def __init__(self, reach: int = 10) -> None:
+        self.reach = reach
+
+    @classmethod
+    def search_space(cls) -> SearchSpace:
+        return {"reach": ("int", 1, 30, True)}
+
+    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
+        check_number("reach", self.reach, 1)
+        return counted_pairs(sessions, self.reach)
+
+
+def counted_pairs(sessions: Sessions, reach: int) -> sparse.csr_array:
+    """Sum (N, N) of 1/d over the ordered pairs of events that lie d = 1..reach steps apart in one session."""
+    n_items = len(sessions.vocabulary)
+    total = sparse.csr_array((n_items, n_items), dtype=np.float64)
+    session = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)  # (E,)
+    for distance in range(1, min(reach, int(sessions.lengths.max()) - 1) + 1):
+        same = session[:-distance] == session[distance:]
+        pairs = (sessions.items[:-distance][same], sessions.items[distance:][same])
+        total = (
+            total
+            + sparse.coo_array((np.full(int(same.sum()), 1 / distance), pairs), (n_items, n_items)).tocsr()
+        )
+    return total

@@ -1,0 +1,134 @@
+"""Models that score by popularity: of all time, of late, and of the session itself."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.baselines.sparse import Rows, SparseBlock
+from recsys_gru.clicks import Sessions
+from recsys_gru.contract import Recommender, SearchSpace, check_number, popularity, prefix_ends
+from recsys_gru.ranking import Block
+
+MICROSECONDS_A_DAY = 86_400 * 10**6
+
+
+class PopularityBased(Recommender):
+    """One score per item, the same for every session.
+
+    Attributes:
+        scores_: (N,) float32.
+    """
+
+    scores_: NDArray[np.float32]
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+        scores, ends = self.scores_, prefix_ends(sessions, every)
+        for start in range(0, len(ends), rows):
+            chunk = ends[start : start + rows]
+            yield SparseBlock(chunk, scores, _NO_ROWS, np.zeros(len(chunk), dtype=np.int64))
+
+    def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
+        self.scores_ = self._scores(sessions)
+
+    @abstractmethod
+    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
+        """Scores (N,)."""
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        return {"scores": self.scores_}
+
+    def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        self.scores_ = state["scores"].astype(np.float32)
+
+
+@final
+class Popularity(PopularityBased):
+    """The most clicked items, for everyone.
+
+    score(j) = share of the training events that are on j
+
+    Source: Hidasi et al. 2016, "Session-based Recommendations with Recurrent Neural Networks", section 4
+    (POP).
+
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> Popularity().fit(clicks_of("ab", "bc", "bc")).recommend_one(["a"])["item_id"].to_list()
+    ['b', 'c']
+    """
+
+    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
+        return popularity(sessions.vocabulary)
+
+
+@final
+class RecentPopularity(PopularityBased):
+    """The items clicked most of late: an event counts half as much after each half-life.
+
+    score(j) = sum over the events on j of 2 ** (-(T - time) / half_life), T = time of the last training event
+
+    Args:
+        half_life: in days.
+
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> RecentPopularity(half_life=0.001).fit(clicks_of("aab", "bc")).recommend_one([])["source"].to_list()
+    ['popularity', 'popularity', 'popularity']
+    """
+
+    def __init__(self, half_life: float = 3.0) -> None:
+        self.half_life = half_life
+
+    @classmethod
+    def search_space(cls) -> SearchSpace:
+        return {"half_life": ("float", 0.05, 60.0, True)}
+
+    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
+        check_number("half_life", self.half_life, 0, above=True)
+        age = (sessions.times.max() - sessions.times) / MICROSECONDS_A_DAY  # (E,) days
+        weight = np.exp2(-age / self.half_life)
+        return np.bincount(sessions.items, weight, len(sessions.vocabulary)).astype(np.float32)
+
+
+@final
+class SessionPopularity(PopularityBased):
+    """The items of the session itself, the most repeated first, then the most clicked of all.
+
+    score(j) = clicks on j in the session so far + share of the training events that are on j
+
+    Only useful where items are clicked again and again: recommend with ``exclude_seen=False``.
+
+    Source: Hidasi et al. 2016, section 4 (S-POP).
+
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> model = SessionPopularity().fit(clicks_of("ab", "bc", "bc"))
+    >>> model.recommend_one(["a", "c", "a"], exclude_seen=False)["item_id"].to_list()
+    ['a', 'c', 'b']
+    """
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+        scores, ends = self.scores_, prefix_ends(sessions, every)
+        for start in range(0, len(ends), rows):
+            chunk = ends[start : start + rows]
+            firsts = sessions.offsets[np.searchsorted(sessions.offsets, chunk, side="right") - 1]
+            counts = session_counts(sessions.items, firsts, chunk, scores)
+            yield SparseBlock(chunk, scores, counts, np.arange(len(chunk)))
+
+    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
+        return popularity(sessions.vocabulary)
+
+
+def session_counts(
+    items: NDArray[np.int32], firsts: NDArray[np.int64], lasts: NDArray[np.int64], base: NDArray[np.float32]
+) -> Rows:
+    """Clicks on each item of the prefixes ``items[firsts[q]:lasts[q] + 1]``, plus the item's base score."""
+    lengths = lasts - firsts + 1  # (Q,)
+    prefix = np.repeat(np.arange(len(lasts)), lengths)
+    events = np.arange(len(prefix)) - np.repeat(np.cumsum(lengths) - lengths - firsts, lengths)
+    pairs, counts = np.unique(prefix * len(base) + items[events], return_counts=True)
+    row, item = np.divmod(pairs, len(base))
+    offsets = np.searchsorted(row, np.arange(len(lasts) + 1))
+    return Rows(offsets.astype(np.int64), item.astype(np.int32), (counts + base[item]).astype(np.float32))
+
+
+_NO_ROWS = Rows(np.zeros(2, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))

@@ -1,0 +1,110 @@
+"""Scores that differ from a common base for a few items only: rows of a sparse matrix."""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from recsys_gru.jit import kernel
+from recsys_gru.ranking import Block
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A sparse matrix: row r holds the entries ``offsets[r]`` to ``offsets[r + 1]``, by ascending item."""
+
+    offsets: NDArray[np.int64]
+    items: NDArray[np.int32]
+    values: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, matrix: sparse.csr_array) -> "Rows":
+        """The rows of a SciPy matrix, zeros left out."""
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        return cls(
+            matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
+        )
+
+
+@final
+class SparseBlock(Block):
+    """Scores of Q prefixes: ``base`` (N,), but where row ``which[q]`` of the matrix holds a value, that
+    value.
+
+    >>> base = np.zeros(3, dtype=np.float32)
+    >>> matrix = Rows(np.array([0, 1]), np.array([2], dtype=np.int32), np.array([5], dtype=np.float32))
+    >>> SparseBlock(np.array([0]), base, matrix, np.array([0])).tile(1, 3)
+    array([[0., 5.]], dtype=float32)
+    """
+
+    def __init__(
+        self, rows: NDArray[np.int64], base: NDArray[np.float32], matrix: Rows, which: NDArray[np.int64]
+    ) -> None:
+        self.rows = rows
+        self.n_items = len(base)
+        self._base = base
+        self._matrix = matrix
+        self._which = which
+
+    def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        scores = np.repeat(self._base[None, start:stop], len(self.rows), axis=0)  # (Q, T)
+        fill_tile(self._matrix.offsets, self._matrix.items, self._matrix.values, self._which, start, scores)
+        return scores
+
+    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        scores = self._base[items]  # (Q,) a copy
+        fill_own(self._matrix.offsets, self._matrix.items, self._matrix.values, self._which, items, scores)
+        return scores
+
+
+@kernel
+def first_at_least(items: NDArray[np.int32], low: int, high: int, wanted: int) -> int:
+    """Index of the first of the ascending ``items[low:high]`` not below ``wanted``; ``high`` if none."""
+    while low < high:
+        middle = (low + high) // 2
+        if items[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def fill_tile(
+    offsets: NDArray[np.int64],
+    items: NDArray[np.int32],
+    values: NDArray[np.float32],
+    which: NDArray[np.int64],
+    start: int,
+    scores: NDArray[np.float32],
+) -> None:
+    """Write the rows' values over the scores (Q, T) of the items from ``start`` on."""
+    stop = start + scores.shape[1]
+    for q in range(scores.shape[0]):
+        end = offsets[which[q] + 1]
+        place = first_at_least(items, offsets[which[q]], end, start)
+        while place < end and items[place] < stop:
+            scores[q, items[place] - start] = values[place]
+            place += 1
+
+
+@kernel
+def fill_own(
+    offsets: NDArray[np.int64],
+    items: NDArray[np.int32],
+    values: NDArray[np.float32],
+    which: NDArray[np.int64],
+    wanted: NDArray[np.int32],
+    scores: NDArray[np.float32],
+) -> None:
+    """Write each row's value of its wanted item over its score (Q,)."""
+    for q in range(scores.shape[0]):
+        end = offsets[which[q] + 1]
+        place = first_at_least(items, offsets[which[q]], end, wanted[q])
+        if place < end and items[place] == wanted[q]:
+            scores[q] = values[place]

@@ -1,0 +1,142 @@
+"""From blocks of scores to ranked items per session; popularity where a session has no known item."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys_gru.clicks import Sessions, Vocabulary
+from recsys_gru.errors import ParameterError
+from recsys_gru.ranking import BoundFilter, Candidates, ItemFilter, MatrixBlock, Scorer, top_k
+
+SOURCES = pl.Series("source", ["model", "popularity"])
+ROWS = 256
+"""Sessions answered at once; the answers do not depend on it."""
+
+Allowed = Iterable[int | str] | ItemFilter | None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """A ranked items of all sessions, session after session, best first.
+
+    Attributes:
+        session: (A,) index of the session.
+        rank: (A,) 1-based place in that session's list.
+        items: (A,) item numbers.
+        scores: (A,) the scorer's scores, or shares of all training events where popularity answers.
+        popular: (A,) whether popularity answers.
+    """
+
+    session: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    items: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    popular: NDArray[np.bool_]
+
+    def columns(self, vocabulary: Vocabulary) -> dict[str, pl.Series]:
+        """The columns rank, item_id, score and source."""
+        return {
+            "rank": pl.Series(self.rank, dtype=pl.Int32),
+            "item_id": vocabulary.take(self.items),
+            "score": pl.Series(self.scores, dtype=pl.Float32),
+            "source": SOURCES.gather(self.popular.astype(np.uint32)),
+        }
+
+
+def ranked_items(scorer: Scorer, sessions: Sessions, k: int, bound: BoundFilter) -> Answers:
+    """The k best items that the filter lets pass, for every session.
+
+    Raises:
+        ParameterError: if k is below 1.
+        NonFiniteScoresError: if a score is NaN or infinite.
+    """
+    if k < 1:
+        raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
+    shape = (sessions.n_sessions, min(k, len(sessions.vocabulary)))
+    items, scores = np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float32)
+    for block in scorer.blocks(sessions, every=False, rows=ROWS):
+        owner = np.searchsorted(sessions.offsets, block.rows, side="right") - 1  # (Q,)
+        items[owner], scores[owner] = top_k(block, shape[1], bound.candidates(block.rows))
+    popular = sessions.lengths == 0  # (n,)
+    for start in range(0, int(popular.sum()), ROWS):
+        owner = np.flatnonzero(popular)[start : start + ROWS]
+        items[owner], scores[owner] = _popular_items(sessions, owner, shape[1], bound)
+    session, place = np.nonzero(items >= 0)
+    return Answers(session, place + 1, items[session, place], scores[session, place], popular[session])
+
+
+def bound_filter(
+    sessions: Sessions, exclude_seen: bool, allow: Allowed, deny: Iterable[int | str] | None
+) -> BoundFilter:
+    """One filter for these sessions from the arguments of ``recommend``; ``allow`` may be an ItemFilter
+    itself.
+
+    Raises:
+        ParameterError: if a list of ids is a single text, or an ItemFilter comes with further ids to deny.
+        InputError: if no known item is left.
+    """
+    for name, given in (("allow", allow), ("deny", deny)):
+        if isinstance(given, str | bytes):
+            raise ParameterError(
+                f"expected {name} as a list of item ids, got the text {given!r}: put it in a list"
+            )
+    if not isinstance(allow, ItemFilter):
+        return ItemFilter(allow=allow, deny=deny, exclude_seen=exclude_seen).bind(sessions)
+    if deny is not None:
+        raise ParameterError("expected deny inside the ItemFilter, got both: ItemFilter(deny=[...]) takes it")
+    return replace(allow.bind(sessions), exclude_seen=exclude_seen or allow.exclude_seen)
+
+
+def one_session(items: NDArray[np.int32], vocabulary: Vocabulary) -> Sessions:
+    """A single session of known items without times."""
+    return Sessions(
+        items=items,
+        offsets=np.array([0, len(items)], dtype=np.int64),
+        times=np.zeros(len(items), dtype=np.int64),
+        ids=_NO_ID,
+        vocabulary=vocabulary,
+        unknown=_NONE_UNKNOWN,
+    )
+
+
+def popularity(vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """Share (N,) of all training events."""
+    return (vocabulary.support / max(int(vocabulary.support.sum()), 1)).astype(np.float32)
+
+
+def _popular_items(
+    sessions: Sessions, owner: NDArray[np.int64], k: int, bound: BoundFilter
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The k most popular items for sessions (Q,) that hold no known item."""
+    shares = np.broadcast_to(popularity(sessions.vocabulary), (len(owner), len(sessions.vocabulary)))
+    moments = np.full(len(owner), bound.at or 0, dtype=np.int64)
+    if bound.live is not None and bound.at is None:
+        moments = _last_unknown(sessions)[owner]
+    nothing = np.empty(0, dtype=np.int64)
+    candidates = Candidates(bound.keep, bound.live, moments, nothing.astype(np.int32), nothing)
+    return top_k(MatrixBlock(owner, shares), k, candidates)
+
+
+def _last_unknown(sessions: Sessions) -> NDArray[np.int64]:
+    """Time (n,) of each session's last unknown click, 0 where it has none."""
+    last = sessions.unknown.group_by("session_id").agg(pl.col("time").max().dt.epoch("us"))
+    order = pl.DataFrame({"session_id": sessions.ids}).join(
+        last, on="session_id", how="left", maintain_order="left"
+    )
+    return order["time"].fill_null(0).to_numpy()
+
+
+_NO_ID = pl.Series("session_id", [0], dtype=pl.Int64)
+_NONE_UNKNOWN = pl.DataFrame(
+    schema={
+        "session_id": pl.Int64,
+        "position": pl.Int64,
+        "item_id": pl.String,
+        "time": pl.Datetime("us", "UTC"),
+    }
+)

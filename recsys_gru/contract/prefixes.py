@@ -1,0 +1,28 @@
+"""Which events of packed sessions end a prefix that is to be scored."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.clicks import Sessions
+
+
+def prefix_ends(sessions: Sessions, every: bool) -> NDArray[np.int64]:
+    """Indices (Q,) into ``sessions.items``, ascending.
+
+    With ``every`` each event that has a next event in its session, without it the last event of each
+    non-empty session.
+
+    >>> from recsys_gru.contract.answers import one_session
+    >>> import polars as pl
+    >>> from recsys_gru.clicks import Vocabulary
+    >>> vocabulary = Vocabulary(pl.Series("item_id", ["a", "b"]), np.array([2, 1]))
+    >>> walked = one_session(np.array([0, 1, 0], dtype=np.int32), vocabulary)
+    >>> prefix_ends(walked, every=True).tolist(), prefix_ends(walked, every=False).tolist()
+    ([0, 1], [2])
+    """
+    last = sessions.offsets[1:][sessions.lengths > 0] - 1  # (n,)
+    if not every:
+        return last
+    has_next = np.ones(sessions.n_events, dtype=np.bool_)
+    has_next[last] = False
+    return np.flatnonzero(has_next)
