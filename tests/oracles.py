@@ -1,5 +1,7 @@
 """Slow, plain re-computations that the fast code is tested against, written from the formulas alone."""
 
+from typing import NamedTuple
+
 # ---- ranking
 
 
@@ -19,6 +21,7 @@ def slow_top_k(scores: list[float], k: int, allowed: list[bool]) -> list[int]:
     best = sorted((item for item, ok in enumerate(allowed) if ok), key=lambda item: (-scores[item], item))[:k]
     return best + [-1] * (k - len(best))
 
+
 # ---- evaluation
 
 
@@ -37,3 +40,49 @@ def slow_replay(
             median = (standard + conservative) / 2
             rows.append((session, position, target, float(conservative), float(standard), median))
     return rows
+
+
+# ---- clicks
+
+ClickRow = tuple[int, int, int]
+
+
+class SplitRows(NamedTuple):
+    """Rows of (session, item, second) on each side of a cut, and how many are in neither."""
+
+    train: list[ClickRow]
+    test: list[ClickRow]
+    lost: int
+
+
+def split_rows(rows: list[ClickRow], seconds: int) -> SplitRows:
+    """Train is what lies before the cut, test the sessions that begin at or after it."""
+    cut = max(time for _, _, time in rows) - seconds
+    starts: dict[int, int] = {}
+    for session, _, time in rows:
+        starts[session] = min(time, starts.get(session, time))
+    train = sorted(row for row in rows if row[2] < cut)
+    test = sorted(row for row in rows if starts[row[0]] >= cut)
+    return SplitRows(train, test, len(rows) - len(train) - len(test))
+
+
+def filtered_rows(rows: list[ClickRow], support: int, length: int) -> list[ClickRow]:
+    """Throw out one offending row after another until none offends."""
+    left = sorted(rows)
+    while True:
+        sessions = [session for session, _, _ in left]
+        items = [item for _, item, _ in left]
+        bad = [row for row in left if items.count(row[1]) < support or sessions.count(row[0]) < length]
+        if not bad:
+            return left
+        left.remove(bad[0])
+
+
+def sessions_by_gap(rows: list[ClickRow], gap: int) -> list[tuple[int, int, int, int]]:
+    """(session number, user, item, second): one walk along each user's clicks."""
+    found: list[tuple[int, int, int, int]] = []
+    for user, time, item in sorted((user, time, item) for user, item, time in rows):
+        same = bool(found) and found[-1][1] == user and time - found[-1][3] <= gap
+        number = found[-1][0] + (not same) if found else 0
+        found.append((number, user, item, time))
+    return found

@@ -84,7 +84,7 @@ class Ledger:
             table.write_csv(path)
 
     def __str__(self) -> str:
-        head = ("rule", "rows", "removed", "sessions", "removed", "items", "removed")
+        head = ("rule", "rows left", "removed", "sessions left", "removed", "items left", "removed")
         body = [_line(entry) for entry in self.entries]
         widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
         return "\n".join(

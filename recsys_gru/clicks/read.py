@@ -8,7 +8,7 @@ import polars as pl
 
 from recsys_gru.clicks import times
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER
-from recsys_gru.clicks.scan import Source, scan
+from recsys_gru.clicks.scan import Source, damaged, scan
 from recsys_gru.errors import ClickLogError, SchemaError
 
 log = logging.getLogger("recsys_gru")
@@ -66,7 +66,10 @@ def read_clicks(
         raw.collect_schema().names(), {SESSION: session, ITEM: item, TIME: time, USER: user}
     )
     log_rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
-    plans = _plans(log_rows, untyped=untyped, time_unit=time_unit, time_zone=time_zone)
+    try:
+        plans = _plans(log_rows, untyped=untyped, time_unit=time_unit, time_zone=time_zone)
+    except ClickLogError as error:
+        raise ClickLogError(f"{error}{damaged(source)}") from error
     return log_rows.select(
         *(plan.value.alias(name) for name, plan in plans.items()),
         *(pl.col(name).cast(pl.String).alias(name + AS_READ) for name, plan in plans.items() if plan.lossy),

@@ -3,18 +3,15 @@ glob.
 """
 
 import glob
-import gzip
-import io
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
-import zstandard
 
 from recsys_gru.clicks.frames import Frame, is_pandas, lazy
-from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.errors import ClickLogError, RecsysError, SchemaError
 
 log = logging.getLogger("recsys_gru")
 
@@ -98,13 +95,13 @@ def scan(source: Source) -> tuple[pl.LazyFrame, bool]:
 def _open(file: Path, kind: str) -> pl.LazyFrame:
     try:
         if kind == "csv":
-            frame = pl.scan_csv(file, infer_schema=False, separator=separator_of(file))
+            frame = pl.scan_csv(file, infer_schema=False, glob=False, separator=separator_of(file))
         elif kind == "ndjson":
             frame = pl.scan_ndjson(file, infer_schema_length=None)
         else:
-            frame = pl.scan_parquet(file)
+            frame = pl.scan_parquet(file, glob=False)
         frame.collect_schema()
-    except (OSError, EOFError, pl.exceptions.PolarsError, zstandard.ZstdError) as error:
+    except (OSError, pl.exceptions.PolarsError) as error:
         raise ClickLogError(
             f"cannot read {file}: {error}. Is the file whole and of the format its name says?"
         ) from error
@@ -113,19 +110,26 @@ def _open(file: Path, kind: str) -> pl.LazyFrame:
 
 def separator_of(file: Path) -> str:
     """The character that occurs most in the first line, of comma, tab, semicolon and bar."""
-    with _bytes_of(file) as stream:
-        header = stream.readline(1 << 20)
-    if b"\0" in header:
+    first = pl.scan_csv(
+        file, has_header=False, infer_schema=False, separator="\x1f", quote_char=None, n_rows=1, glob=False
+    )
+    header = str(first.collect().item())
+    if "\0" in header:
         raise ClickLogError(f"cannot read {file}: it is not text. Is the format the one its name says?")
-    return max(_SEPARATORS, key=lambda mark: header.count(mark.encode()))
+    return max(_SEPARATORS, key=header.count)
 
 
-def _bytes_of(file: Path) -> IO[bytes] | gzip.GzipFile:
-    if file.suffix == ".gz":
-        return gzip.open(file)
-    if file.suffix in (".zst", ".zstd"):
-        return io.BufferedReader(zstandard.open(file, "rb"))
-    return file.open("rb")
+def damaged(source: Source) -> str:
+    """Which files of a log cannot be read to their end, in words."""
+    if not isinstance(source, (str, Path, list, tuple)):
+        return ""
+    broken = []
+    for file in files_of(source):
+        try:
+            _open(file, str(kind_of(file))).select(pl.all().null_count()).collect(engine="streaming")
+        except (OSError, RecsysError, pl.exceptions.PolarsError):
+            broken.append(str(file))
+    return f"; damaged: {', '.join(broken[:5])}" if broken else ""
 
 
 def _together(frames: dict[Path, pl.LazyFrame]) -> pl.LazyFrame:
