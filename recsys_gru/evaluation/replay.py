@@ -8,9 +8,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks import Sessions, as_sessions
+from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError, ParameterError
+from recsys_gru.evaluation.ledger import RANK_OF_TIES, metric_grid, rank_values
 from recsys_gru.evaluation.metrics import mean_gain
-from recsys_gru.evaluation.report import RANK_OF_TIES, Report
+from recsys_gru.evaluation.report import Report
 from recsys_gru.ranking import BoundFilter, ItemFilter, Scorer, rank_counts
 
 Ties = Literal["conservative", "standard", "median"]
@@ -19,7 +21,7 @@ UnknownRule = Literal["drop", "miss"]
 
 def evaluate(
     model: Scorer,
-    test: object,
+    test: SessionData,
     cutoffs: Sequence[int] = (5, 10, 20),
     *,
     ties: Ties = "conservative",
@@ -47,7 +49,8 @@ def evaluate(
         NonFiniteScoresError: if the model gives NaN or infinite scores.
         ParameterError: if an argument is not one of those above.
     """
-    _check(cutoffs, ties, unknown, rows)
+    metric_grid((), cutoffs)
+    _check(unknown, rows)
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
     bound = None if items is None else items.bind(sessions)
     replayed = _replay(model, sessions, bound, rows, progress)
@@ -59,7 +62,7 @@ def evaluate(
             f"expected a test session with a second known event, got {sessions.n_sessions} sessions of "
             f"{sessions.n_events} known and {sessions.unknown.height} unknown events: give a longer test part"
         )
-    ranks = ledger[RANK_OF_TIES[ties]].to_numpy()
+    ranks = rank_values(ledger, ties)
     return Report(
         recall={k: mean_gain("recall", ranks, k) for k in cutoffs},
         mrr={k: mean_gain("mrr", ranks, k) for k in cutoffs},
@@ -73,11 +76,7 @@ def evaluate(
     )
 
 
-def _check(cutoffs: Sequence[int], ties: str, unknown: str, rows: int) -> None:
-    if not cutoffs or any(k < 1 or k != int(k) for k in cutoffs):
-        raise ParameterError(f"expected cut-offs of 1 or more, got {tuple(cutoffs)}: give (5, 10, 20)")
-    if ties not in RANK_OF_TIES:
-        raise ParameterError(f"expected ties as one of {', '.join(RANK_OF_TIES)}, got {ties!r}")
+def _check(unknown: str, rows: int) -> None:
     if unknown not in ("drop", "miss"):
         raise ParameterError(f"expected unknown as drop or miss, got {unknown!r}")
     if rows < 1:

@@ -5,9 +5,6 @@ from typing import final
 
 import polars as pl
 
-RANK_OF_TIES = {"conservative": "rank", "standard": "rank_standard", "median": "rank_median"}
-"""Tie rule -> its column of the rank ledger."""
-
 
 @final
 @dataclass(frozen=True, eq=False)

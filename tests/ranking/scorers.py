@@ -29,7 +29,7 @@ class TableScorer:
             yield MatrixBlock(part, self.table[sessions.items[part]])
 
 
-def events_of(sessions: list[list[int]] | list[list[str]]) -> pl.DataFrame:
+def events_of(sessions: list[list[int]]) -> pl.DataFrame:
     """One event a minute, session after session, session ids 0, 1, 2..."""
     start = datetime(2026, 1, 1, tzinfo=UTC)
     flat = [(session, item) for session, items in enumerate(sessions) for item in items]

@@ -1,0 +1,88 @@
+"""The rank ledger: one row per evaluated event, kept as Parquet, from which every metric can be had again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from recsys_gru.errors import ParameterError, SchemaError
+from recsys_gru.evaluation.metrics import GAINS, Ranks, mean_gain
+
+RANK_OF_TIES = {"conservative": "rank", "standard": "rank_standard", "median": "rank_median"}
+"""Tie rule -> its column of the ledger."""
+
+COLUMNS = ("session_id", "position", "item_id", *RANK_OF_TIES.values(), "support", "repeat", "time", "hour")
+
+
+def write_ranks(ranks: pl.DataFrame, path: Path | str) -> None:
+    """Write a rank ledger as Parquet, aside first and then renamed.
+
+    Raises:
+        SchemaError: if a column is missing.
+    """
+    target = Path(path)
+    aside = target.with_name(f".{target.name}.part")
+    _complete(ranks).write_parquet(aside)
+    aside.replace(target)
+
+
+def read_ranks(path: Path | str) -> pl.DataFrame:
+    """Read a rank ledger that ``write_ranks`` wrote.
+
+    Raises:
+        SchemaError: if the file is not a rank ledger.
+    """
+    try:
+        return _complete(pl.read_parquet(path))
+    except pl.exceptions.ComputeError as error:
+        raise SchemaError(f"expected a rank ledger in Parquet at {path}, cannot read it: {error}") from error
+
+
+def metrics_from_ranks(
+    ranks: pl.DataFrame,
+    metrics: Sequence[str] = ("recall", "mrr", "ndcg", "map"),
+    cutoffs: Sequence[int] = (5, 10, 20),
+    ties: str = "conservative",
+) -> dict[str, float]:
+    """Any metric at any cut-off from a rank ledger, without scoring again: ``{"recall_at_20": ...}``.
+
+    >>> metrics_from_ranks(pl.DataFrame({"rank": [1.0, 3.0]}), metrics=["recall"], cutoffs=[1, 5])
+    {'recall_at_1': 0.5, 'recall_at_5': 1.0}
+    """
+    values = rank_values(ranks, ties)
+    return {f"{name}_at_{k}": mean_gain(name, values, k) for name, k in metric_grid(metrics, cutoffs)}
+
+
+def metric_grid(metrics: Sequence[str], cutoffs: Sequence[int]) -> list[tuple[str, int]]:
+    """Every metric at every cut-off.
+
+    Raises:
+        ParameterError: if a metric is unknown or a cut-off below 1.
+    """
+    strange = [name for name in metrics if name not in GAINS]
+    if strange:
+        raise ParameterError(f"expected metrics among {', '.join(GAINS)}, got {strange[:5]}")
+    if not cutoffs or any(k < 1 or k != int(k) for k in cutoffs):
+        raise ParameterError(f"expected cut-offs of 1 or more, got {tuple(cutoffs)}: give (5, 10, 20)")
+    return [(name, k) for name in metrics for k in cutoffs]
+
+
+def rank_values(ranks: pl.DataFrame, ties: str) -> Ranks:
+    """The ranks (E,) float64 under one tie rule.
+
+    Raises:
+        ParameterError: if the tie rule is unknown or the ledger is empty.
+    """
+    if ties not in RANK_OF_TIES:
+        raise ParameterError(f"expected ties as one of {', '.join(RANK_OF_TIES)}, got {ties!r}")
+    if ranks.is_empty():
+        raise ParameterError("expected a rank ledger with at least one event, got none: widen the slice")
+    values: Ranks = ranks[RANK_OF_TIES[ties]].to_numpy()
+    return values
+
+
+def _complete(ranks: pl.DataFrame) -> pl.DataFrame:
+    missing = [name for name in COLUMNS if name not in ranks.columns]
+    if missing:
+        raise SchemaError(f"expected a rank ledger with {', '.join(COLUMNS)}; missing: {missing}")
+    return ranks
