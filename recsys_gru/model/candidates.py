@@ -1,6 +1,7 @@
 """The items a step scores: the lanes' targets and the shared samples, each distinct item once, with its count."""
 
-from typing import NamedTuple
+from abc import ABC, abstractmethod
+from typing import NamedTuple, final
 
 import numpy as np
 import torch
@@ -25,8 +26,17 @@ class Rows(NamedTuple):
     columns: Columns
 
 
-class Candidates:
-    """Collects the distinct rows of a step, with the counts and logQ corrections that the loss needs.
+class Candidates(ABC):
+    """Collects the distinct rows of a step, with what the loss must know of them."""
+
+    @abstractmethod
+    def collect(self, inputs: Ints, targets: Ints, samples: Ints) -> Rows:
+        """Return the rows of a step with inputs and targets (P,) and samples (S,), all int64 item numbers."""
+
+
+@final
+class SampledCandidates(Candidates):
+    """Targets and samples, with counts and logQ corrections.
 
     logQ subtracts logq * log q_j from a score, q_j = support_j where j is a target and support_j ** alpha where it is a
     sample. Equal items merge into one column whose weight is the sum of exp(-logQ) over their places.
@@ -43,7 +53,7 @@ class Candidates:
         dtype: torch.dtype = torch.float32,
         device: torch.device | None = None,
     ) -> None:
-        n_items = len(support)
+        """Prepare for steps of at most `capacity` inputs, targets and samples together."""
         self._log_q = logq * np.log(np.maximum(support, 1).astype(np.float64))  # (N,)
         self._alpha = alpha
         self._weights = np.stack([np.exp(-self._log_q), np.exp(-alpha * self._log_q)])  # (2, N)
@@ -51,33 +61,30 @@ class Candidates:
         self._exclude_hits = exclude_hits
         self._dtype = dtype
         self._device = device or torch.device("cpu")
-        self._slots = np.full(n_items, -1, np.int32)
+        self._slots = np.full(len(support), -1, np.int32)
         self._rows = np.empty(capacity, np.int64)
         self._drawn = np.empty((2, capacity), np.float64)
         self._at = np.empty(capacity, np.int64)
 
     def collect(self, inputs: Ints, targets: Ints, samples: Ints) -> Rows:
-        """Return the rows of a step with inputs and targets (P,) and samples (S,)."""
         at = self._at[: len(targets) + len(inputs)]
         n_candidates, used = distinct((targets, samples, inputs), self._slots, self._rows, self._drawn, at)
-        rows = self._rows[:used].copy()
+        rows, at = self._rows[:used].copy(), at.copy()
         columns = self._columns(rows[:n_candidates], targets, at[: len(targets)])
-        return Rows(self._move(rows), n_candidates, self._move(at[len(targets) :].copy()), columns)
+        return Rows(self._move(rows), n_candidates, self._move(at[len(targets) :]), columns)
 
     def _columns(self, items: Ints, targets: Ints, target_at: Ints) -> Columns:
-        drawn = self._drawn[:, : len(items)]  # (2, U)
+        drawn = self._drawn[:, : len(items)]  # (2, U): how often each is a target, a sample
         counts = drawn[0] + drawn[1]
-        target_log_q = self._log_q[targets]
-        mean = 0.0
-        weights = counts
+        weights, mean = counts, 0.0
         if self._corrected:
             weights = (drawn * self._weights[:, items]).sum(0)
             mean = float(((drawn[0] + self._alpha * drawn[1]) * self._log_q[items]).sum() / counts.sum())
         return Columns(
-            target=self._move(target_at.copy()),
+            target=self._move(target_at),
             counts=self._real(counts),
             log_weights=self._real(np.log(weights)),
-            target_log_q=self._real(target_log_q),
+            target_log_q=self._real(self._log_q[targets]),
             mean_log_q=self._real(np.asarray(mean)),
             own_counts=self._real(np.ones(len(targets))) if self._exclude_hits else None,
         )
@@ -87,3 +94,19 @@ class Candidates:
 
     def _real(self, values: NDArray[np.float64]) -> Tensor:
         return torch.from_numpy(values).to(self._device, self._dtype)
+
+
+@final
+class EveryItem(Candidates):
+    """The whole catalogue as candidates, each item once: the full softmax of small catalogues."""
+
+    def __init__(self, n_items: int, *, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> None:
+        self._rows = torch.arange(n_items, device=device)
+        self._ones = torch.ones(n_items, dtype=dtype, device=device)
+        self._zeros = torch.zeros(n_items, dtype=dtype, device=device)
+
+    def collect(self, inputs: Ints, targets: Ints, samples: Ints) -> Rows:  # noqa: ARG002 - nothing is sampled
+        device = self._rows.device
+        target = torch.from_numpy(targets).to(device)
+        columns = Columns(target, self._ones, self._zeros, torch.zeros_like(target, dtype=self._ones.dtype), self._zeros[0])
+        return Rows(self._rows, len(self._rows), torch.from_numpy(inputs).to(device), columns)

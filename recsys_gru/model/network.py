@@ -118,6 +118,10 @@ class Network:
             for name, values in weights.items():
                 yield f"layers.{i}.{name}", values
 
+    def input_rows(self, items: Tensor) -> Tensor:
+        """Return the rows (P, E or G * H) that item numbers (P,) put into the first layer."""
+        return self.tables["output" if self.architecture.mode == "tied" else "input"][items]
+
     def zero_states(self, lanes: int) -> States:
         """Return the states before any event."""
         output = self.tables["output"]

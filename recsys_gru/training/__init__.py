@@ -1,1 +1,19 @@
+"""Training: the session-parallel order, the update step, epochs and checkpoints."""
 
+from recsys_gru.training.checkpoint import Checkpoints, Run
+from recsys_gru.training.learner import Learner
+from recsys_gru.training.settings import Settings, resolve_device
+from recsys_gru.training.trainer import EpochReport, Position, TrainingData, end_epoch, train_epoch
+
+__all__ = [
+    "Checkpoints",
+    "EpochReport",
+    "Learner",
+    "Position",
+    "Run",
+    "Settings",
+    "TrainingData",
+    "end_epoch",
+    "resolve_device",
+    "train_epoch",
+]

@@ -49,6 +49,11 @@ class Lanes:
         self._counters = np.zeros(2, np.int64)  # lanes alive, next waiting session
         _fill(self._offsets, self._spare, self._lanes, self._counters)
 
+    @property
+    def alive(self) -> int:
+        """Lanes of the next step to be scheduled."""
+        return int(self._counters[0])
+
     def windows(self, steps: int) -> Iterator[Window]:
         """Yield the rest of the epoch, `steps` steps at a time (the last window may be shorter)."""
         size = max(1, CHUNK // steps) * steps

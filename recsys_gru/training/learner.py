@@ -29,13 +29,13 @@ class Learner:
     sampler: NegativeSampler
     embed_dropout: Dropout
     hidden_dropout: Dropout
-    n_lanes: int
+    batch_size: int
     grad_clip: float
     states: States
 
-    def begin_epoch(self) -> None:
-        """Forget the hidden states."""
-        self.states = self.network.zero_states(self.n_lanes)
+    def begin_epoch(self, n_lanes: int) -> None:
+        """Forget the hidden states; the first step has so many lanes."""
+        self.states = self.network.zero_states(n_lanes)
 
     def learn(self, items: NDArray[np.int32], window: Window) -> float:
         """Update the network on a window of events; return its loss, summed over events and divided by lanes and steps."""
@@ -59,7 +59,7 @@ class Learner:
         scores = torch.addmm(bias, hidden, candidates.T)  # (P, U)
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns)
 
-        share = 1 / (self.n_lanes * len(flow.alive))
+        share = 1 / (self.batch_size * len(flow.alive))
         d_scores *= share
         d_output = torch.zeros_like(output)  # (V, H)
         torch.mm(d_scores.T, hidden, out=d_output[: rows.n_candidates])

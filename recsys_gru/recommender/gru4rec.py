@@ -1,0 +1,245 @@
+"""GRU4Rec: the estimator that brings clicks, lanes, network, evaluation and saved models together."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Literal, Self, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recsys_gru.clicks import Sessions, as_sessions
+from recsys_gru.clicks.sessions import SessionData
+from recsys_gru.contract import Recommender, SearchSpace
+from recsys_gru.contract.recommender import trainable
+from recsys_gru.model.network import Network
+from recsys_gru.model.optimisers import Slots
+from recsys_gru.observers import fitting
+from recsys_gru.ranking import Block
+from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
+from recsys_gru.recommender.scoring import network_blocks
+from recsys_gru.training import EpochReport, Learner, Settings, resolve_device
+
+
+@final
+class GRU4Rec(Recommender):
+    """Next-item recommendation by a gated recurrent network over the clicks of a session.
+
+    The parameters up to `logq` bear the names and defaults of the published PyTorch reference, so that a published
+    parameter set can be passed as it is.
+
+    Args:
+        layers: units of each recurrent layer.
+        loss: cross-entropy, bpr-max, bpr, top1, top1-max, gbce, or softmax (cross-entropy over every item).
+        batch_size: lanes, the sessions walked side by side.
+        dropout_p_embed: probability to drop an element of a looked-up input row.
+        dropout_p_hidden: probability to drop an element of a layer's output.
+        learning_rate: of the optimizer.
+        momentum: of the optimizer.
+        sample_alpha: negative samples are drawn in proportion to support ** sample_alpha.
+        n_sample: negative samples shared by the lanes of an update, beside the lanes' own targets.
+        embedding: width of a separate input table, or "layersize" for that of the first layer; 0 for one-hot input.
+        constrained_embedding: one table for input and output (tied); `embedding` is then not used.
+        n_epochs: walks through the training sessions.
+        bpreg: weight of BPR-max's score regularisation.
+        elu_param: of the ELU that scores pass in BPR-max; 0 for none.
+        logq: strength of the logQ correction of cross-entropy.
+        cell: gru (reset-after), gru-reset-before, lstm or rnn. With one-hot input the first layer of gru is the
+            reset-before cell, as in the reference; every other cell then only swaps its input product for a look-up.
+        optimizer: adagrad, adam, rmsprop or sgd; each changes only the item rows that an update has touched.
+        grad_clip: largest global norm of the gradient; 0 for no limit.
+        weight_decay: L2 penalty on the parameters an update touches.
+        lr_schedule: constant, linear or cosine decay over all epochs.
+        label_smoothing: of cross-entropy.
+        gbce_calibration: gBCE's t, from 0 (plain binary cross-entropy) to 1.
+        exclude_hits: leave out negatives that are the lane's own target.
+        steps_per_update: steps walked between updates, with gradients flowing back through them; 1 is the published
+            algorithm, more is faster.
+        patience: epochs without a better validation MRR@20 after which training stops and the best epoch's parameters are
+            taken; None trains all epochs and keeps the last.
+        seed: of the weights, the samples and the dropout; same seed, data and threads give the same bits.
+        device: "auto" (a GPU where there is one), or a torch device.
+        checkpoint_dir: folder where training keeps what it needs to go on after a crash; None for no checkpoints.
+        checkpoint_every: updates between two checkpoints; None for one at the end of each epoch.
+
+    Attributes:
+        network_: the trained parameters.
+        history_: an EpochReport for each epoch.
+
+    Source: Hidasi et al. 2016 (ICLR); Hidasi & Karatzoglou 2018 (CIKM).
+
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1).fit(clicks_of("abc", "abc", "dbc"))
+    >>> model.recommend_one(["a"], k=1)["item_id"].to_list()
+    ['b']
+    """
+
+    network_: Network
+    slots_: dict[str, Slots]
+    history_: tuple[EpochReport, ...]
+
+    def __init__(  # noqa: PLR0913 - one argument for each published hyper-parameter
+        self,
+        layers: tuple[int, ...] = (100,),
+        loss: str = "cross-entropy",
+        batch_size: int = 64,
+        dropout_p_embed: float = 0.0,
+        dropout_p_hidden: float = 0.0,
+        learning_rate: float = 0.05,
+        momentum: float = 0.0,
+        sample_alpha: float = 0.5,
+        n_sample: int = 2048,
+        embedding: int | Literal["layersize"] = 0,
+        constrained_embedding: bool = True,
+        n_epochs: int = 10,
+        bpreg: float = 1.0,
+        elu_param: float = 0.5,
+        logq: float = 0.0,
+        cell: str = "gru",
+        optimizer: str = "adagrad",
+        grad_clip: float = 0.0,
+        weight_decay: float = 0.0,
+        lr_schedule: str = "constant",
+        label_smoothing: float = 0.0,
+        gbce_calibration: float = 0.75,
+        exclude_hits: bool = False,
+        steps_per_update: int = 1,
+        patience: int | None = None,
+        seed: int = 42,
+        device: str = "auto",
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+    ) -> None:
+        self.layers = layers
+        self.loss = loss
+        self.batch_size = batch_size
+        self.dropout_p_embed = dropout_p_embed
+        self.dropout_p_hidden = dropout_p_hidden
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.sample_alpha = sample_alpha
+        self.n_sample = n_sample
+        self.embedding = embedding
+        self.constrained_embedding = constrained_embedding
+        self.n_epochs = n_epochs
+        self.bpreg = bpreg
+        self.elu_param = elu_param
+        self.logq = logq
+        self.cell = cell
+        self.optimizer = optimizer
+        self.grad_clip = grad_clip
+        self.weight_decay = weight_decay
+        self.lr_schedule = lr_schedule
+        self.label_smoothing = label_smoothing
+        self.gbce_calibration = gbce_calibration
+        self.exclude_hits = exclude_hits
+        self.steps_per_update = steps_per_update
+        self.patience = patience
+        self.seed = seed
+        self.device = device
+        self.checkpoint_dir = checkpoint_dir
+        self.checkpoint_every = checkpoint_every
+
+    def fit(
+        self,
+        train: SessionData,
+        validation: "SessionData | None" = None,
+        *,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        checkpoint_every: int | None = None,
+        on_epoch: OnEpoch | None = None,
+        progress: bool = False,
+    ) -> Self:
+        """Learn from a click log and forget what was learned before.
+
+        With a checkpoint folder, a fit that was cut off goes on where the last checkpoint stands, and ends with the same
+        bits as one that never stopped; a folder whose run is complete gives its model at once.
+
+        Args:
+            train: frame with session_id, item_id and time (Polars, lazy or not, or pandas), a path to one, or Sessions.
+            validation: a later log of the same kind, evaluated after each epoch.
+            checkpoint_dir: in place of the constructor's.
+            checkpoint_every: in place of the constructor's.
+            on_epoch: called with the EpochReport of each epoch.
+            progress: whether to draw a progress bar per epoch, on terminals only.
+
+        Raises:
+            ParameterError: if a hyper-parameter is impossible.
+            ClickLogError: if the log has no event, only one item, or no session of two events.
+            DivergedError: if the loss becomes NaN or infinite.
+            CheckpointError: if the checkpoint is damaged or of another run.
+        """
+        loop = Loop(
+            self.settings(),
+            self.patience,
+            checkpoint_dir or self.checkpoint_dir,
+            checkpoint_every or self.checkpoint_every,
+            on_epoch,
+            progress,
+        )
+        sessions = trainable(train)
+        held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
+        with fitting(self, sessions, held_out):
+            self._train(loop, sessions, held_out)
+        return self
+
+    def settings(self) -> Settings:
+        """Return the hyper-parameters of training, checked; raises ParameterError."""
+        values = {field.name: getattr(self, field.name) for field in fields(Settings)}
+        return Settings(**{**values, "layers": tuple(self.layers)})
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+        return network_blocks(self.network_, sessions, every, rows)
+
+    @classmethod
+    def search_space(cls) -> SearchSpace:
+        """Source: the published search spaces of Hidasi & Czapp 2023."""
+        return {
+            "learning_rate": ("float", 0.01, 0.25, True),
+            "batch_size": ("int", 32, 256, True),
+            "dropout_p_embed": ("float", 0.0, 0.5, False),
+            "dropout_p_hidden": ("float", 0.0, 0.7, False),
+            "momentum": ("float", 0.0, 0.9, False),
+            "sample_alpha": ("float", 0.0, 1.0, False),
+            "bpreg": ("float", 0.0, 2.0, False),
+            "elu_param": [0.0, 0.5, 1.0],
+            "loss": ["cross-entropy", "bpr-max"],
+            "logq": [0.0, 1.0],
+        }
+
+    def _fit(self, sessions: Sessions, validation: Sessions | None) -> None:
+        self._train(Loop(self.settings(), self.patience), sessions, validation)
+
+    def _train(self, loop: Loop, sessions: Sessions, validation: Sessions | None) -> None:
+        learner = loop.settings.learner(
+            sessions.vocabulary.support, lanes_needed(sessions, loop.settings), resolve_device(self.device)
+        )
+        self._adopt(learner, sessions)
+        self.history_ = loop.train(self, learner, sessions, validation)
+
+    def _adopt(self, learner: Learner, sessions: Sessions) -> None:
+        self.vocabulary_, self.fingerprint_ = sessions.vocabulary, sessions.fingerprint()
+        self.network_ = learner.network
+        self.slots_ = learner.optimiser.slots
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        state = {f"weights/{name}": values for name, values in self.network_.parameters()}
+        for name, slots in self.slots_.items():
+            state |= {f"slots/{name}/{slot}": values for slot, values in slots.items()}
+        return {name: values.cpu().numpy() for name, values in state.items()}
+
+    def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        device = resolve_device(self.device)
+        tensors = {name: torch.from_numpy(values) for name, values in state.items()}
+        network = Network(self.settings().architecture(len(self.vocabulary_)), generator=torch.Generator())
+        for name, parameter in network.parameters():
+            parameter.copy_(tensors[f"weights/{name}"])
+        self.network_ = network.to(device)
+        self.slots_ = {name: {} for name, _ in network.parameters()}
+        for key, values in tensors.items():
+            kind, _, rest = key.partition("/")
+            if kind == "slots":
+                name, slot = rest.rsplit("/", 1)
+                self.slots_[name][slot] = values.to(device)
+        self.history_ = ()

@@ -1,0 +1,126 @@
+"""The training loop of fit: epochs, validation, early stopping, checkpoints and progress."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from recsys_gru.clicks import Sessions
+from recsys_gru.errors import ClickLogError, ParameterError
+from recsys_gru.evaluation import evaluate
+from recsys_gru.observers import EpochEnded, announce
+from recsys_gru.training import Checkpoints, EpochReport, Learner, Position, Run, Settings, TrainingData, end_epoch, train_epoch
+
+if TYPE_CHECKING:
+    from recsys_gru.contract import Recommender
+
+OnEpoch = Callable[[EpochReport], None]
+CUTOFFS = (5, 10, 20)
+WATCHED = "mrr_at_20"
+"""The validation metric that early stopping watches."""
+Pulse = Callable[[Position], None]
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What one call of fit was asked to do beside learning."""
+
+    settings: Settings
+    patience: int | None = None
+    checkpoint_dir: str | os.PathLike[str] | None = None
+    checkpoint_every: int | None = None
+    on_epoch: OnEpoch | None = None
+    progress: bool = False
+
+    def train(
+        self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
+    ) -> tuple[EpochReport, ...]:
+        """Train to the end, from the last checkpoint if there is one; return the epochs' reports."""
+        data = TrainingData(sessions.items, sessions.offsets)
+        self._require(data, validation)
+        checkpoints = self._checkpoints(sessions, validation)
+        run = (checkpoints.read(learner) if checkpoints else None) or Run()
+        while run.position.epoch < self.settings.n_epochs and not self._is_over(run):
+            for at in self._watched(train_epoch(learner, data, self.settings, run.position), data):
+                if checkpoints and self.checkpoint_every and self._is_due(at):
+                    checkpoints.write(learner, run)
+            self._close_epoch(model, learner, run, validation)
+            if checkpoints:
+                checkpoints.write(learner, run)
+        for name, parameter in learner.network.parameters():
+            if name in run.best:
+                parameter.copy_(run.best[name])
+        return tuple(run.history)
+
+    def _close_epoch(self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None) -> None:
+        metrics = {} if validation is None else _metrics(model, validation)
+        report = end_epoch(run.position, metrics)
+        if self.patience is not None and metrics[WATCHED] > max([past.metrics[WATCHED] for past in run.history], default=-1):
+            run.best = {name: values.clone() for name, values in learner.network.parameters()}
+            run.best_epoch = report.epoch
+        run.history.append(report)
+        announce(EpochEnded(model, report))
+        if self.on_epoch:
+            self.on_epoch(report)
+
+    def _is_over(self, run: Run) -> bool:
+        return self.patience is not None and len(run.history) - run.best_epoch >= self.patience
+
+    def _is_due(self, at: Position) -> bool:
+        return at.updates % (self.checkpoint_every or 1) == 0
+
+    def _require(self, data: TrainingData, validation: Sessions | None) -> None:
+        if data.pairs == 0:
+            raise ClickLogError(
+                "expected a session with two events or more to learn from, got none: check the session ids, "
+                "or build sessions with sessionize(gap=...)"
+            )
+        if self.patience is not None and validation is None:
+            raise ParameterError("patience needs a validation log to watch: fit(train, validation=...), or patience=None")
+        if self.patience is not None and self.patience < 1:
+            raise ParameterError(f"patience must be 1 or more epochs, not {self.patience}")
+
+    def _checkpoints(self, sessions: Sessions, validation: Sessions | None) -> Checkpoints | None:
+        if self.checkpoint_dir is None:
+            return None
+        held_out = validation.fingerprint() if validation else None
+        facts = [asdict(self.settings), self.patience, sessions.fingerprint(), held_out]
+        return Checkpoints(self.checkpoint_dir, hashlib.sha256(json.dumps(facts).encode()).hexdigest())
+
+    def _watched(self, positions: Iterator[Position], data: TrainingData) -> Iterator[Position]:
+        with _bar(self.settings.n_epochs, data.pairs, draw=self.progress) as pulse:
+            for at in positions:
+                pulse(at)
+                yield at
+
+
+def lanes_needed(sessions: Sessions, settings: Settings) -> int:
+    """Return how many lanes the first step has: no more than sessions with something to predict."""
+    return max(1, min(settings.batch_size, int((sessions.lengths > 1).sum())))
+
+
+def _metrics(model: "Recommender", validation: Sessions) -> dict[str, float]:
+    report = evaluate(model, validation, CUTOFFS)
+    recall = {f"recall_at_{k}": report.recall[k] for k in CUTOFFS}
+    return recall | {f"mrr_at_{k}": report.mrr[k] for k in CUTOFFS}
+
+
+@contextmanager
+def _bar(n_epochs: int, pairs: int, *, draw: bool) -> Iterator[Pulse]:
+    """Draw one epoch's progress: loss, events per second and time left; nothing where there is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not (draw and console.is_terminal)) as bar:
+        task = bar.add_task("epoch", total=pairs, figures="")
+
+        def pulse(at: Position) -> None:
+            figures = f"loss {at.loss / max(at.steps, 1):.4f}  {at.events / max(at.seconds, 1e-9):,.0f} events/s"
+            bar.update(task, description=f"epoch {at.epoch + 1}/{n_epochs}", completed=at.events, figures=figures)
+
+        yield pulse

@@ -1,0 +1,101 @@
+"""From a trained network to blocks of scores: hidden states of every prefix, then one matrix product per tile.
+
+A row's scores do not depend on what is scored beside it: matrix products of eight rows and more add up each element in
+the same order, so fewer rows are padded to eight (`tests/recommender/test_scoring.py` holds this).
+"""
+
+from collections.abc import Iterator
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys_gru.clicks import Sessions
+from recsys_gru.model.network import Flow, Network
+from recsys_gru.ranking import Block
+
+LANES = 128
+"""Sessions whose hidden states are computed side by side."""
+FEWEST = 8
+"""Rows of the smallest matrix product."""
+Ints = NDArray[np.int64]
+
+
+@final
+class NetworkBlock(Block):
+    """Scores of Q hidden states (Q, H): hidden . output_j + bias_j."""
+
+    def __init__(self, rows: Ints, hidden: Tensor, network: Network) -> None:
+        self.rows = rows
+        self.n_items = network.architecture.n_items
+        self._output = network.tables["output"]
+        self._bias = network.tables["bias"][:, 0]
+        self._hidden = _padded(hidden)
+
+    def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        scores = torch.addmm(self._bias[start:stop], self._hidden, self._output[start:stop].T)
+        return scores[: len(self.rows)].cpu().numpy()
+
+    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        numbers = torch.from_numpy(items.astype(np.int64)).to(self._output.device)
+        scores = torch.addmm(self._bias[numbers], self._hidden, self._output[numbers].T)  # (Q or 8, Q)
+        return scores.diagonal().cpu().numpy()
+
+
+def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[NetworkBlock]:
+    """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`."""
+    waiting_rows: list[Ints] = []
+    waiting_states: list[Tensor] = []
+    for ends, hidden in prefix_states(network, sessions, every):
+        waiting_rows.append(ends)
+        waiting_states.append(hidden)
+        if sum(map(len, waiting_rows)) < rows:
+            continue
+        yield from _cut(network, waiting_rows, waiting_states, rows, whole=False)
+    yield from _cut(network, waiting_rows, waiting_states, rows, whole=True)
+
+
+def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator[tuple[Ints, Tensor]]:
+    """Yield pairs of event indices (Q,) and the hidden states after them (Q, H), some sessions at a time."""
+    walked = np.flatnonzero(sessions.lengths > (1 if every else 0))
+    walked = walked[np.argsort(-sessions.lengths[walked], kind="stable")]  # alike lengths walk together
+    for first in range(0, len(walked), LANES):
+        yield _walk(network, sessions, walked[first : first + LANES], every)
+
+
+def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tuple[Ints, Tensor]:
+    begins = sessions.offsets[chosen]
+    lengths = sessions.lengths[chosen] - (1 if every else 0)  # descending
+    alive = np.maximum((lengths[:, None] > np.arange(lengths[0])).sum(0), FEWEST)  # (T,)
+    lane = np.concatenate([np.arange(count) for count in alive])  # (P,)
+    step = np.repeat(np.arange(len(alive)), alive)
+    real = (lane < len(chosen)) & (step < np.append(lengths, np.zeros(FEWEST, np.int64))[lane])
+    at = np.append(begins, np.zeros(FEWEST, np.int64))[lane] + step
+    items = np.where(real, sessions.items[np.minimum(at, len(sessions.items) - 1)], 0).astype(np.int64)
+
+    device = network.device
+    rows = network.input_rows(torch.from_numpy(items).to(device))
+    flow = Flow(alive.tolist(), rows.new_ones(len(lane), 1), torch.from_numpy(lane).to(device))
+    hidden, _, _ = network.forward(rows, flow, network.zero_states(max(len(chosen), FEWEST)))  # (P, H)
+    wanted = real if every else real & (step == np.append(lengths, np.zeros(FEWEST, np.int64))[lane] - 1)
+    return at[wanted], hidden[torch.from_numpy(wanted).to(device)]
+
+
+def _cut(
+    network: Network, rows: list[Ints], states: list[Tensor], size: int, *, whole: bool
+) -> Iterator[NetworkBlock]:
+    """Yield full blocks of what waits, and with `whole` the rest too; what is left waits on."""
+    if not rows:
+        return
+    ends, hidden = np.concatenate(rows), torch.cat(states)
+    last = len(ends) if whole else len(ends) - len(ends) % size
+    for first in range(0, last, size):
+        yield NetworkBlock(ends[first : min(first + size, last)], hidden[first : min(first + size, last)], network)
+    rows[:], states[:] = [ends[last:]], [hidden[last:]]
+
+
+def _padded(hidden: Tensor) -> Tensor:
+    missing = FEWEST - len(hidden)
+    return hidden if missing <= 0 else torch.cat((hidden, hidden.new_zeros(missing, hidden.shape[1])))

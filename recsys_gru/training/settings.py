@@ -1,0 +1,176 @@
+"""The hyper-parameters of a GRU4Rec, checked once, and the parts they build."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recsys_gru.errors import ParameterError
+from recsys_gru.model import losses
+from recsys_gru.model.candidates import Candidates, EveryItem, SampledCandidates
+from recsys_gru.model.cells import CELLS
+from recsys_gru.model.losses import Loss
+from recsys_gru.model.network import Architecture, Dropout, InputMode, Network
+from recsys_gru.model.optimisers import OPTIMISERS, make_optimiser
+from recsys_gru.model.sampling import NegativeSampler
+from recsys_gru.training.learner import Learner
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "constant": lambda _: 1.0,
+    "linear": lambda done: 1.0 - done,
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+}
+"""Share of the learning rate by the share of training done, both in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Published names and defaults of GRU4Rec's parameters, then ours. GRU4Rec's docstring explains each."""
+
+    layers: tuple[int, ...] = (100,)
+    loss: str = "cross-entropy"
+    batch_size: int = 64
+    dropout_p_embed: float = 0.0
+    dropout_p_hidden: float = 0.0
+    learning_rate: float = 0.05
+    momentum: float = 0.0
+    sample_alpha: float = 0.5
+    n_sample: int = 2048
+    embedding: int | Literal["layersize"] = 0
+    constrained_embedding: bool = True
+    n_epochs: int = 10
+    bpreg: float = 1.0
+    elu_param: float = 0.5
+    logq: float = 0.0
+    cell: str = "gru"
+    optimizer: str = "adagrad"
+    grad_clip: float = 0.0
+    weight_decay: float = 0.0
+    lr_schedule: str = "constant"
+    label_smoothing: float = 0.0
+    gbce_calibration: float = 0.75
+    exclude_hits: bool = False
+    steps_per_update: int = 1
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError at the first impossible value."""
+        _require("layers", self.layers, bool(self.layers) and all(_is_count(units, 1) for units in self.layers), "sizes above 0")
+        losses.require_loss(self.loss)
+        for name in ("batch_size", "n_epochs", "steps_per_update"):
+            _require(name, getattr(self, name), _is_count(getattr(self, name), 1), "a whole number above 0")
+        for name in ("n_sample", "seed"):
+            _require(name, getattr(self, name), _is_count(getattr(self, name), 0), "a whole number, 0 or more")
+        for name in ("dropout_p_embed", "dropout_p_hidden", "momentum", "label_smoothing"):
+            _require(name, getattr(self, name), _is_real(getattr(self, name)) and 0 <= getattr(self, name) < 1, "from 0 to below 1")
+        for name in ("sample_alpha", "bpreg", "elu_param", "logq", "grad_clip", "weight_decay"):
+            _require(name, getattr(self, name), _is_real(getattr(self, name)) and getattr(self, name) >= 0, "0 or more")
+        _require("learning_rate", self.learning_rate, _is_real(self.learning_rate) and self.learning_rate > 0, "above 0")
+        _require("gbce_calibration", self.gbce_calibration, 0 <= self.gbce_calibration <= 1, "from 0 to 1")
+        for name, choices in (("cell", CELLS), ("optimizer", OPTIMISERS), ("lr_schedule", SCHEDULES)):
+            _require(name, getattr(self, name), getattr(self, name) in choices, f"one of {', '.join(choices)}")
+        _require("embedding", self.embedding, self.embedding == "layersize" or _is_count(self.embedding, 0), "a width or 'layersize'")
+        self._require_fit_together()
+
+    def _require_fit_together(self) -> None:
+        if self.mode == "one-hot" and self.dropout_p_embed:
+            raise ParameterError(
+                f"a one-hot input has no looked-up row to drop: dropout_p_embed must be 0, not {self.dropout_p_embed}; "
+                "set it to 0, or use constrained_embedding=True or an embedding"
+            )
+        if self.n_sample == 0 and self.batch_size == 1 and self.loss != "softmax":
+            raise ParameterError("batch_size=1 with n_sample=0 leaves no negatives: raise either of them")
+        if self.exclude_hits and self.label_smoothing:
+            raise ParameterError("exclude_hits and label_smoothing do not go together: choose one of them")
+
+    @property
+    def mode(self) -> InputMode:
+        """How an item enters the first layer."""
+        if self.constrained_embedding:
+            return "tied"
+        return "separate" if self.embedding else "one-hot"
+
+    @property
+    def needs_negatives(self) -> bool:
+        """Whether a lone lane has nothing to be compared with."""
+        return self.n_sample == 0 and self.loss != "softmax"
+
+    def architecture(self, n_items: int) -> Architecture:
+        """Return the shape of the network over N items."""
+        embedding = self.layers[0] if self.embedding == "layersize" else int(self.embedding)
+        return Architecture(n_items, self.layers, self.mode, embedding if self.mode == "separate" else 0, self.cell)
+
+    def learner(self, support: NDArray[np.int64], n_lanes: int, device: torch.device) -> Learner:
+        """Return an untrained network with all that trains it; every generator comes from `seed`."""
+        for_weights, for_samples, for_dropout = np.random.SeedSequence(self.seed).spawn(3)
+        network = Network(self.architecture(len(support)), generator=_torch_generator(for_weights)).to(device)
+        optimiser = make_optimiser(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
+        for name, parameter in network.parameters():
+            optimiser.register(name, parameter)
+        dropping = _torch_generator(for_dropout, device)
+        n_sample = 0 if self.loss == "softmax" else self.n_sample
+        return Learner(
+            network=network,
+            optimiser=optimiser,
+            loss=self.loss_function(len(support)),
+            candidates=self._candidates(support, n_lanes, device),
+            sampler=NegativeSampler(support, n_sample, alpha=self.sample_alpha, seed=for_samples),
+            embed_dropout=Dropout(self.dropout_p_embed, dropping),
+            hidden_dropout=Dropout(self.dropout_p_hidden, dropping),
+            batch_size=self.batch_size,
+            grad_clip=self.grad_clip,
+            states=network.zero_states(n_lanes),
+        )
+
+    def loss_function(self, n_items: int) -> Loss:
+        """Return the loss with its options bound; "softmax" is cross-entropy over every item."""
+        if self.loss in ("cross-entropy", "softmax"):
+            return partial(losses.cross_entropy, smoothing=self.label_smoothing)
+        if self.loss == "bpr-max":
+            return partial(losses.bpr_max, bpreg=self.bpreg, elu_param=self.elu_param)
+        if self.loss == "gbce":
+            n_negatives = max(self.n_sample + self.batch_size - 1, 1)
+            return partial(losses.gbce, beta=losses.gbce_beta(n_negatives, n_items, self.gbce_calibration))
+        return {"bpr": losses.bpr, "top1": losses.top1, "top1-max": losses.top1_max}[self.loss]
+
+    def _candidates(self, support: NDArray[np.int64], n_lanes: int, device: torch.device) -> Candidates:
+        if self.loss == "softmax":
+            return EveryItem(len(support), device=device)
+        capacity = 2 * n_lanes * self.steps_per_update + self.n_sample
+        logq = self.logq if self.loss == "cross-entropy" else 0.0
+        return SampledCandidates(
+            support, capacity, logq=logq, alpha=self.sample_alpha, exclude_hits=self.exclude_hits, device=device
+        )
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the named device; "auto" is a CUDA device where there is one, else the CPU."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise ParameterError(f"device must be 'auto' or one that torch knows (cpu, cuda, cuda:1), not {name!r}") from error
+
+
+def _torch_generator(seed: np.random.SeedSequence, device: torch.device | None = None) -> torch.Generator:
+    (state,) = seed.generate_state(1, np.uint64)
+    return torch.Generator(device or "cpu").manual_seed(int(state) % 2**63)
+
+
+def _require(name: str, value: object, holds: bool, expected: str) -> None:
+    if not holds:
+        raise ParameterError(f"{name} must be {expected}, not {value!r}")
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

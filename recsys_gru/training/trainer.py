@@ -1,0 +1,116 @@
+"""Epochs over packed sessions: a generator of progress, so that whoever trains decides what to do with it."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.errors import DivergedError
+from recsys_gru.training.lanes import Lanes, pairs
+from recsys_gru.training.learner import Learner
+from recsys_gru.training.settings import SCHEDULES, Settings
+
+PAUSE = 64
+"""Updates between two reports of progress."""
+
+
+@dataclass
+class Position:
+    """How far training has come; with the learner's own state, all that is needed to go on from here."""
+
+    epoch: int = 0
+    updates: int = 0
+    """Updates made in this epoch."""
+    events: int = 0
+    """Events learned from in this epoch."""
+    loss: float = 0.0
+    """Loss summed over this epoch's steps."""
+    steps: int = 0
+    seconds: float = 0.0
+    """Time spent on this epoch, over all processes that worked on it."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch did.
+
+    `loss` is the mean over steps of the loss summed over lanes and divided by batch_size; `metrics` holds the validation
+    figures, such as recall_at_20, where there was a validation log.
+    """
+
+    epoch: int
+    """From 1."""
+    loss: float
+    events: int
+    seconds: float
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def events_per_second(self) -> float:
+        """Predicted events per second of training."""
+        return self.events / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The packed events as the lanes walk them: item numbers (E,) and session bounds (n + 1,)."""
+
+    items: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+    @property
+    def pairs(self) -> int:
+        """Events that are predicted in an epoch."""
+        return pairs(self.offsets)
+
+    def lanes(self, settings: Settings) -> Lanes:
+        """Return the schedule of one epoch."""
+        return Lanes(self.offsets, settings.batch_size, fewest=2 if settings.needs_negatives else 1)
+
+
+def train_epoch(learner: Learner, data: TrainingData, settings: Settings, at: Position) -> Iterator[Position]:
+    """Learn from the rest of the epoch `at` stands in, changing `at`; yield it now and then, and at the epoch's end.
+
+    Between two yields the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError at the first
+    loss that is not finite.
+    """
+    lanes = data.lanes(settings)
+    if at.updates == 0:
+        learner.begin_epoch(lanes.alive)
+    schedule = SCHEDULES[settings.lr_schedule]
+    total = max(settings.n_epochs * data.pairs, 1)
+    started, before = time.perf_counter(), at.seconds
+    for number, window in enumerate(lanes.windows(settings.steps_per_update)):
+        if number < at.updates:
+            continue
+        learner.optimiser.learning_rate = settings.learning_rate * schedule((at.epoch * data.pairs + at.events) / total)
+        loss = learner.learn(data.items, window)
+        if not math.isfinite(loss):
+            raise DivergedError(_advice(loss, at, settings))
+        at.updates += 1
+        at.events += len(window.at)
+        at.steps += len(window.alive)
+        at.loss += loss * len(window.alive)
+        if at.updates % PAUSE == 0:
+            at.seconds = before + time.perf_counter() - started
+            yield at
+    at.seconds = before + time.perf_counter() - started
+    yield at
+
+
+def end_epoch(at: Position, metrics: dict[str, float]) -> EpochReport:
+    """Close the epoch: return its report and set `at` to the start of the next."""
+    report = EpochReport(at.epoch + 1, at.loss / max(at.steps, 1), at.events, at.seconds, metrics)
+    at.epoch, at.updates, at.events, at.steps, at.loss, at.seconds = at.epoch + 1, 0, 0, 0, 0.0, 0.0
+    return report
+
+
+def _advice(loss: float, at: Position, settings: Settings) -> str:
+    return (
+        f"the loss became {loss} in epoch {at.epoch + 1}, update {at.updates + 1}, and training was stopped: "
+        f"lower learning_rate (now {settings.learning_rate}) or momentum (now {settings.momentum}), "
+        "set grad_clip=1.0, or use loss='cross-entropy'"
+    )
