@@ -7,6 +7,11 @@ import numpy as np
 import polars as pl
 
 from recsys_gru.baselines import (
+    SKNN,
+    STAN,
+    VMISKNN,
+    VSKNN,
+    VSTAN,
     ItemKNN,
     Markov,
     Popularity,
@@ -23,6 +28,11 @@ FACTORIES: dict[str, Callable[[], Recommender]] = {
     "Markov": Markov,
     "SequentialRules": SequentialRules,
     "ItemKNN": lambda: ItemKNN(damping=1.0),
+    "SKNN": lambda: SKNN(neighbors=10, sample_size=30),
+    "VSKNN": lambda: VSKNN(neighbors=10, sample_size=30),
+    "STAN": lambda: STAN(neighbors=10, sample_size=30),
+    "VSTAN": lambda: VSTAN(neighbors=10, sample_size=30),
+    "VMISKNN": lambda: VMISKNN(neighbors=10, sample_size=30),
 }
 """A new recommender is added here and nowhere else; its factory takes nothing and keeps the fit fast."""
 

@@ -1,0 +1,151 @@
+"""Session nearest neighbours: what the recommender of all their variants has in common."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.baselines.neighbors import DECAYS, Index, Rule, score_prefixes
+from recsys_gru.baselines.sparse import Rows, SparseBlock
+from recsys_gru.clicks import Sessions
+from recsys_gru.contract import Recommender, check_choice, check_number, prefix_ends
+from recsys_gru.ranking import Block
+
+MICROSECONDS_A_DAY = 86_400 * 10**6
+
+
+class Plan(NamedTuple):
+    """A variant's setting of the common scheme; see the module ``neighbors`` for its formulas.
+
+    ``recency`` is in days, ``nearness`` in clicks, 0 switches either off;
+    gain(i) = ``idf_base`` + ``idf_weight`` * log(training sessions / training sessions with i).
+    """
+
+    sample_size: int
+    neighbors: int
+    decay: str = "same"
+    decay_scale: float = 1.0
+    match: str = "same"
+    match_scale: float = 1.0
+    cosine: bool = False
+    recency: float = 0.0
+    nearness: float = 0.0
+    idf_base: float = 1.0
+    idf_weight: float = 0.0
+
+    def rule(self) -> Rule:
+        """The part the kernels look at, checked."""
+        for name in ("sample_size", "neighbors"):
+            check_number(name, getattr(self, name), 1)
+        for name in ("decay_scale", "match_scale"):
+            check_number(name, getattr(self, name), 0, above=True)
+        for name in ("recency", "nearness", "idf_weight"):
+            check_number(name, getattr(self, name), 0)
+        for name in ("decay", "match"):
+            check_choice(name, getattr(self, name), DECAYS)
+        return Rule(
+            int(self.sample_size),
+            int(self.neighbors),
+            DECAYS.index(self.decay),
+            float(self.decay_scale),
+            DECAYS.index(self.match),
+            float(self.match_scale),
+            bool(self.cosine),
+            float(self.nearness),
+        )
+
+
+class SessionNeighbors(Recommender):
+    """Training sessions like the one at hand vote for items.
+
+    Scores do not depend on when a session is scored: its own time would multiply all of them by one factor.
+    Ages count from the last training event.
+
+    Attributes:
+        index_: the training sessions' distinct items, without ids, by session and by item.
+        ages_: (S,) days from each training session's last event to the last of all.
+    """
+
+    index_: Index
+    ages_: NDArray[np.float64]
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+        index, rule, ends = self.index_, self._plan().rule(), prefix_ends(sessions, every)
+        base = np.zeros(len(self.vocabulary_), dtype=np.float32)
+        for start in range(0, len(ends), rows):
+            chunk = ends[start : start + rows]
+            firsts = sessions.offsets[np.searchsorted(sessions.offsets, chunk, side="right") - 1]
+            scored = Rows(*score_prefixes(index, rule, sessions.items, firsts, chunk))
+            yield SparseBlock(chunk, base, scored, np.arange(len(chunk)))
+
+    @abstractmethod
+    def _plan(self) -> Plan:
+        """The variant's setting."""
+
+    def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
+        self._plan().rule()
+        offsets, items, places, ages = recent_sessions(sessions)
+        self._build(offsets, items, places, ages, len(sessions.vocabulary))
+
+    def _build(
+        self,
+        offsets: NDArray[np.int64],
+        items: NDArray[np.int32],
+        places: NDArray[np.int32],
+        ages: NDArray[np.float64],
+        n_items: int,
+    ) -> None:
+        plan = self._plan()
+        holders = np.bincount(items, minlength=n_items)  # (N,)
+        idf = np.log(len(ages) / np.maximum(holders, 1))
+        newness = np.exp(-ages / plan.recency) if plan.recency > 0 else np.ones(len(ages))
+        posting_offsets, postings = posting_lists(offsets, items, n_items, int(plan.sample_size))
+        gain = plan.idf_base + plan.idf_weight * idf
+        self.index_ = Index(offsets, items, places, posting_offsets, postings, newness, gain)
+        self.ages_ = ages
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        index = self.index_
+        return {"offsets": index.offsets, "items": index.items, "places": index.places, "ages": self.ages_}
+
+    def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        self._build(
+            state["offsets"].astype(np.int64),
+            state["items"].astype(np.int32),
+            state["places"].astype(np.int32),
+            state["ages"].astype(np.float64),
+            len(self.vocabulary_),
+        )
+
+
+def recent_sessions(
+    sessions: Sessions,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+    """Non-empty sessions by their last event: offsets, distinct items, their latest places, ages in days."""
+    filled = np.flatnonzero(sessions.lengths)
+    last_times = sessions.times[sessions.offsets[filled + 1] - 1]  # (S,)
+    by_time = np.argsort(last_times, kind="stable")
+    number = np.empty(sessions.n_sessions, dtype=np.int64)
+    number[filled[by_time]] = np.arange(len(filled))
+    owner = np.repeat(number, sessions.lengths)  # (E,)
+    places = np.arange(sessions.n_events) - np.repeat(sessions.offsets[:-1], sessions.lengths)
+    order = np.lexsort((-places, sessions.items, owner))  # the latest click on an item first
+    owner, items, places = owner[order], sessions.items[order], places[order]
+    latest = np.ones(len(order), dtype=np.bool_)
+    latest[1:] = (owner[1:] != owner[:-1]) | (items[1:] != items[:-1])
+    offsets = np.searchsorted(owner[latest], np.arange(len(filled) + 1)).astype(np.int64)
+    ages = (last_times.max() - last_times[by_time]) / MICROSECONDS_A_DAY
+    return offsets, items[latest], places[latest].astype(np.int32), ages
+
+
+def posting_lists(
+    offsets: NDArray[np.int64], items: NDArray[np.int32], n_items: int, longest: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The ``longest`` newest sessions that hold each item, newest first: offsets (N + 1,), sessions."""
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    order = np.lexsort((-owner, items))
+    by_item = items[order]
+    kept = order[np.arange(len(order)) - np.searchsorted(by_item, by_item) < longest]
+    return np.searchsorted(items[kept], np.arange(n_items + 1)).astype(np.int64), owner[kept].astype(np.int32)
