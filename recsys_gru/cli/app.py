@@ -1,0 +1,53 @@
+"""The commands, and the one place where an error becomes a line and an exit code."""
+
+import os
+import sys
+
+import click
+
+from recsys_gru import __version__
+from recsys_gru.cli.comparing import compare, demo
+from recsys_gru.cli.fitting import evaluate, fit
+from recsys_gru.cli.inspecting import describe, prepare, verify
+from recsys_gru.cli.recommending import recommend
+from recsys_gru.cli.storing import dashboard, prune, register
+from recsys_gru.cli.tuning import tune
+from recsys_gru.errors import RecsysError
+
+USAGE_ERROR = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="recsys-gru")
+def app() -> None:
+    """Session-based recommendations with GRU4Rec: from a click log to ranked next items.
+
+    Every option may also be given in the environment where its help names a variable.
+    """
+
+
+for command in (
+    demo,
+    describe,
+    prepare,
+    fit,
+    evaluate,
+    compare,
+    recommend,
+    tune,
+    verify,
+    register,
+    prune,
+    dashboard,
+):
+    app.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an expected error is one line on stderr and exit code 2."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        app(arguments, prog_name="recsys-gru")
+    except RecsysError as error:
+        click.echo(f"recsys-gru: {error}", err=True)
+        sys.exit(USAGE_ERROR)

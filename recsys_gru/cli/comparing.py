@@ -1,0 +1,88 @@
+"""`demo` and `compare`: the GRU beside the baselines, on one log, in one tracked comparison."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recsys_gru.cli.options import Log, log_options, parameters_option, parse_parameters, test_days_option
+from recsys_gru.cli.options import tracking_option as where_option
+
+if TYPE_CHECKING:
+    from recsys_gru.cli.preparing import Prepared
+    from recsys_gru.contract import Recommender
+    from recsys_gru.evaluation import Report
+
+BASELINES = ("Popularity", "Markov", "ItemKNN")
+DEMO = {"layers": (100,), "loss": "cross-entropy", "logq": 1.0, "batch_size": 32, "n_epochs": 5}
+DEMO_FOLDER = Path("demo/model")
+EXAMPLES = 5
+
+
+@click.command()
+@log_options
+@test_days_option
+@parameters_option
+@where_option
+def compare(log: Log, test_days: float | None, parameters: tuple[str, ...], where: str) -> None:
+    """Fit GRU4Rec and the baselines on a click log and compare them on its last days."""
+    compared(log, test_days, parse_parameters(parameters), where)
+
+
+@click.command()
+@log_options
+@test_days_option
+@parameters_option
+@where_option
+def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: str) -> None:
+    """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
+    from recsys_gru.cli.examples import show_examples
+
+    prepared, models = compared(log, test_days, {**DEMO, **parse_parameters(parameters)}, where)
+    gru = models["GRU4Rec"]
+    show_examples(gru, prepared.test, EXAMPLES)
+    gru.save(DEMO_FOLDER)
+    click.echo(f"\nmodel      {DEMO_FOLDER}/     recsys-gru recommend {DEMO_FOLDER} --items ID,ID,...")
+    click.echo(f"dashboard  make dashboard     the runs lie in {where}")
+
+
+def compared(
+    log: Log, test_days: float | None, parameters: dict[str, object], where: str
+) -> "tuple[Prepared, dict[str, Recommender]]":
+    """Prepare the log, fit and evaluate each model inside a tracking run, and print all of it."""
+    from recsys_gru import tracking
+    from recsys_gru.cli import preparing, printing
+    from recsys_gru.clicks import Ledger
+    from recsys_gru.tracking.comparison import show_comparison
+
+    ledger = Ledger()
+    click.echo(f"log        {log.clicks or 'made up: Zipf popularity, planted transitions'}")
+    checked = preparing.read(log, ledger)
+    printing.show_checked(checked)
+    prepared = preparing.split(log, preparing.events_of(log, checked), test_days, ledger)
+    printing.show_prepared(prepared)
+    with tracking.run(where, name=f"compare {log.name}", data=log.name) as tracker:
+        models = fitted_models(prepared, parameters)
+        reports = {name: tested(model, prepared) for name, model in models.items()}
+        show_comparison(tracker.parent, reports, log.name)
+    printing.show_reports(reports)
+    return prepared, models
+
+
+def fitted_models(prepared: "Prepared", parameters: dict[str, object]) -> "dict[str, Recommender]":
+    """The baselines, then the GRU."""
+    from recsys_gru.cli.fitting import fit_aloud
+    from recsys_gru.cli.models import new_model
+
+    click.echo("")
+    models = {name: new_model(name, {}) for name in BASELINES} | {"GRU4Rec": new_model("GRU4Rec", parameters)}
+    for model in models.values():
+        fit_aloud(model, prepared.train, prepared.validation)
+    return models
+
+
+def tested(model: "Recommender", prepared: "Prepared") -> "Report":
+    """The test report of a fitted model."""
+    from recsys_gru.evaluation import evaluate
+
+    return evaluate(model, prepared.test)

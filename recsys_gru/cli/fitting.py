@@ -1,0 +1,84 @@
+"""`fit` and `evaluate`: one model, one log."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from recsys_gru.cli.options import (
+    Log,
+    log_options,
+    model_option,
+    parameters_option,
+    parse_parameters,
+    tracking_option,
+)
+
+if TYPE_CHECKING:
+    from recsys_gru.clicks import Sessions
+    from recsys_gru.contract import Recommender
+
+
+@click.command()
+@log_options
+@model_option
+@parameters_option
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
+)
+@tracking_option
+def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str) -> None:
+    """Fit a model on the whole of a click log and save it."""
+    from recsys_gru import tracking
+    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli.models import new_model
+    from recsys_gru.clicks import Ledger, Sessions, filter_sessions
+
+    ledger = Ledger()
+    checked = preparing.read(log, ledger)
+    printing.show_checked(checked)
+    events = preparing.events_of(log, checked)
+    train = Sessions.from_events(filter_sessions(events, log.min_support, log.min_length, ledger))
+    with tracking.run(where, name=f"fit {log.name}", data=log.name):
+        model = fit_aloud(new_model(kind, parse_parameters(parameters)), train)
+    model.save(out)
+    click.echo(f"saved in {out}/")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@log_options
+@click.option(
+    "--k", "cutoffs", type=int, multiple=True, default=(5, 10, 20), show_default=True, help="List length."
+)
+@click.option("--unknown", type=click.Choice(["drop", "miss"]), default="drop", show_default=True)
+@tracking_option
+def evaluate(folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, where: str) -> None:
+    """Test the model in FOLDER on every session of a click log."""
+    from recsys_gru import tracking
+    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli.models import load_model
+    from recsys_gru.clicks import Ledger, Sessions
+    from recsys_gru.evaluation import evaluate as evaluate_on
+
+    model = load_model(folder)
+    checked = preparing.read(log, Ledger())
+    printing.show_checked(checked)
+    test = Sessions.from_events(preparing.events_of(log, checked), model.vocabulary_)
+    with tracking.run(where, name=f"evaluate {log.name}", data=log.name):
+        report = evaluate_on(model, test, cutoffs, unknown="miss" if unknown == "miss" else "drop")
+    printing.show_reports({type(model).__name__: report})
+
+
+def fit_aloud(model: "Recommender", train: "Sessions", validation: "Sessions | None" = None) -> "Recommender":
+    """Fit; a model that learns in epochs prints a line for each, and a bar on a terminal."""
+    from recsys_gru.cli.printing import epoch_line
+    from recsys_gru.recommender import GRU4Rec
+
+    if not isinstance(model, GRU4Rec):
+        model.fit(train, validation)
+        click.echo(f"fitted {model!r}")
+        return model
+    click.echo(f"fitting {model!r}")
+    return model.fit(train, validation, on_epoch=epoch_line(model.n_epochs), progress=sys.stderr.isatty())

@@ -1,0 +1,89 @@
+"""What the commands print: counts, epochs, tables. Plain lines, so that a log file reads like a terminal."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from recsys_gru.cli.preparing import Prepared
+    from recsys_gru.clicks import CheckedClicks, Sessions
+    from recsys_gru.evaluation import Report
+    from recsys_gru.training import EpochReport
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns under their heads: the first to the left, the others to the right.
+
+    >>> print(table(["model", "MRR"], [["GRU4Rec", ".31"], ["Markov", ".2"]]))
+    model    MRR
+    GRU4Rec  .31
+    Markov    .2
+    """
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    lines = [
+        "  ".join(
+            [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
+        )
+        for row in [head, *rows]
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def show_checked(checked: "CheckedClicks") -> None:
+    """Rows read, kept and rejected, with the reasons."""
+    counts = dict(checked.counts)
+    read, kept, rejected = (counts.pop(name) for name in ("read", "kept", "rejected"))
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
+    click.echo(
+        f"rows       {read:,} read, {kept:,} kept, {rejected:,} rejected{f' ({reasons})' if reasons else ''}"
+    )
+
+
+def show_prepared(prepared: "Prepared") -> None:
+    """The ledger of the rules, and the three parts."""
+    click.echo(f"\n{prepared.ledger}\n")
+    click.echo(
+        f"split      test: sessions from {prepared.cut:%Y-%m-%d %H:%M} UTC; validation: the last before it"
+    )
+    for name in ("train", "validation", "test"):
+        click.echo(f"{name:<11}{_size(getattr(prepared, name))}")
+
+
+def epoch_line(epochs: int) -> "Callable[[EpochReport], None]":
+    """Prints one line an epoch: loss, speed, validation, time left."""
+
+    def show(report: "EpochReport") -> None:
+        figures = "".join(
+            f"  {name} {value:.4f}" for name, value in report.metrics.items() if name.endswith("_20")
+        )
+        left = (epochs - report.epoch) * report.seconds
+        speed = f"{report.events_per_second:>9,.0f} events/s"
+        click.echo(
+            f"epoch {report.epoch:>2}/{epochs}  loss {report.loss:.4f}  {speed}{figures}  {left:.0f} s left"
+        )
+
+    return show
+
+
+def show_reports(reports: "dict[str, Report]") -> None:
+    """Recall and MRR of every model at every cut-off, best MRR first."""
+    cutoffs = list(next(iter(reports.values())).recall)
+    head = ["model", *(f"recall@{k}" for k in cutoffs), *(f"MRR@{k}" for k in cutoffs)]
+    ordered = sorted(reports.items(), key=lambda entry: -entry[1].mrr[cutoffs[-1]])
+    rows = [
+        [name, *(f"{report.recall[k]:.4f}" for k in cutoffs), *(f"{report.mrr[k]:.4f}" for k in cutoffs)]
+        for name, report in ordered
+    ]
+    first = ordered[0][1]
+    click.echo(f"\n{table(head, rows)}")
+    click.echo(
+        f"{first.events:,} test events of {first.sessions:,} sessions, every one ranked against all items; "
+        f"{first.unknown:,} clicks on items unknown to the training part are left out"
+    )
+
+
+def _size(sessions: "Sessions") -> str:
+    return (
+        f"{sessions.n_sessions:,} sessions, {sessions.n_events:,} events, {len(sessions.vocabulary):,} items"
+    )

@@ -1,0 +1,51 @@
+"""`dashboard`, `register` and `prune`: the MLflow store."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from recsys_gru.cli.options import tracking_option
+
+
+@click.command()
+@tracking_option
+@click.option("--port", default=5000, show_default=True, help="Port on this machine.")
+def dashboard(where: str, port: int) -> None:
+    """Open the MLflow pages of a local store on http://127.0.0.1:PORT until interrupted."""
+    from recsys_gru.tracking.dashboard import serve
+
+    click.echo(f"http://127.0.0.1:{port}/#/experiments   (Ctrl-C ends it)")
+    serve(where, port)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", default="gru4rec", show_default=True, help="Registered model.")
+@click.option(
+    "--alias", type=click.Choice(["champion", "challenger"]), default="challenger", show_default=True
+)
+@tracking_option
+def register(folder: Path, name: str, alias: str, where: str) -> None:
+    """Put the saved model in FOLDER into the registry, as something `mlflow models serve` can serve."""
+    from recsys_gru.cli.models import load_model
+    from recsys_gru.tracking.registry import Registry
+
+    version = Registry(where, name).register(load_model(folder), alias=alias)
+    click.echo(f"{name} version {version}, alias {alias}: models:/{name}@{alias}")
+
+
+@click.command()
+@click.option("--keep-days", default=30, show_default=True, help="Runs younger than this stay.")
+@click.option("--yes", is_flag=True, help="Really remove; without it, only say what would go.")
+@tracking_option
+def prune(keep_days: int, yes: bool, where: str) -> None:
+    """Remove old runs with their files; never the champion's or challenger's, nor the runs above them."""
+    from recsys_gru.tracking.retention import find_old, remove
+
+    old = find_old(where, timedelta(days=keep_days))
+    for run in old:
+        click.echo(f"{run.began:%Y-%m-%d %H:%M}  {run.id}  {run.name}")
+    if yes:
+        remove(where, old)
+    click.echo(f"{len(old)} runs {'removed' if yes else 'would be removed: repeat with --yes'}")

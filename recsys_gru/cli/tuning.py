@@ -1,0 +1,66 @@
+"""`tune`: search hyper-parameters, refit the best, test it once."""
+
+from pathlib import Path
+
+import click
+
+from recsys_gru.cli.options import (
+    Log,
+    log_options,
+    model_option,
+    parameters_option,
+    parse_parameters,
+    test_days_option,
+    tracking_option,
+)
+
+
+@click.command()
+@log_options
+@model_option
+@parameters_option
+@test_days_option
+@click.option(
+    "--trials", default=30, show_default=True, help="Trials in all, those of an interrupted call included."
+)
+@click.option(
+    "--seed", default=42, show_default=True, help="Of the search; give each parallel process its own."
+)
+@click.option("--study", default=None, help="Name to resume under, or to share among processes.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
+)
+@tracking_option
+def tune(
+    log: Log,
+    kind: str,
+    parameters: tuple[str, ...],
+    test_days: float | None,
+    trials: int,
+    seed: int,
+    study: str | None,
+    out: Path,
+    where: str,
+) -> None:
+    """Search a model's hyper-parameters by validation MRR@20; refit the best and test it once.
+
+    A --param stays fixed, all others in the model's search space are tuned. Call it again to go on with an
+    interrupted study; call it several times at once to share the work.
+    """
+    from recsys_gru.cli import preparing, printing
+    from recsys_gru.clicks import Ledger
+    from recsys_gru.tracking.tuning import Search, refit, search
+
+    ledger = Ledger()
+    checked = preparing.read(log, ledger)
+    printing.show_checked(checked)
+    events = preparing.events_of(log, checked)
+    prepared = preparing.split(log, events, test_days, ledger)
+    printing.show_prepared(prepared)
+    fixed = parse_parameters(parameters)
+    asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
+    best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)
+    model, report = refit(asked, best, *preparing.without_validation(log, events, prepared.cut), where)
+    printing.show_reports({type(model).__name__: report})
+    model.save(out)
+    click.echo(f"saved in {out}/")

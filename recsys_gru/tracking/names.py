@@ -1,0 +1,58 @@
+"""Every name that a run of ours bears in MLflow, and what it means: the one list, shown in docs/tracking.md.
+
+The part before ``/`` becomes a section of the dashboard's charts. K stands for a cut-off.
+"""
+
+METRICS = {
+    "train/loss": "mean training loss of the epoch",
+    "train/events_per_second": "training events walked per second in the epoch",
+    "train/seconds": "seconds the epoch took, validation not counted",
+    "train/total_seconds": "seconds the whole fit took",
+    "valid/recall_at_K": "recall@K on the validation sessions after the epoch",
+    "valid/mrr_at_K": "MRR@K on the validation sessions after the epoch",
+    "test/recall_at_K": "recall@K on the test sessions",
+    "test/mrr_at_K": "MRR@K on the test sessions",
+    "test/recall_at_K_low": "lower end of the 95 % interval of recall@K, bootstrapped over sessions",
+    "test/recall_at_K_high": "its upper end",
+    "test/mrr_at_K_low": "lower end of the 95 % interval of MRR@K, bootstrapped over sessions",
+    "test/mrr_at_K_high": "its upper end",
+    "test/events": "events the test metrics are taken over",
+    "test/sessions": "test sessions with at least one such event",
+    "test/unknown": "test clicks on items outside the training vocabulary",
+    "test/excluded": "test events whose target an item filter bars",
+    "data/sessions": "training sessions",
+    "data/events": "training events",
+    "data/items": "items in the training vocabulary",
+    "system/cpu_percent": "processor use of the process since the last epoch, 100 for each busy core",
+    "system/memory_megabytes": "main memory held by the training process",
+}
+
+TAGS = {
+    "role": "parent (a comparison or a search), model (one fit), trial (one fit of a search)",
+    "model": "class of the recommender",
+    "data": "name of the click log",
+    "code.version": "version of recsys-gru",
+    "mlflow.source.git.commit": "commit of the code, where it runs from a checkout",
+    "library.NAME": "version of a library the result depends on",
+    "machine.system": "operating system and processor architecture",
+    "machine.cores": "cores of the machine",
+    "machine.threads": "threads PyTorch may use",
+    "test.ties": "tie rule of the test metrics",
+    "test.unknown_rule": "how test clicks on unknown items count",
+    "error": "what a failed fit said",
+    "recsys_gru.ticket": "our own name of the run, under which a record that is sent twice finds it",
+    "gate": "on a model version: why it was or was not promoted",
+}
+
+ARTIFACTS = {
+    "model/": "the saved model, as recsys_gru loads it",
+    "report.json": "test metrics and counts",
+    "report.html": "the same as a page with plots, when the evaluation made one",
+    "ranks.parquet": "the rank of every test event",
+    "comparison.png": "on a parent run: recall and MRR of its models side by side",
+}
+
+ALIASES = {
+    "champion": "the model version in use",
+    "challenger": "the newest version, not yet promoted",
+}

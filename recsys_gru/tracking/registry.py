@@ -1,0 +1,216 @@
+"""The model registry: versions of one model that can be served, their tags, and which of them is in use."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+import recsys_gru
+from recsys_gru.errors import TrackingError
+from recsys_gru.tracking.records import TICKET
+from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+
+if TYPE_CHECKING:
+    import polars as pl
+    from mlflow.models import ModelSignature
+
+    from recsys_gru.contract import Recommender
+    from recsys_gru.tracking.run import Run
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+EXAMPLE_ITEMS, EXAMPLE_K = 3, 5
+REQUIREMENTS = ("torch", "polars", "numpy", "numba", "scipy", "safetensors", "pyarrow", "psutil", "rich")
+
+
+@final
+class Registry:
+    """The versions of one registered model.
+
+    Args:
+        where: folder of an SQLite store, or a tracking URI.
+        name: of the registered model.
+        experiment: that the versions' files belong to.
+    """
+
+    def __init__(
+        self, where: str | os.PathLike[str] = "mlruns", name: str = "gru4rec", experiment: str = EXPERIMENT
+    ) -> None:
+        self.name = name
+        self._store = store_at(where)
+        self._client = connect(self._store)
+        self._experiment = experiment_id(self._client, self._store, experiment)
+
+    def register(
+        self,
+        model: "Recommender",
+        *,
+        run: "Run | None" = None,
+        alias: str | None = CHALLENGER,
+        tags: Mapping[str, str] | None = None,
+    ) -> int:
+        """Add a fitted model as the next version, after it has answered a request in its served form.
+
+        Args:
+            run: the run that fitted it, if that has been sent.
+
+        Raises:
+            TrackingError: if the model does not answer, or the store does not take it.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "model"
+                write_served(model, path)
+                answers_its_example(path)
+                return self._upload(path, model, self._run_id(run), dict(tags or {}), alias)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"cannot register {self.name}: {error}; nothing was put into use") from error
+
+    def version_of(self, alias: str) -> int | None:
+        """The version that bears the alias, if any does."""
+        model = self._model()
+        return int(model[alias]) if alias in model else None
+
+    def promote(self, version: int, reason: str) -> None:
+        """Make a version the champion, and note on it why."""
+        self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
+        self.tag(version, "gate", reason)
+
+    def tag(self, version: int, key: str, value: str) -> None:
+        """Note something on a version."""
+        self._client.set_model_version_tag(self.name, str(version), key, value)
+
+    def tags(self, version: int) -> dict[str, str]:
+        """What is noted on a version."""
+        return dict(self._client.get_model_version(self.name, str(version)).tags)
+
+    def load(self, version: int) -> "Recommender":
+        """The recommender of a version, checked byte for byte.
+
+        Raises:
+            TrackingError: if the store does not have it.
+            BundleError: if it is damaged.
+        """
+        import mlflow.artifacts
+        from mlflow.exceptions import MlflowException
+
+        from recsys_gru.contract import read_manifest
+
+        try:
+            found = self._client.get_model_version_download_uri(self.name, str(version))
+            with tempfile.TemporaryDirectory() as folder:
+                path = mlflow.artifacts.download_artifacts(
+                    artifact_uri=found, dst_path=folder, tracking_uri=self._store.uri
+                )
+                bundle = Path(path) / "artifacts" / "bundle"
+                model: Recommender = getattr(recsys_gru, read_manifest(bundle).model).load(bundle)
+                return model
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from error
+
+    def _model(self) -> dict[str, str]:
+        """Alias to version; nothing where the model is not registered yet."""
+        found = self._client.search_registered_models(f"name = '{self.name}'")
+        return dict(found[0].aliases) if found else {}
+
+    def _run_id(self, run: "Run | None") -> str | None:
+        if run is None:
+            return None
+        found = self._client.search_runs(
+            [self._experiment], f"tags.`{TICKET}` = '{run.ticket}'", max_results=1
+        )
+        return found[0].info.run_id if found else None
+
+    def _upload(
+        self, path: Path, model: "Recommender", run_id: str | None, tags: dict[str, str], alias: str | None
+    ) -> int:
+        client, kind = self._client, type(model).__name__
+        params = {key: str(value) for key, value in model.parameters().items()}
+        logged = client.create_logged_model(self._experiment, self.name, run_id, tags, params, kind)
+        client.log_model_artifacts(logged.model_id, str(path))
+        client.finalize_logged_model(logged.model_id, "READY")
+        if not client.search_registered_models(f"name = '{self.name}'"):
+            client.create_registered_model(self.name, description="Sessions in, ranked next items out.")
+        version = client.create_model_version(
+            self.name, f"models:/{logged.model_id}", run_id, {"model": kind, **tags}, model_id=logged.model_id
+        )
+        if alias is not None:
+            client.set_registered_model_alias(self.name, alias, version.version)
+        return int(version.version)
+
+
+def write_served(model: "Recommender", path: Path) -> None:
+    """Write the model in MLflow's form: the saved folder, the code that serves it, signature and example."""
+    import mlflow.pyfunc
+
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        model.save(bundle)
+        mlflow.pyfunc.save_model(
+            str(path),
+            python_model=str(Path(__file__).with_name("serving.py")),
+            artifacts={"bundle": str(bundle)},
+            code_paths=[str(Path(recsys_gru.__file__).parent)],
+            signature=signature(model.vocabulary_.ids),
+            input_example=example(model),
+            pip_requirements=requirements(),
+        )
+
+
+def answers_its_example(path: Path) -> None:
+    """Load the served form and ask it; MLflow itself would only warn.
+
+    Raises:
+        TrackingError: if it does not answer with items.
+    """
+    import json
+
+    import mlflow.pyfunc
+    import pandas as pd
+
+    saved = json.loads((path / "input_example.json").read_text(encoding="utf-8"))
+    question = pd.DataFrame(saved["data"], columns=saved["columns"])
+    try:
+        answers = mlflow.pyfunc.load_model(str(path)).predict(question, params={"k": EXAMPLE_K})
+    except Exception as error:
+        raise TrackingError(f"the model cannot be served: {error}; it was not registered") from error
+    if len(answers) != 1 or not answers[0]["items"]:
+        raise TrackingError(f"the model answers its example with {answers}: it was not registered")
+
+
+def signature(ids: "pl.Series") -> "ModelSignature":
+    """Lists of ids, whole numbers or text as the catalogue's are; k and exclude_seen as parameters."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+    from mlflow.types.schema import Array
+
+    one = Array(DataType.long if ids.dtype.is_integer() else DataType.string)
+    lists: list[ColSpec | TensorSpec] = [
+        ColSpec(one, "items"),
+        ColSpec(one, "allow", required=False),
+        ColSpec(one, "deny", required=False),
+    ]
+    params = [ParamSpec("k", DataType.long, 20), ParamSpec("exclude_seen", DataType.boolean, default=True)]
+    answer: list[ColSpec | TensorSpec] = [
+        ColSpec(one, "items"),
+        ColSpec(Array(DataType.double), "scores"),
+        ColSpec(DataType.string, "source"),
+    ]
+    return ModelSignature(Schema(lists), Schema(answer), ParamSchema(params))
+
+
+def example(model: "Recommender") -> "tuple[object, dict[str, object]]":
+    """A session of some items of the catalogue, and the parameters."""
+    import pandas as pd
+
+    items = model.vocabulary_.ids.head(EXAMPLE_ITEMS).to_list()
+    return pd.DataFrame({"items": [items]}), {"k": EXAMPLE_K, "exclude_seen": True}
+
+
+def requirements() -> list[str]:
+    """What serving needs, in the versions that are here."""
+    from importlib.metadata import version
+
+    return [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS]

@@ -1,0 +1,224 @@
+"""Keep every fit and evaluation of a block as MLflow runs: a parent, and one child for each fit."""
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, final
+
+from recsys_gru.clicks import Sessions
+from recsys_gru.contract import Recommender
+from recsys_gru.evaluation import Report
+from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, listening
+from recsys_gru.tracking import facts
+from recsys_gru.tracking.courier import Courier, send_left_over
+from recsys_gru.tracking.outbox import Outbox, Target
+from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened
+from recsys_gru.tracking.store import EXPERIMENT, Store, store_at
+
+if TYPE_CHECKING:
+    from recsys_gru.training import EpochReport
+
+
+class Pruned(Exception):  # noqa: N818 - a decision, not an error
+    """Raised from ``on_epoch`` to give up a fit that is not worth its time; its run ends as killed."""
+
+
+@final
+class Run:
+    """One MLflow run; what it is told goes out in the background.
+
+    Args:
+        courier: carries records to the store.
+        outbox: keeps files until they are carried.
+    """
+
+    def __init__(self, courier: Courier, outbox: Outbox) -> None:
+        self.ticket = uuid.uuid4().hex
+        self._courier, self._outbox = courier, outbox
+        self.began = time.monotonic()
+
+    def open(self, name: str, tags: Mapping[str, str], parent: "Run | None" = None) -> None:
+        """Begin."""
+        self._courier.put(Opened(self.ticket, name, _now(), dict(tags), parent.ticket if parent else None))
+
+    def log(
+        self,
+        metrics: Mapping[str, float] | None = None,
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, object] | None = None,
+        step: int = 0,
+    ) -> None:
+        """Log any number of values at once; the step is the epoch."""
+        now = _now()
+        points = [(key, float(value), now, step) for key, value in (metrics or {}).items()]
+        self._courier.put(Logged(self.ticket, points, _text(params), _text(tags)))
+
+    def feed(self, sessions: Sessions, name: str, context: str) -> None:
+        """Note the sessions this run worked on."""
+        self._courier.put(Fed(self.ticket, name, sessions.fingerprint(), facts.profile(sessions), context))
+
+    def file(self, name: str, write: Callable[[Path], object], place: str = "") -> None:
+        """Keep the file or folder that ``write`` makes at the path it is given."""
+        path = self._outbox.file(name)
+        write(path)
+        self._courier.put(Filed(self.ticket, str(path.relative_to(self._outbox.folder)), place))
+
+    def end(self, status: str = "FINISHED") -> None:
+        """Close."""
+        self._courier.put(Ended(self.ticket, status, _now()))
+
+
+@final
+class Tracker:
+    """Turns what fits and evaluations announce into runs below one parent.
+
+    Attributes:
+        parent: the run of the whole block.
+        store: where it is kept.
+    """
+
+    def __init__(self, store: Store, open_run: Callable[[], Run], data: str) -> None:
+        self.store, self.parent = store, open_run()
+        self._open_run, self._data = open_run, data
+        self._runs: list[tuple[object, Run]] = []
+        self._fitting: list[object] = []
+        self.role = "model"
+
+    def run_of(self, model: object) -> Run:
+        """The run of a model's last fit; one is opened for a model fitted elsewhere."""
+        for known, run in reversed(self._runs):
+            if known is model:
+                return run
+        run = self._child(model)
+        run.end()
+        return run
+
+    def hear(self, event: Event) -> None:
+        """Take one announced event."""
+        match event:
+            case FitStarted():
+                self._fit_started(event)
+            case EpochEnded():
+                self._epoch_ended(event)
+            case FitEnded():
+                self._fit_ended(event)
+            case Evaluated() if not any(model is event.model for model in self._fitting):
+                self._evaluated(event)
+
+    def _child(self, model: object) -> Run:
+        run, kind = self._open_run(), type(model).__name__
+        tags = {"role": self.role, "model": kind, "data": self._data, **facts.surroundings()}
+        run.open(kind, tags, self.parent)
+        if isinstance(model, Recommender):
+            run.log(params=model.parameters())
+        self._runs.append((model, run))
+        return run
+
+    def _fit_started(self, event: FitStarted) -> None:
+        run, train = self._child(event.model), cast("Sessions", event.train)
+        self._fitting.append(event.model)
+        run.feed(train, self._data, "training")
+        if isinstance(event.validation, Sessions):
+            run.feed(event.validation, self._data, "validation")
+        counts = {"data/sessions": train.n_sessions, "data/events": train.n_events}
+        run.log(metrics={**counts, "data/items": len(train.vocabulary)})
+        facts.load_of_this_process()
+
+    def _epoch_ended(self, event: EpochEnded) -> None:
+        epoch = cast("EpochReport", event.report)
+        metrics = {
+            "train/loss": epoch.loss,
+            "train/events_per_second": epoch.events_per_second,
+            "train/seconds": epoch.seconds,
+            **facts.load_of_this_process(),
+        }
+        metrics |= {f"valid/{name}": value for name, value in epoch.metrics.items()}
+        self.run_of(event.model).log(metrics, step=epoch.epoch)
+
+    def _fit_ended(self, event: FitEnded) -> None:
+        run = self.run_of(event.model)
+        self._fitting = [model for model in self._fitting if model is not event.model]
+        run.log({"train/total_seconds": time.monotonic() - run.began, **facts.load_of_this_process()})
+        if event.error is not None:
+            run.log(tags={"error": f"{type(event.error).__name__}: {event.error}"})
+        elif isinstance(event.model, Recommender):
+            run.file("model", event.model.save, "model")
+        run.end(_status(event.error))
+
+    def _evaluated(self, event: Evaluated) -> None:
+        report, run = cast("Report", event.report), self.run_of(event.model)
+        facts_of_test = {key: value for key, value in report.to_dict().items() if not isinstance(value, str)}
+        words = {key: value for key, value in report.to_dict().items() if isinstance(value, str)}
+        run.log(
+            metrics={f"test/{key}": value for key, value in facts_of_test.items()},
+            tags={f"test.{key}": value for key, value in words.items()},
+        )
+        if isinstance(event.test, Sessions):
+            run.feed(event.test, self._data, "test")
+        run.file(
+            "report.json",
+            lambda path: path.write_text(json.dumps(report.to_dict(), indent=2), encoding="utf-8"),
+        )
+        run.file("ranks.parquet", report.ranks.write_parquet)
+
+
+@contextmanager
+def run(
+    where: str | os.PathLike[str] = "mlruns",
+    *,
+    name: str,
+    experiment: str = EXPERIMENT,
+    data: str = "clicks",
+    description: str = "",
+) -> Iterator[Tracker]:
+    """Keep every fit and evaluation inside the block as MLflow runs: one child each, below a parent.
+
+    Nothing in the block waits for MLflow, and no failure of MLflow stops it: what cannot be sent is kept in
+    the store's folder and goes out with the next run.
+
+    Args:
+        where: folder of an SQLite store, or a tracking URI.
+        name: of the parent run.
+        experiment: that the runs belong to.
+        data: name of the click log, for people.
+        description: text shown on the parent run's page, Markdown.
+
+    Raises:
+        TrackingError: if the folder cannot be written.
+    """
+    store = store_at(where)
+    outbox = Outbox.new(store.outbox, Target(store.uri, experiment))
+    courier = Courier(store, outbox)
+    tracker = Tracker(store, lambda: Run(courier, outbox), data)
+    note = {"mlflow.note.content": description} if description else {}
+    tracker.parent.open(name, {"role": "parent", "data": data, **note, **facts.surroundings()})
+    status = "FAILED"
+    try:
+        with listening(tracker.hear):
+            yield tracker
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        tracker.parent.end(status)
+        if courier.close() == 0:
+            send_left_over(store)
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if isinstance(error, KeyboardInterrupt | Pruned) else "FAILED"
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
+
+
+def _text(values: Mapping[str, object] | None) -> dict[str, str]:
+    return {key: str(value) for key, value in (values or {}).items()}

@@ -1,0 +1,224 @@
+"""The search for better hyper-parameters: an Optuna study that can be stopped, resumed and shared."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, final
+
+import recsys_gru
+from recsys_gru.clicks import Sessions
+from recsys_gru.contract import Recommender, SearchSpace
+from recsys_gru.errors import ParameterError
+from recsys_gru.evaluation import Report, evaluate
+from recsys_gru.tracking.run import Pruned, Run, Tracker, run
+from recsys_gru.tracking.store import store_at
+
+if TYPE_CHECKING:
+    import os
+
+    from optuna import Study, Trial
+
+    from recsys_gru.training import EpochReport
+
+METRIC = "mrr_at_20"
+STARTUP_TRIALS, WARMUP_EPOCHS = 5, 1
+PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice", "plot_intermediate_values")
+
+
+@final
+@dataclass(frozen=True)
+class Search:
+    """What is asked of a search.
+
+    Attributes:
+        kind: the recommender's class.
+        fixed: hyper-parameters that are not searched.
+        trials: finished trials wanted in all, those of earlier calls included.
+        study: name under which the search can be resumed or shared.
+        data: name of the click log.
+        seed: of the sampler; processes that share a study need different ones.
+    """
+
+    kind: str
+    fixed: dict[str, object] = field(default_factory=dict)
+    trials: int = 30
+    study: str = "tuning"
+    data: str = "clicks"
+    seed: int = 42
+
+    def model(self, chosen: dict[str, object]) -> Recommender:
+        """An unfitted model of the chosen hyper-parameters."""
+        model: Recommender = getattr(recsys_gru, self.kind)(**{**chosen, **self.fixed})
+        return model
+
+    def space(self) -> SearchSpace:
+        """What is searched.
+
+        Raises:
+            ParameterError: if nothing is left to search.
+        """
+        space = getattr(recsys_gru, self.kind).search_space()
+        searched = {name: span for name, span in space.items() if name not in self.fixed}
+        if not searched:
+            raise ParameterError(
+                f"{self.kind} has no hyper-parameter left to search: fix fewer, or choose another model"
+            )
+        return searched
+
+
+def search(
+    asked: Search,
+    train: Sessions,
+    validation: Sessions,
+    *,
+    where: "str | os.PathLike[str]" = "mlruns",
+    say: Callable[[str], object] = lambda _: None,
+) -> dict[str, object]:
+    """Search until enough trials are finished; return the best trial's hyper-parameters.
+
+    The first trial has the defaults, so the best is never worse on validation. Each trial is a run below the
+    parent of this call; the study's plots are the parent's artifacts.
+
+    Raises:
+        ParameterError: if there is nothing to search.
+    """
+    from optuna.study import MaxTrialsCallback
+    from optuna.trial import TrialState
+
+    space = asked.space()
+    ended = (TrialState.COMPLETE, TrialState.PRUNED)
+    with run(where, name=asked.study, data=asked.data) as tracker:
+        tracker.role = "trial"
+        study = open_study(asked, store_at(where).folder)
+        study.enqueue_trial(defaults(asked, space), skip_if_exists=True)
+        if len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
+            objective = Objective(asked, space, (train, validation), tracker, say)
+            study.optimize(objective, callbacks=[MaxTrialsCallback(asked.trials, states=ended)])
+        _describe(tracker.parent, study)
+    say(f"best {METRIC} {study.best_value:.4f} with {study.best_params}")
+    return {**study.best_params, **asked.fixed}
+
+
+def refit(
+    asked: Search,
+    best: dict[str, object],
+    train: Sessions,
+    test: Sessions,
+    where: "str | os.PathLike[str]" = "mlruns",
+) -> tuple[Recommender, Report]:
+    """Fit the best hyper-parameters on all training data and test them, once."""
+    with run(where, name=f"{asked.study}: best", data=asked.data):
+        model = asked.model(best).fit(train)
+        return model, evaluate(model, test)
+
+
+@final
+class Objective:
+    """Fits a model of a trial's hyper-parameters; its value is the validation MRR@20."""
+
+    def __init__(
+        self,
+        asked: Search,
+        space: SearchSpace,
+        parts: tuple[Sessions, Sessions],
+        tracker: Tracker,
+        say: Callable[[str], object],
+    ) -> None:
+        self._asked, self._space, self._parts = asked, space, parts
+        self._tracker, self._say = tracker, say
+
+    def __call__(self, trial: "Trial") -> float:
+        """The value of one trial; a bad one is given up early."""
+        from optuna import TrialPruned
+
+        model = self._asked.model({name: suggest(trial, name, span) for name, span in self._space.items()})
+        try:
+            value = self._fitted_value(model, trial)
+        except Pruned as pruned:
+            self._say(f"trial {trial.number}: given up, {pruned}")
+            raise TrialPruned(str(pruned)) from pruned
+        self._tracker.run_of(model).log({f"valid/{METRIC}": value}, tags={"trial": trial.number})
+        self._say(f"trial {trial.number}: {METRIC} {value:.4f} {trial.params}")
+        return value
+
+    def _fitted_value(self, model: Recommender, trial: "Trial") -> float:
+        from recsys_gru.recommender import GRU4Rec
+
+        train, validation = self._parts
+        if not isinstance(model, GRU4Rec):
+            return evaluate(model.fit(train), validation, (20,)).mrr[20]
+
+        def report(epoch: "EpochReport") -> None:
+            trial.report(epoch.metrics[METRIC], epoch.epoch)
+            if trial.should_prune():
+                raise Pruned(f"{METRIC} {epoch.metrics[METRIC]:.4f} after epoch {epoch.epoch}")
+
+        model.fit(train, validation, on_epoch=report)
+        return model.history_[-1].metrics[METRIC]
+
+
+def suggest(trial: "Trial", name: str, span: object) -> object:
+    """Ask the study for a value of a span or of a list of choices."""
+    if isinstance(span, list):
+        return trial.suggest_categorical(name, span)
+    kind, low, high, logarithmic = cast("tuple[str, float, float, bool]", span)
+    if kind == "int":
+        return trial.suggest_int(name, int(low), int(high), log=logarithmic)
+    return trial.suggest_float(name, low, high, log=logarithmic)
+
+
+def defaults(asked: Search, space: SearchSpace) -> dict[str, Any]:
+    """The default value of everything that is searched."""
+    parameters = asked.model({}).parameters()
+    return {name: parameters[name] for name in space}
+
+
+def open_study(asked: Search, folder: Path) -> "Study":
+    """The study of this name in the folder, new or as far as it has come."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    return optuna.create_study(
+        storage=JournalStorage(JournalFileBackend(str(folder / "optuna.log"))),
+        study_name=asked.study,
+        direction="maximize",
+        load_if_exists=True,
+        sampler=optuna.samplers.TPESampler(
+            seed=asked.seed, n_startup_trials=STARTUP_TRIALS, constant_liar=True
+        ),
+        pruner=optuna.pruners.MedianPruner(STARTUP_TRIALS, WARMUP_EPOCHS),
+    )
+
+
+def _describe(parent: Run, study: "Study") -> None:
+    """The best values as parameters of the parent run, the study's plots as its files."""
+    best = {f"best.{name}": value for name, value in study.best_params.items()}
+    parent.log({f"valid/{METRIC}": study.best_value}, params=best)
+    for plot in PLOTS:
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna calls its plots experimental
+            path = Path(folder) / f"{plot.removeprefix('plot_')}.png"
+            if draw(study, plot, path):
+                parent.file(path.name, partial(shutil.copyfile, path), "plots")
+
+
+def draw(study: "Study", plot: str, path: Path) -> bool:
+    """Draw one of Optuna's plots; too few trials for it draw none."""
+    import matplotlib.pyplot as plt
+    import optuna.visualization.matplotlib as plots
+
+    try:
+        axes = getattr(plots, plot)(study)
+    except (RuntimeError, ValueError):
+        return False
+    first = axes.flat[0] if hasattr(axes, "flat") else axes
+    first.figure.savefig(path, dpi=90, bbox_inches="tight")
+    plt.close(first.figure)
+    return True

@@ -1,0 +1,112 @@
+"""Fits and evaluations inside a tracking block become MLflow runs, and nothing of MLflow disturbs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mlflow.artifacts import download_artifacts
+
+from recsys_gru import tracking
+from recsys_gru.baselines import Popularity
+from recsys_gru.errors import TrackingError
+from tests.tracking.helpers import (
+    SESSIONS,
+    announce_evaluation,
+    announce_fit,
+    client_of,
+    fitted,
+    runs_of,
+    unseeded,
+)
+
+
+def test_a_fit_is_a_child_run_with_parameters_epochs_data_and_model(mlruns: Path) -> None:
+    with unseeded(), tracking.run(mlruns, name="try 3", data="toy", description="three epochs"):
+        model = announce_fit()
+        report = announce_evaluation(model)
+    runs = runs_of(mlruns)
+    assert set(runs) == {"try 3", "Popularity"}
+    parent, child = runs["try 3"], runs["Popularity"]
+    assert parent.data.tags["role"] == "parent"
+    assert parent.data.tags["mlflow.note.content"] == "three epochs"
+    assert (parent.info.status, child.info.status) == ("FINISHED", "FINISHED")
+    assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert child.data.params == {name: str(value) for name, value in model.parameters().items()}
+    assert child.data.metrics["test/recall_at_20"] == report.recall[20]
+    assert child.data.metrics["data/events"] == 15
+    assert child.data.tags["test.ties"] == "conservative"
+    history = client_of(mlruns).get_metric_history(child.info.run_id, "train/loss")
+    assert [(point.step, point.value) for point in history] == [(1, 6.0), (2, 3.0), (3, 2.0)]
+    contexts = {entry.tags[0].value: entry.dataset for entry in child.inputs.dataset_inputs}
+    assert set(contexts) == {"training", "validation", "test"}
+    assert contexts["training"].digest == SESSIONS.fingerprint()[:36]
+    assert json.loads(contexts["training"].profile)["sessions"] == 5
+
+
+def test_the_artifacts_are_the_saved_model_the_report_and_the_ranks(mlruns: Path) -> None:
+    with tracking.run(mlruns, name="artifacts"):
+        report = announce_evaluation(announce_fit())
+    child = runs_of(mlruns)["Popularity"]
+    assert child.info.artifact_uri.startswith((mlruns / "artifacts").as_uri())
+    folder = Path(download_artifacts(run_id=child.info.run_id, tracking_uri=tracking.store_at(mlruns).uri))
+    assert json.loads((folder / "report.json").read_text()) == report.to_dict()
+    assert (folder / "ranks.parquet").exists()
+    loaded = Popularity.load(folder / "model")
+    assert loaded.recommend_one(["a"], k=3).equals(fitted().recommend_one(["a"], k=3))
+
+
+def test_validation_within_a_fit_is_no_test_result(mlruns: Path) -> None:
+    with tracking.run(mlruns, name="no test"):
+        announce_fit()
+    metrics = runs_of(mlruns)["Popularity"].data.metrics
+    assert "valid/mrr_at_20" in metrics
+    assert not [name for name in metrics if name.startswith("test/")]
+
+
+def test_a_failed_fit_is_a_failed_run_that_says_why(mlruns: Path) -> None:
+    with pytest.raises(RuntimeError, match="loss is NaN"), tracking.run(mlruns, name="fails"):
+        announce_fit(error=RuntimeError("loss is NaN in epoch 2"))
+    runs = runs_of(mlruns)
+    assert runs["fails"].info.status == "FAILED"
+    assert runs["Popularity"].info.status == "FAILED"
+    assert runs["Popularity"].data.tags["error"] == "RuntimeError: loss is NaN in epoch 2"
+
+
+def test_a_keyboard_interrupt_leaves_killed_runs(mlruns: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), tracking.run(mlruns, name="stopped"):
+        raise KeyboardInterrupt
+    assert runs_of(mlruns)["stopped"].info.status == "KILLED"
+
+
+def test_a_model_fitted_elsewhere_gets_a_run_for_its_evaluation(mlruns: Path) -> None:
+    model = fitted()
+    with tracking.run(mlruns, name="later"):
+        announce_evaluation(model)
+        announce_evaluation(model)
+    child = runs_of(mlruns)["Popularity"]
+    assert child.info.status == "FINISHED"
+    assert child.data.metrics["test/events"] == 3
+
+
+def test_runs_of_one_experiment_lie_together(mlruns: Path) -> None:
+    for name in ("first", "second"):
+        with tracking.run(mlruns, name=name, experiment="shop"):
+            pass
+    assert set(runs_of(mlruns, "shop")) == {"first", "second"}
+
+
+def test_nothing_is_left_behind_when_all_was_sent(mlruns: Path) -> None:
+    with tracking.run(mlruns, name="clean"):
+        announce_fit(epochs=1)
+    assert list((mlruns / "outbox").iterdir()) == []
+
+
+def test_a_file_uri_is_refused_with_what_to_give_instead() -> None:
+    with pytest.raises(TrackingError, match="expected a folder or the URI"):
+        tracking.store_at("file:./mlruns")
+
+
+def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(TrackingError, match="taken"), tracking.run(tmp_path / "taken", name="no"):
+        pass
