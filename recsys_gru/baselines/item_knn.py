@@ -63,7 +63,8 @@ class ItemKNN(ItemToItem):
 def session_items(sessions: Sessions) -> sparse.csr_array:
     """Which session holds which item: ones (n, N)."""
     shape = (sessions.n_sessions, len(sessions.vocabulary))
-    holds = sparse.csr_array((np.ones(sessions.n_events), sessions.items, sessions.offsets), shape)
+    # a copy: merging duplicates below would write into the sessions themselves
+    holds = sparse.csr_array((np.ones(sessions.n_events), sessions.items, sessions.offsets), shape, copy=True)
     holds.sum_duplicates()
     holds.data[:] = 1
     return holds

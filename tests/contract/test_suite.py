@@ -80,6 +80,13 @@ def test_input_frames_are_left_as_they_were(factory: Factory) -> None:
     assert_frame_equal(asked, asked_before)
 
 
+def test_packed_sessions_are_left_as_they_were(factory: Factory) -> None:
+    repeated = log().with_columns(item_id=pl.col("item_id") // 2)  # repeats tempt sparse matrices to merge in place
+    sessions, untouched = Sessions.from_events(repeated), Sessions.from_events(repeated)
+    factory().fit(sessions).recommend(sessions)
+    assert sessions.fingerprint() == untouched.fingerprint()
+
+
 def test_fitting_twice_equals_the_second_fit(factory: Factory, live: pl.DataFrame) -> None:
     twice = factory().fit(log(30, seed=99)).fit(log())
     assert_frame_equal(twice.recommend(live), factory().fit(log()).recommend(live))
