@@ -46,12 +46,12 @@ def render_manifest(manifest: Manifest) -> bytes:
         BundleError: if a parameter, figure or note cannot be told in JSON (NaN and infinity cannot).
     """
     try:
-        content = json.loads(_canonical(asdict(manifest)))
+        content = json.loads(canonical(asdict(manifest)))
     except (TypeError, ValueError) as error:
         raise BundleError(
             f"expected parameters, metrics and metadata of numbers, texts, lists and nothing else: {error}"
         ) from error
-    return _canonical({**content, "digest": hashlib.sha256(_canonical(content)).hexdigest()})
+    return canonical({**content, "digest": digest_of(content)})
 
 
 def parse_manifest(data: bytes, path: Path) -> Manifest:
@@ -64,9 +64,9 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         content = json.loads(data)
         digest = content.pop("digest")
         newer = content["format"] > FORMAT
-        whole = digest == hashlib.sha256(_canonical(content)).hexdigest()
+        whole = digest == digest_of(content)
         # the same object can be spelt in other bytes (1e5, 1E5): only the canonical spelling was ever written
-        whole = whole and data == _canonical({**content, "digest": digest})
+        whole = whole and data == canonical({**content, "digest": digest})
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BundleError(
             f"{path} is damaged or not a model's manifest ({type(error).__name__}: {error})"
@@ -79,11 +79,20 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         raise BundleError(
             f"{path} has format {content['format']}, this library reads up to {FORMAT}: update recsys-gru"
         )
-    files = {name: FileSeal(**seal) for name, seal in content.pop("files").items()}
-    return Manifest(files=files, **content)
+    try:
+        files = {name: FileSeal(**seal) for name, seal in content.pop("files").items()}
+        return Manifest(files=files, **content)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise BundleError(f"{path} is not the manifest of a model: {error}") from error
 
 
-def _canonical(content: object) -> bytes:
+def digest_of(content: object) -> str:
+    """SHA-256 of the canonical JSON, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def canonical(content: object) -> bytes:
+    """JSON with sorted keys, without spaces, in ASCII."""
     return json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     ).encode()

@@ -81,7 +81,9 @@ def test_input_frames_are_left_as_they_were(factory: Factory) -> None:
 
 
 def test_packed_sessions_are_left_as_they_were(factory: Factory) -> None:
-    repeated = log().with_columns(item_id=pl.col("item_id") // 2)  # repeats tempt sparse matrices to merge in place
+    repeated = log().with_columns(
+        item_id=pl.col("item_id") // 2
+    )  # repeats tempt sparse matrices to merge in place
     sessions, untouched = Sessions.from_events(repeated), Sessions.from_events(repeated)
     factory().fit(sessions).recommend(sessions)
     assert sessions.fingerprint() == untouched.fingerprint()
