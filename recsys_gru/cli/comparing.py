@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from recsys_gru.evaluation import Report
 
 BASELINES = ("Popularity", "Markov", "ItemKNN")
-DEMO = {"layers": (100,), "loss": "cross-entropy", "logq": 1.0, "batch_size": 32, "n_epochs": 5}
+DEMO = {"batch_size": 128, "learning_rate": 0.1, "dropout_p_embed": 0.4, "logq": 1.0, "n_epochs": 10}
 DEMO_FOLDER = Path("demo/model")
 EXAMPLES = 5
 

@@ -12,6 +12,7 @@ from recsys_gru.tracking.records import TICKET
 from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
 if TYPE_CHECKING:
+    import pandas as pd
     import polars as pl
     from mlflow.models import ModelSignature
 
@@ -63,7 +64,7 @@ class Registry:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "model"
                 write_served(model, path)
-                answers_its_example(path)
+                check_answers(path, *example(model))
                 return self._upload(path, model, self._run_id(run), dict(tags or {}), alias)
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot register {self.name}: {error}; nothing was put into use") from error
@@ -126,15 +127,19 @@ class Registry:
     def _upload(
         self, path: Path, model: "Recommender", run_id: str | None, tags: dict[str, str], alias: str | None
     ) -> int:
+        from mlflow.entities import LoggedModelOutput
+
         client, kind = self._client, type(model).__name__
         params = {key: str(value) for key, value in model.parameters().items()}
         logged = client.create_logged_model(self._experiment, self.name, run_id, tags, params, kind)
         client.log_model_artifacts(logged.model_id, str(path))
         client.finalize_logged_model(logged.model_id, "READY")
+        if run_id is not None:
+            client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         if not client.search_registered_models(f"name = '{self.name}'"):
             client.create_registered_model(self.name, description="Sessions in, ranked next items out.")
         version = client.create_model_version(
-            self.name, f"models:/{logged.model_id}", run_id, {"model": kind, **tags}, model_id=logged.model_id
+            self.name, logged.artifact_location, run_id, {"model": kind, **tags}
         )
         if alias is not None:
             client.set_registered_model_alias(self.name, alias, version.version)
@@ -159,21 +164,16 @@ def write_served(model: "Recommender", path: Path) -> None:
         )
 
 
-def answers_its_example(path: Path) -> None:
+def check_answers(path: Path, question: "pd.DataFrame", params: dict[str, object]) -> None:
     """Load the served form and ask it; MLflow itself would only warn.
 
     Raises:
         TrackingError: if it does not answer with items.
     """
-    import json
-
     import mlflow.pyfunc
-    import pandas as pd
 
-    saved = json.loads((path / "input_example.json").read_text(encoding="utf-8"))
-    question = pd.DataFrame(saved["data"], columns=saved["columns"])
     try:
-        answers = mlflow.pyfunc.load_model(str(path)).predict(question, params={"k": EXAMPLE_K})
+        answers = mlflow.pyfunc.load_model(str(path)).predict(question, params=params)
     except Exception as error:
         raise TrackingError(f"the model cannot be served: {error}; it was not registered") from error
     if len(answers) != 1 or not answers[0]["items"]:
@@ -201,7 +201,7 @@ def signature(ids: "pl.Series") -> "ModelSignature":
     return ModelSignature(Schema(lists), Schema(answer), ParamSchema(params))
 
 
-def example(model: "Recommender") -> "tuple[object, dict[str, object]]":
+def example(model: "Recommender") -> "tuple[pd.DataFrame, dict[str, object]]":
     """A session of some items of the catalogue, and the parameters."""
     import pandas as pd
 

@@ -2,20 +2,15 @@
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import final
 
+import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc.model import PythonModel
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 import recsys_gru
-from recsys_gru.contract import read_manifest
+from recsys_gru.contract import Recommender, read_manifest
 from recsys_gru.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from mlflow.pyfunc.model import PythonModelContext
-
-    from recsys_gru.contract import Recommender
 
 BUNDLE = "bundle"
 MOST_ITEMS, MOST_WANTED = 1000, 1000
@@ -25,17 +20,17 @@ MOST_ITEMS, MOST_WANTED = 1000, 1000
 class ServedModel(PythonModel):
     """Answers each row, a session with its ``items``, with the next items in order."""
 
-    model: "Recommender"
+    model: Recommender
 
-    def load_context(self, context: "PythonModelContext") -> None:
+    def load_context(self, context: PythonModelContext) -> None:
         """Load the saved recommender beside this file."""
         folder = Path(context.artifacts[BUNDLE])
         self.model = getattr(recsys_gru, read_manifest(folder).model).load(folder)
 
     def predict(
         self,
-        context: "PythonModelContext",
-        model_input: "pd.DataFrame",
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
         params: dict[str, object] | None = None,
     ) -> list[dict[str, object]]:
         """Rank the next items of every session.

@@ -37,10 +37,11 @@ def test_a_fit_is_a_child_run_with_parameters_epochs_data_and_model(mlruns: Path
     assert child.data.tags["test.ties"] == "conservative"
     history = client_of(mlruns).get_metric_history(child.info.run_id, "train/loss")
     assert [(point.step, point.value) for point in history] == [(1, 6.0), (2, 3.0), (3, 2.0)]
+    assert child.inputs is not None
     contexts = {entry.tags[0].value: entry.dataset for entry in child.inputs.dataset_inputs}
     assert set(contexts) == {"training", "validation", "test"}
     assert contexts["training"].digest == SESSIONS.fingerprint()[:36]
-    assert json.loads(contexts["training"].profile)["sessions"] == 5
+    assert json.loads(str(contexts["training"].profile))["sessions"] == 5
 
 
 def test_the_artifacts_are_the_saved_model_the_report_and_the_ranks(mlruns: Path) -> None:
