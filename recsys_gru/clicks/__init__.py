@@ -4,7 +4,10 @@ from recsys_gru.clicks.check import CheckedClicks, check_clicks
 from recsys_gru.clicks.filter import filter_sessions
 from recsys_gru.clicks.generate import PlantedLaw, generate_clicks, planted_law
 from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.clicks.packing import read_sessions, write_sessions
+from recsys_gru.clicks.prepare import Prepared, prepare, read_prepared
 from recsys_gru.clicks.read import read_clicks
+from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.sessionize import collapse_repeats, sessionize
 from recsys_gru.clicks.sessions import Sessions, as_sessions
 from recsys_gru.clicks.split import Split, split_at, split_by_time, tail_cut
@@ -14,6 +17,8 @@ __all__ = [
     "CheckedClicks",
     "Ledger",
     "PlantedLaw",
+    "Prepared",
+    "Recipe",
     "Sessions",
     "Size",
     "Split",
@@ -24,9 +29,13 @@ __all__ = [
     "filter_sessions",
     "generate_clicks",
     "planted_law",
+    "prepare",
     "read_clicks",
+    "read_prepared",
+    "read_sessions",
     "sessionize",
     "split_at",
     "split_by_time",
     "tail_cut",
+    "write_sessions",
 ]

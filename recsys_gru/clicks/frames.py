@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SESSION, ITEM, TIME, USER = "session_id", "item_id", "time", "user_id"
+START = "_start"  # the first time of a row's session
 EVENT_ORDER = (SESSION, TIME, ITEM)
 UTC_TIME = pl.Datetime("us", "UTC")
 

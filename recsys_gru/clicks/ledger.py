@@ -8,6 +8,8 @@ import polars as pl
 
 from recsys_gru.clicks.frames import ITEM, SESSION, Frame, key_columns, lazy
 
+_COUNTED = ("rows", "sessions", "items")
+
 
 @dataclass(frozen=True)
 class Size:
@@ -66,7 +68,7 @@ class Ledger:
     def table(self) -> pl.DataFrame:
         """The ledger as a frame: rule, then before, after and removed for rows, sessions and items."""
         columns: dict[str, list[str] | list[int]] = {"rule": [entry.rule for entry in self.entries]}
-        for what in ("rows", "sessions", "items"):
+        for what in _COUNTED:
             before = [int(getattr(entry.before, what)) for entry in self.entries]
             after = [int(getattr(entry.after, what)) for entry in self.entries]
             columns[f"{what}_before"] = before
@@ -82,6 +84,15 @@ class Ledger:
             table.write_parquet(path)
         else:
             table.write_csv(path)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Ledger":
+        """Read the Parquet file that ``write`` wrote."""
+        ledger = cls()
+        for row in pl.read_parquet(path).iter_rows(named=True):
+            sizes = [Size(*(row[f"{what}_{when}"] for what in _COUNTED)) for when in ("before", "after")]
+            ledger.record(row["rule"], *sizes)
+        return ledger
 
     def __str__(self) -> str:
         head = ("rule", "rows left", "removed", "sessions left", "removed", "items left", "removed")

@@ -56,8 +56,13 @@ class Sessions:
         (array([0, 1, 1], dtype=int32), array([0, 2, 3]), ['a', 'b'])
         """
         table = _ordered(events)
-        words = vocabulary if vocabulary is not None else _vocabulary_of(table[ITEM])
-        numbers = words.numbers(table[ITEM])
+        return cls.in_order(table, vocabulary if vocabulary is not None else _vocabulary_of(table[ITEM]))
+
+    @classmethod
+    def in_order(cls, table: pl.DataFrame, vocabulary: Vocabulary) -> "Sessions":
+        """Pack a table of session_id, item_id and time whose rows are in their final order already."""
+        place = pl.int_range(pl.len(), dtype=pl.Int64).over(SESSION).alias(POSITION)
+        numbers = vocabulary.numbers(table[ITEM])
         known = numbers >= 0
         sizes = table.group_by(SESSION, maintain_order=True).agg(pl.len())
         lengths = _known_lengths(sizes["len"].to_numpy(), known)
@@ -66,8 +71,8 @@ class Sessions:
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             times=table[TIME].dt.epoch("us").to_numpy()[known],
             ids=sizes[SESSION],
-            vocabulary=words,
-            unknown=table.filter(~pl.Series(known)).select(SESSION, POSITION, ITEM, TIME),
+            vocabulary=vocabulary,
+            unknown=table.select(SESSION, place, ITEM, TIME).filter(~pl.Series(known)),
         )
 
     @property
@@ -136,10 +141,7 @@ def _ordered(events: Frame) -> pl.DataFrame:
             f"expected time as {UTC_TIME}; got {found}. What to do: pass the frame through read_clicks"
         )
     first = pl.col(TIME).min().over(SESSION).alias("_first")
-    place = pl.int_range(pl.len()).over(SESSION).cast(pl.Int64).alias(POSITION)
-    table = (
-        log.select(EVENT_ORDER).with_columns(first).sort("_first", *EVENT_ORDER).with_columns(place).collect()
-    )
+    table = log.select(EVENT_ORDER).with_columns(first).sort("_first", *EVENT_ORDER).collect()
     nulls = {name: table[name].null_count() for name in EVENT_ORDER if table[name].null_count()}
     if nulls:
         raise ClickLogError(

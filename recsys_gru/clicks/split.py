@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 import polars as pl
 
-from recsys_gru.clicks.frames import EVENT_ORDER, SESSION, TIME, Frame, lazy, require, same_kind
+from recsys_gru.clicks.frames import EVENT_ORDER, SESSION, START, TIME, Frame, lazy, require, same_kind
 from recsys_gru.clicks.ledger import Ledger, Size
 from recsys_gru.errors import ClickLogError, ParameterError
 
 Part: TypeAlias = "pl.LazyFrame | pl.DataFrame"
-_START = "_start"
+TEST_SHARE = 0.05
 CUT_OFF = "after the cut, session began before"
 
 
@@ -95,10 +95,10 @@ def event_table(events: Frame) -> pl.DataFrame:
 
 def _cut(table: pl.DataFrame, cut: datetime, given: Frame, ledger: Ledger | None = None) -> Split:
     """Cut an event table at a moment."""
-    started = table.with_columns(pl.col(TIME).min().over(SESSION).alias(_START))
+    started = table.with_columns(pl.col(TIME).min().over(SESSION).alias(START))
     before = pl.col(TIME) < cut
-    later = pl.col(_START) >= cut
-    train, tested = (started.filter(part).drop(_START) for part in (before, later))
+    later = pl.col(START) >= cut
+    train, tested = (started.filter(part).drop(START) for part in (before, later))
     lost = started.filter(~before & ~later)
     if ledger is not None:
         ledger.record(CUT_OFF, Size.of(table), Size.of(pl.concat([train, tested])))
@@ -107,11 +107,12 @@ def _cut(table: pl.DataFrame, cut: datetime, given: Frame, ledger: Ledger | None
     )
 
 
-def tail_cut(events: Frame, share: float = 0.05) -> datetime:
+def tail_cut(events: Frame, share: float = TEST_SHARE) -> datetime:
     """The midnight (UTC) that begins the shortest tail of whole days in which at least ``share`` of the
     sessions start.
 
-    Where that tail would be the whole log, the cut lies where the last ``share`` of the sessions begins.
+    Where that tail would be the whole log, the cut is the minute from which the last ``share`` of the
+    sessions begins.
 
     Raises:
         SchemaError: a column is missing.
@@ -124,8 +125,14 @@ def tail_cut(events: Frame, share: float = 0.05) -> datetime:
     """
     if not 0 < share < 1:
         raise ParameterError(f"share must lie between 0 and 1; got {share}")
-    starts = event_table(events).group_by(SESSION).agg(pl.col(TIME).min())[TIME].sort(descending=True)
-    needed = starts[math.ceil(share * len(starts)) - 1]
-    midnight = starts.dt.truncate("1d").filter(starts == needed)[0]
-    cut: datetime = midnight if starts[-1] < midnight else needed
-    return cut
+    first = event_table(events).group_by(SESSION).agg(pl.col(TIME).min().dt.truncate("1m").alias(START))
+    return tail_of_minutes(first.group_by(START).agg(pl.len().alias("sessions")), share)
+
+
+def tail_of_minutes(minutes: pl.DataFrame, share: float) -> datetime:
+    """The cut of ``tail_cut`` from the number of ``sessions`` per minute of their ``start``."""
+    table = minutes.group_by(START).agg(pl.col("sessions").sum()).sort(START, descending=True)
+    enough = table.filter(pl.col("sessions").cum_sum() >= math.ceil(share * int(table["sessions"].sum())))
+    needed: datetime = enough[START][0]
+    midnight = needed.replace(hour=0, minute=0)
+    return midnight if table[START][-1] < midnight else needed

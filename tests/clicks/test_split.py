@@ -96,7 +96,7 @@ def test_the_demo_tail_is_the_fewest_whole_days_with_enough_sessions() -> None:
 
 
 def test_the_tail_of_a_log_of_one_day_is_cut_within_the_day() -> None:
-    log = log_of([(n, 1, n) for n in range(100)])
+    log = log_of([(n, 1, 60 * n) for n in range(100)])
     split = split_at(log, tail_cut(log, 0.05))
     assert (len(rows_of(split.train)), len(rows_of(split.test))) == (95, 5)
 

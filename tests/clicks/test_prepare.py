@@ -1,0 +1,166 @@
+"""Preparing in buckets on disk gives what preparing in memory gives."""
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys_gru.clicks import (
+    Prepared,
+    Recipe,
+    Sessions,
+    check_clicks,
+    collapse_repeats,
+    filter_sessions,
+    generate_clicks,
+    prepare,
+    read_clicks,
+    read_prepared,
+    read_sessions,
+    sessionize,
+    split_by_time,
+    tail_cut,
+    write_sessions,
+)
+from recsys_gru.errors import ClickLogError, InputError
+
+CELLS = st.one_of(st.integers(0, 5).map(str), st.sampled_from(["", "nan", "x"]))
+TIMES = st.one_of(st.integers(0, 90).map(str), st.sampled_from(["", "soon", "nan"]))
+
+
+def in_memory(clicks: pl.LazyFrame, recipe: Recipe) -> tuple[Sessions, Sessions]:
+    events = check_clicks(clicks).clicks
+    if recipe.collapse:
+        events = collapse_repeats(events)
+    assert recipe.test is not None
+    split = split_by_time(events, recipe.test)
+    train = Sessions.from_events(filter_sessions(split.train, recipe.min_support, recipe.min_length))
+    return train, Sessions.from_events(split.test, train.vocabulary)
+
+
+def quarantined(prepared: Prepared) -> pl.DataFrame:
+    files = sorted((prepared.folder / "quarantine").glob("*.parquet"))
+    return pl.concat([pl.read_parquet(file).select("reason") for file in files]) if files else pl.DataFrame()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS, TIMES), min_size=1, max_size=40),
+    support=st.integers(1, 3),
+    length=st.integers(1, 3),
+    collapse=st.booleans(),
+    bucket=st.integers(1, 50),
+)
+def test_buckets_change_nothing_and_every_row_is_kept_or_quarantined(
+    rows: list[tuple[str, str, str]], support: int, length: int, collapse: bool, bucket: int
+) -> None:
+    frame = pl.DataFrame(rows, schema=["session_id", "item_id", "time"], orient="row")
+    clicks = read_clicks(frame)
+    recipe = Recipe(min_support=support, min_length=length, collapse=collapse, test=timedelta(seconds=20))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            prepared = prepare(clicks, Path(folder) / "log", recipe, rows_per_bucket=bucket)
+        except ClickLogError:
+            return
+        train, test = in_memory(clicks, recipe)
+        assert prepared.train.fingerprint() == train.fingerprint()
+        assert prepared.test.fingerprint() == test.fingerprint()
+        counts = prepared.counts
+        assert counts["read"] == len(rows) == counts["train"] + counts["test"] + counts["rejected"]
+        assert quarantined(prepared).height == counts["rejected"]
+        table = prepared.ledger.table()
+        assert table["rows_removed"].sum() == counts["rejected"]
+
+
+def test_a_log_of_users_gets_sessions_in_order_of_time(tmp_path: Path) -> None:
+    log = generate_clicks(400, 60, days=5, seed=2).rename({"session_id": "user_id"})
+    log = log.with_columns(pl.col("user_id") % 50)
+    clicks = read_clicks(log, user="user_id")
+    recipe = Recipe(test=timedelta(days=1), min_support=2)
+    prepared = prepare(clicks, tmp_path / "log", recipe, rows_per_bucket=300)
+    train, test = in_memory_users(clicks)
+    assert prepared.train.ids.to_list() == list(range(train.n_sessions))
+    assert prepared.test.ids[0] == train.n_sessions
+    for ours, theirs in ((prepared.train, train), (prepared.test, test)):
+        assert np.array_equal(ours.lengths, theirs.lengths)
+        assert np.array_equal(ours.times, theirs.times)
+
+
+def in_memory_users(clicks: pl.LazyFrame) -> tuple[Sessions, Sessions]:
+    split = split_by_time(sessionize(check_clicks(clicks).clicks), timedelta(days=1))
+    train = Sessions.from_events(filter_sessions(split.train, min_support=2))
+    return train, Sessions.from_events(split.test, train.vocabulary)
+
+
+def test_robots_and_rows_outside_the_window_are_set_aside_by_name(tmp_path: Path) -> None:
+    log = generate_clicks(300, 30, days=10, seed=1)
+    recipe = Recipe(max_length=8, window=timedelta(days=3), test=timedelta(days=1), min_support=1)
+    prepared = prepare(log, tmp_path / "log", recipe)
+    rules = prepared.ledger.table()["rule"].to_list()
+    assert "session too long for a person" in rules
+    assert "outside the window" in rules
+    assert max(prepared.train.lengths.max(), prepared.test.lengths.max()) <= 8
+    assert prepared.train.times.min() >= (prepared.cut - timedelta(days=3)).timestamp() * 1e6
+
+
+def test_the_default_cut_is_that_of_tail_cut(tmp_path: Path) -> None:
+    log = generate_clicks(300, 30, days=10, seed=1)
+    assert prepare(log, tmp_path / "log").cut == tail_cut(log)
+
+
+def test_sessions_are_mapped_into_memory_and_read_back_as_they_were(tmp_path: Path) -> None:
+    prepared = prepare(generate_clicks(300, 30, days=10, seed=1), tmp_path / "log")
+    assert isinstance(prepared.train.items, np.memmap)
+    assert read_prepared(tmp_path / "log").train.fingerprint() == prepared.train.fingerprint()
+    write_sessions(prepared.train, tmp_path / "copy")
+    assert read_sessions(tmp_path / "copy").fingerprint() == prepared.train.fingerprint()
+
+
+def test_preparing_again_replaces_the_folder_but_never_a_strange_one(tmp_path: Path) -> None:
+    log = generate_clicks(300, 30, days=10, seed=1)
+    prepare(log, tmp_path / "log")
+    again = prepare(log, tmp_path / "log", Recipe(min_support=1))
+    assert again.counts["train"] > 0
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match="other files"):
+        prepare(log, tmp_path / "mine")
+
+
+def test_a_failure_leaves_no_half_result(tmp_path: Path) -> None:
+    log = generate_clicks(30, 30, days=2, seed=1)
+    with pytest.raises(ClickLogError, match="lower min_support"):
+        prepare(log, tmp_path / "log", Recipe(min_support=1_000))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_is_told_for_every_stage(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    prepare(
+        generate_clicks(300, 30, days=5, seed=1),
+        tmp_path / "log",
+        rows_per_bucket=500,
+        on_progress=lambda *step: told.append(step),
+    )
+    assert list(dict.fromkeys(step[0] for step in told)) == [
+        "check",
+        "fixed point",
+        "filter",
+        "pack train",
+        "pack test",
+    ]
+    assert all(done <= total for _, done, total in told)
+
+
+def test_a_damaged_folder_is_a_clear_error(tmp_path: Path) -> None:
+    prepared = prepare(generate_clicks(300, 30, days=5, seed=1), tmp_path / "log")
+    (prepared.folder / "train" / "items.npy").write_bytes(b"no array")
+    with pytest.raises(ClickLogError, match="prepare them again"):
+        read_prepared(prepared.folder)
+    with pytest.raises(ClickLogError, match="prepare it again"):
+        read_prepared(tmp_path / "nowhere")
