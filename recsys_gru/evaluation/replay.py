@@ -13,6 +13,7 @@ from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation.ledger import RANK_OF_TIES, metric_grid, rank_values
 from recsys_gru.evaluation.metrics import mean_gain
 from recsys_gru.evaluation.report import Report
+from recsys_gru.observers import Evaluated, announce
 from recsys_gru.ranking import BoundFilter, ItemFilter, Scorer, rank_counts
 
 Ties = Literal["conservative", "standard", "median"]
@@ -63,7 +64,7 @@ def evaluate(
             f"{sessions.n_events} known and {sessions.unknown.height} unknown events: give a longer test part"
         )
     ranks = rank_values(ledger, ties)
-    return Report(
+    report = Report(
         recall={k: mean_gain("recall", ranks, k) for k in cutoffs},
         mrr={k: mean_gain("mrr", ranks, k) for k in cutoffs},
         events=ledger.height,
@@ -74,6 +75,8 @@ def evaluate(
         unknown_rule=unknown,
         ranks=ledger,
     )
+    announce(Evaluated(model, report, sessions))
+    return report
 
 
 def _check(unknown: str, rows: int) -> None:
