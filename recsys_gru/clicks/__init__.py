@@ -1,6 +1,7 @@
 """From a raw click log to packed sessions: Polars in, NumPy out."""
 
 from recsys_gru.clicks.check import CheckedClicks, check_clicks
+from recsys_gru.clicks.doctor import Diagnosis, diagnose_split
 from recsys_gru.clicks.filter import filter_sessions
 from recsys_gru.clicks.generate import PlantedLaw, generate_clicks, planted_law
 from recsys_gru.clicks.ledger import Ledger, Size
@@ -10,11 +11,20 @@ from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.sessionize import collapse_repeats, sessionize
 from recsys_gru.clicks.sessions import Sessions, as_sessions
-from recsys_gru.clicks.split import Split, split_at, split_by_time, tail_cut
+from recsys_gru.clicks.split import (
+    Split,
+    ThreeParts,
+    split_at,
+    split_by_time,
+    split_rolling,
+    split_three,
+    tail_cut,
+)
 from recsys_gru.clicks.vocabulary import Vocabulary
 
 __all__ = [
     "CheckedClicks",
+    "Diagnosis",
     "Ledger",
     "PlantedLaw",
     "Prepared",
@@ -22,10 +32,12 @@ __all__ = [
     "Sessions",
     "Size",
     "Split",
+    "ThreeParts",
     "Vocabulary",
     "as_sessions",
     "check_clicks",
     "collapse_repeats",
+    "diagnose_split",
     "filter_sessions",
     "generate_clicks",
     "planted_law",
@@ -36,6 +48,8 @@ __all__ = [
     "sessionize",
     "split_at",
     "split_by_time",
+    "split_rolling",
+    "split_three",
     "tail_cut",
     "write_sessions",
 ]

@@ -77,6 +77,67 @@ def split_at(events: Frame, cut: datetime, ledger: Ledger | None = None) -> Spli
     return _cut(event_table(events), moment, events, ledger)
 
 
+@dataclass(frozen=True)
+class ThreeParts:
+    """A log cut at two moments; unpacks as ``train, validation, test``.
+
+    Attributes:
+        train: events before the validation part.
+        validation: sessions that start in the validation part, cut where the test part begins.
+        test: sessions that start in the test part.
+        inner: the cut between the first two, made as if the test part did not exist yet.
+        outer: the cut before the test part; its ``train`` is what the final model learns from.
+    """
+
+    train: Part
+    validation: Part
+    test: Part
+    inner: Split
+    outer: Split
+
+    def __iter__(self) -> Iterator[Part]:
+        return iter((self.train, self.validation, self.test))
+
+
+def split_three(events: Frame, test: timedelta, validation: timedelta) -> ThreeParts:
+    """Cut off the test part, then the validation part from what is left, by the same rule.
+
+    Raises:
+        SchemaError: a column is missing.
+        ParameterError: a span is not positive.
+        ClickLogError: the log is empty, or nothing is left before the test part.
+    """
+    outer = split_by_time(events, test)
+    inner = split_by_time(outer.train, validation)
+    return ThreeParts(inner.train, inner.test, outer.test, inner, outer)
+
+
+def split_rolling(
+    events: Frame, test: timedelta, folds: int, train: timedelta | None = None
+) -> Iterator[Split]:
+    """Walk forward in time: ``folds`` cuts, each ``test`` later than the one before, the last ``test``
+    before the end.
+
+    The test part of a fold holds the sessions that start within ``test`` after its cut, whole. With
+    ``train``, the training part begins that long before the cut.
+
+    Raises:
+        SchemaError: a column is missing.
+        ParameterError: a span or the number of folds is not positive.
+        ClickLogError: the log is empty.
+    """
+    if folds < 1 or test <= timedelta(0) or (train is not None and train <= timedelta(0)):
+        raise ParameterError(f"folds, test and train must be positive; got {folds}, {test} and {train}")
+    table = event_table(events)
+    started = pl.col(TIME).min().over(SESSION)
+    last = table.select(pl.col(TIME).max()).item()
+    for fold in range(folds, 0, -1):
+        cut = last - test * fold
+        upper = started < cut + test if fold > 1 else pl.lit(value=True)
+        lower = pl.col(TIME) >= cut - train if train is not None else pl.lit(value=True)
+        yield _cut(table.filter(upper).filter(lower), cut, events)
+
+
 def event_table(events: Frame) -> pl.DataFrame:
     """The events in order of session, time and item, in memory.
 
