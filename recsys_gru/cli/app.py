@@ -46,6 +46,7 @@ for command in (
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an expected error is one line on stderr and exit code 2."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     try:
         app(arguments, prog_name="recsys-gru")
     except RecsysError as error:

@@ -78,7 +78,14 @@ def fit_aloud(model: "Recommender", train: "Sessions", validation: "Sessions | N
 
     if not isinstance(model, GRU4Rec):
         model.fit(train, validation)
-        click.echo(f"fitted {model!r}")
+        click.echo(f"fitted     {in_short(model)}")
         return model
-    click.echo(f"fitting {model!r}")
+    click.echo(f"fitting    {in_short(model)}")
     return model.fit(train, validation, on_epoch=epoch_line(model.n_epochs), progress=sys.stderr.isatty())
+
+
+def in_short(model: "Recommender") -> str:
+    """The model with those of its hyper-parameters that are not the defaults."""
+    usual = type(model)().parameters()
+    own = {name: value for name, value in model.parameters().items() if value != usual[name]}
+    return f"{type(model).__name__}({', '.join(f'{name}={value!r}' for name, value in own.items())})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast, final
 
 from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
-from recsys_gru.evaluation import Report
+from recsys_gru.evaluation import Report, intervals
 from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, listening
 from recsys_gru.tracking import facts
 from recsys_gru.tracking.courier import Courier, send_left_over
@@ -157,6 +157,9 @@ class Tracker:
             metrics={f"test/{key}": value for key, value in facts_of_test.items()},
             tags={f"test.{key}": value for key, value in words.items()},
         )
+        spread = intervals(report.ranks, cutoffs=sorted(report.recall), ties=report.ties)
+        for metric, k, _, low, high in spread.iter_rows():
+            run.log({f"test/{metric}_at_{k}_low": low, f"test/{metric}_at_{k}_high": high})
         if isinstance(event.test, Sessions):
             run.feed(event.test, self._data, "test")
         run.file(
