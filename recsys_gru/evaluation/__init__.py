@@ -1,8 +1,11 @@
 """Ranks -> metrics -> report, slices, statistics, sanity. Knows no model, only scorers."""
 
+from recsys_gru.evaluation.cases import example_recommendations, recall_curve, worst_sessions
 from recsys_gru.evaluation.compare import Comparison, compare, compare_many
 from recsys_gru.evaluation.ledger import metrics_from_ranks, read_ranks, write_ranks
 from recsys_gru.evaluation.lists import Lists, list_metrics, recommendation_lists
+from recsys_gru.evaluation.page import ReportPage
+from recsys_gru.evaluation.plots import draw_comparison, draw_recall_curves, draw_slices
 from recsys_gru.evaluation.replay import evaluate
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.sanity import OrderProbe, order_probe, refuse_leaks, tie_rate, warnings_of
@@ -14,9 +17,14 @@ __all__ = [
     "Lists",
     "OrderProbe",
     "Report",
+    "ReportPage",
     "compare",
     "compare_many",
+    "draw_comparison",
+    "draw_recall_curves",
+    "draw_slices",
     "evaluate",
+    "example_recommendations",
     "first_seen",
     "holm",
     "intervals",
@@ -24,10 +32,12 @@ __all__ = [
     "metrics_from_ranks",
     "order_probe",
     "read_ranks",
+    "recall_curve",
     "recommendation_lists",
     "refuse_leaks",
     "slices",
     "tie_rate",
     "warnings_of",
+    "worst_sessions",
     "write_ranks",
 ]

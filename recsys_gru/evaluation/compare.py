@@ -90,6 +90,8 @@ def compare_many(
     others: Mapping[str, pl.DataFrame],
     metric: str = "recall",
     k: int = 20,
+    *,
+    ties: str = "conservative",
     seed: int = 0,
 ) -> pl.DataFrame:
     """Compare several models with one reference: ``model`` and the columns of a Comparison, best first.
@@ -97,7 +99,7 @@ def compare_many(
     The reference is A; Holm's correction runs over all models.
     """
     rows = [
-        compare(reference, ranks, [metric], [k], seed=seed).table.select(
+        compare(reference, ranks, [metric], [k], ties=ties, seed=seed).table.select(
             pl.lit(name).alias("model"), pl.all()
         )
         for name, ranks in others.items()

@@ -13,6 +13,7 @@ from recsys_gru.clicks import Sessions, as_sessions
 from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.compare import Comparison, compare
+from recsys_gru.evaluation.ledger import metrics_from_ranks
 from recsys_gru.evaluation.replay import evaluate
 from recsys_gru.ranking import Scorer
 
@@ -120,11 +121,13 @@ def warnings_of(ranks: pl.DataFrame, metrics: dict[str, float]) -> list[str]:
         ranks: the rank ledger.
         metrics: what ``list_metrics`` gave.
     """
-    rate = tie_rate(ranks)
+    best, worst = (metrics_from_ranks(ranks, ["recall"], [20], ties) for ties in ("standard", "conservative"))
+    swing = best["recall_at_20"] - worst["recall_at_20"]
     checks = [
         (
-            rate > 0.01,
-            f"{rate:.1%} of the targets share their score with other items: see all three tie rules",
+            swing > 0.005,
+            f"recall@20 hangs on the tie rule: {worst['recall_at_20']:.4f} conservative, "
+            f"{best['recall_at_20']:.4f} standard ({tie_rate(ranks):.1%} of the targets share their score)",
         ),
         (metrics["saturation"] > 0.01, f"{metrics['saturation']:.1%} of the lists have one score throughout"),
         (metrics["coverage"] < 0.05, f"only {metrics['coverage']:.1%} of the catalogue is ever recommended"),

@@ -1,9 +1,9 @@
 """Where a model is good and where not: the ledger cut by position, length, popularity and time."""
 
 from datetime import timedelta
+from statistics import NormalDist
 
 import polars as pl
-from scipy import stats
 
 from recsys_gru.errors import SchemaError
 from recsys_gru.evaluation.ledger import rank_values
@@ -18,6 +18,8 @@ SUPPORTS: Breaks = [
 ]  # fmt: skip
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 METRICS = ("recall", "mrr")
+LEAST = 10
+"""Sessions a normal interval needs to mean anything."""
 
 
 def first_seen(train: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
@@ -45,7 +47,7 @@ def slices(
     target, hour (UTC), weekday, whether the target was clicked before in the session, and, with
     ``first_seen`` (item_id, first_seen of training), whether its first event lies less than ``new`` back.
 
-    Intervals are normal ones of a ratio of session totals; with one session they are null.
+    Intervals are normal ones of a ratio of session totals, null below 10 sessions.
     Source: Cochran, Sampling Techniques, 1977, section 6.3.
 
     Returns:
@@ -56,7 +58,7 @@ def slices(
     frame = _with_age(ranks, first_seen, new).with_columns(*gains)
     parts = [_one_slice(frame, name, part) for name, part in _parts(first_seen is not None).items()]
     table = pl.concat(parts)
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = NormalDist().inv_cdf((1 + level) / 2)
     ends = [
         expression
         for name in METRICS
@@ -75,14 +77,12 @@ def _parts(with_age: bool) -> dict[str, pl.Expr]:
         "position": _cut(pl.col("position"), POSITIONS),
         "session length": _cut(pl.len().over("session_id") + 1, LENGTHS),
         "support of the target": _cut(pl.col("support"), SUPPORTS),
-        "hour (UTC)": pl.col("hour")
-        .cast(pl.String)
-        .str.zfill(2)
-        .cast(pl.Enum([f"{hour:02}" for hour in range(24)])),
         "weekday": pl.col("time").dt.weekday().replace_strict(range(1, 8), DAYS, return_dtype=pl.Enum(DAYS)),
         "repeat": _either("repeat", "first click", "clicked before"),
     }
-    return parts | ({"age of the target": _either("is_new", "old", "new")} if with_age else {})
+    age = {"age of the target": _either("is_new", "old", "new")} if with_age else {}
+    hours = pl.Enum([f"{hour:02}" for hour in range(24)])
+    return parts | age | {"hour (UTC)": pl.col("hour").cast(pl.String).str.zfill(2).cast(hours)}
 
 
 def _cut(value: pl.Expr, breaks: Breaks) -> pl.Expr:
@@ -129,6 +129,6 @@ def _error(metric: str) -> pl.Expr:
     """Standard error of a ratio of totals over sessions."""
     ratio = pl.col(metric).sum() / pl.col("events").sum()
     residuals = ((pl.col(metric) - ratio * pl.col("events")) ** 2).sum()
-    small = pl.len() / (pl.len() - 1)  # infinite or NaN for one session, made null below
+    small = pl.len() / (pl.len() - 1)
     error = (residuals * small).sqrt() / pl.col("events").sum()
-    return pl.when(pl.len() > 1).then(error).alias(f"{metric}_error")
+    return pl.when(pl.len() >= LEAST).then(error).alias(f"{metric}_error")

@@ -97,6 +97,13 @@ def test_a_dull_model_earns_warnings_and_a_sound_one_none() -> None:
     untied = ranks.with_columns(rank_standard=pl.col("rank"))
     assert warnings_of(untied, sound) == []
     dull = {"saturation": 1.0, "coverage": 0.01, "gini": 0.99, "intra_session_diversity": 0.0}
-    found = warnings_of(ranks, dull)
+    found = warnings_of(ranks.with_columns(rank_standard=pl.lit(1.0), rank=pl.col("rank") + 1), dull)
     assert len(found) == 5
     assert "100.0% of the targets" in found[0]
+
+
+def test_ties_that_do_not_move_recall_are_no_reason_to_warn() -> None:
+    sound = {"saturation": 0.0, "coverage": 0.6, "gini": 0.6, "intra_session_diversity": 0.5}
+    far = random_ledger(50, seed=1).with_columns(rank=pl.lit(900.0), rank_standard=pl.lit(100.0))
+    assert tie_rate(far) == 1.0
+    assert warnings_of(far, sound) == []

@@ -1,0 +1,107 @@
+"""Single cases for the eye: example recommendations and the sessions a model does worst on."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys_gru.clicks import Sessions, as_sessions
+from recsys_gru.clicks.sessions import SessionData
+from recsys_gru.errors import ClickLogError
+from recsys_gru.evaluation.ledger import rank_values
+from recsys_gru.evaluation.lists import recommendation_lists
+from recsys_gru.ranking import ItemFilter, Scorer
+
+
+def example_recommendations(
+    model: Scorer,
+    test: SessionData,
+    n: int = 5,
+    k: int = 10,
+    *,
+    items: ItemFilter | None = None,
+    least: int = 3,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """What the model says before the last click of some random sessions of ``least`` known events or more.
+
+    Returns:
+        session_id, so_far (list of ids), next (the id that came), recommended (list of k ids), place (of the
+        next item among them, from 1; null if it is not).
+
+    Raises:
+        ClickLogError: if no session is that long.
+    """
+    sessions = as_sessions(test, vocabulary=model.vocabulary_)
+    long = np.flatnonzero(sessions.lengths >= max(least, 2))
+    if not len(long):
+        raise ClickLogError(f"expected a session of {least} known events, got none: ask for fewer")
+    chosen = np.sort(np.random.default_rng(seed).choice(long, min(n, len(long)), replace=False))
+    lists = recommendation_lists(model, _beginnings(sessions, chosen), k, items=items, every=False)
+    starts, ends = sessions.offsets[chosen], sessions.offsets[chosen + 1] - 1
+    hits = lists.items == sessions.items[ends, None]  # (n, k)
+    name = sessions.vocabulary.take
+    return pl.DataFrame(
+        {
+            "session_id": sessions.ids.gather(chosen),
+            "so_far": [name(sessions.items[first:end]) for first, end in zip(starts, ends, strict=True)],
+            "next": name(sessions.items[ends]),
+            "recommended": [name(row[row >= 0]) for row in lists.items],
+            "place": [int(row.argmax()) + 1 if row.any() else None for row in hits],
+        },
+        schema_overrides={"place": pl.Int64},
+    )
+
+
+def _beginnings(sessions: Sessions, chosen: NDArray[np.int64]) -> Sessions:
+    """The chosen sessions without their last event."""
+    lengths = sessions.lengths[chosen] - 1
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    events = np.arange(offsets[-1]) + np.repeat(sessions.offsets[chosen] - offsets[:-1], lengths)
+    return replace(
+        sessions,
+        items=sessions.items[events],
+        offsets=offsets,
+        times=sessions.times[events],
+        ids=sessions.ids.gather(chosen),
+        unknown=sessions.unknown.clear(),
+    )
+
+
+def worst_sessions(
+    ranks: pl.DataFrame, n: int = 10, least: int = 3, ties: str = "conservative"
+) -> pl.DataFrame:
+    """The sessions with the lowest mean reciprocal rank among those of ``least`` ranked events or more.
+
+    Returns:
+        session_id, events, mrr (mean of 1/rank without a cut-off), median_rank, targets (list of ids).
+    """
+    rank = pl.Series("_rank", rank_values(ranks, ties))
+    return (
+        ranks.lazy()
+        .with_columns(rank)
+        .group_by("session_id")
+        .agg(
+            pl.len().alias("events"),
+            (1 / pl.col("_rank")).mean().alias("mrr"),
+            pl.col("_rank").median().alias("median_rank"),
+            pl.col("item_id").sort_by("time", "position").alias("targets"),
+        )
+        .filter(pl.col("events") >= least)
+        .sort("mrr", "session_id")
+        .head(n)
+        .collect()
+    )
+
+
+def recall_curve(ranks: pl.DataFrame, longest: int = 100, ties: str = "conservative") -> NDArray[np.float64]:
+    """Recall@k for k = 1..longest, (longest,) float64.
+
+    >>> recall_curve(pl.DataFrame({"rank": [1.0, 3.0]}), 4).tolist()
+    [0.5, 0.5, 1.0, 1.0]
+    """
+    values = rank_values(ranks, ties)
+    found = np.bincount(np.ceil(values[values <= longest]).astype(np.int64), minlength=longest + 1)
+    curve: NDArray[np.float64] = np.cumsum(found)[1:] / len(values)
+    return curve
