@@ -1,4 +1,5 @@
-"""The items a step scores: the lanes' targets and the shared samples, each distinct item once, with its count."""
+"""The items a step scores: the lanes' targets and the shared samples, each distinct item once, with its
+count."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple, final
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys_gru.model.kernels import distinct
+from recsys_gru.model.kernels import distinct, weigh
 from recsys_gru.model.losses import Columns
 
 Ints = NDArray[np.int64]
@@ -38,7 +39,8 @@ class Candidates(ABC):
 class SampledCandidates(Candidates):
     """Targets and samples, with counts and logQ corrections.
 
-    logQ subtracts logq * log q_j from a score, q_j = support_j where j is a target and support_j ** alpha where it is a
+    logQ subtracts logq * log q_j from a score, q_j = support_j where j is a target and support_j ** alpha
+    where it is a
     sample. Equal items merge into one column whose weight is the sum of exp(-logQ) over their places.
     """
 
@@ -49,6 +51,7 @@ class SampledCandidates(Candidates):
         *,
         logq: float = 0.0,
         alpha: float = 0.5,
+        smoothing: bool = False,
         exclude_hits: bool = False,
         dtype: torch.dtype = torch.float32,
         device: torch.device | None = None,
@@ -57,7 +60,7 @@ class SampledCandidates(Candidates):
         self._log_q = logq * np.log(np.maximum(support, 1).astype(np.float64))  # (N,)
         self._alpha = alpha
         self._weights = np.stack([np.exp(-self._log_q), np.exp(-alpha * self._log_q)])  # (2, N)
-        self._corrected = logq != 0
+        self._smoothing = smoothing
         self._exclude_hits = exclude_hits
         self._dtype = dtype
         self._device = device or torch.device("cpu")
@@ -75,32 +78,35 @@ class SampledCandidates(Candidates):
 
     def _columns(self, items: Ints, targets: Ints, target_at: Ints) -> Columns:
         drawn = self._drawn[:, : len(items)]  # (2, U): how often each is a target, a sample
-        counts = drawn[0] + drawn[1]
-        weights, mean = counts, 0.0
-        if self._corrected:
-            weights = (drawn * self._weights[:, items]).sum(0)
-            mean = float(((drawn[0] + self._alpha * drawn[1]) * self._log_q[items]).sum() / counts.sum())
+        counts, log_weights = torch.empty(2, len(items), dtype=self._dtype)
+        weigh(drawn, items, self._weights, counts.numpy(), log_weights.numpy())
+        target_log_q = torch.from_numpy(self._log_q[targets])
         return Columns(
             target=self._move(target_at),
-            counts=self._real(counts),
-            log_weights=self._real(np.log(weights)),
-            target_log_q=self._real(self._log_q[targets]),
-            mean_log_q=self._real(np.asarray(mean)),
-            own_counts=self._real(np.ones(len(targets))) if self._exclude_hits else None,
+            counts=counts.to(self._device),
+            log_weights=log_weights.to(self._device),
+            target_log_q=target_log_q.to(self._device, self._dtype),
+            mean_log_q=self._mean_log_q(drawn, items),
+            own_counts=torch.ones_like(target_log_q, dtype=self._dtype) if self._exclude_hits else None,
         )
+
+    def _mean_log_q(self, drawn: NDArray[np.float64], items: Ints) -> float:
+        if not self._smoothing:
+            return 0.0
+        factors = drawn[0] + self._alpha * drawn[1]
+        return float((factors * self._log_q[items]).sum() / drawn.sum())
 
     def _move(self, values: Ints) -> Tensor:
         return torch.from_numpy(values).to(self._device)
-
-    def _real(self, values: NDArray[np.float64]) -> Tensor:
-        return torch.from_numpy(values).to(self._device, self._dtype)
 
 
 @final
 class EveryItem(Candidates):
     """The whole catalogue as candidates, each item once: the full softmax of small catalogues."""
 
-    def __init__(self, n_items: int, *, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> None:
+    def __init__(
+        self, n_items: int, *, dtype: torch.dtype = torch.float32, device: torch.device | None = None
+    ) -> None:
         self._rows = torch.arange(n_items, device=device)
         self._ones = torch.ones(n_items, dtype=dtype, device=device)
         self._zeros = torch.zeros(n_items, dtype=dtype, device=device)
@@ -108,5 +114,7 @@ class EveryItem(Candidates):
     def collect(self, inputs: Ints, targets: Ints, samples: Ints) -> Rows:  # noqa: ARG002 - nothing is sampled
         device = self._rows.device
         target = torch.from_numpy(targets).to(device)
-        columns = Columns(target, self._ones, self._zeros, torch.zeros_like(target, dtype=self._ones.dtype), self._zeros[0])
+        columns = Columns(
+            target, self._ones, self._zeros, torch.zeros_like(target, dtype=self._ones.dtype), 0.0
+        )
         return Rows(self._rows, len(self._rows), torch.from_numpy(inputs).to(device), columns)

@@ -1,8 +1,9 @@
 """Recurrent cells, one small class each: a step forward, and the same step backward in closed form.
 
-A cell sees the input only as ``gx``, the input's share of every gate (a matrix product, or the looked-up row of a
-one-hot input), so that the same cell serves every input mode. Gradients are written out because a step of a small
-cell is bound by overhead, not by arithmetic; `tests/model/test_cells.py` ties each to automatic differentiation.
+A cell sees the input only as ``gx``, the input's share of every gate (a matrix product, or the looked-up row
+of a one-hot input), so that the same cell serves every input mode. Gradients are written out because a step
+of a small cell is bound by overhead, not by arithmetic; `tests/model/test_cells.py` ties each to automatic
+differentiation.
 
 L is the number of lanes, H the units, G the gates of the cell.
 """
@@ -25,7 +26,8 @@ class Cell(ABC):
     gates: ClassVar[int]
     states: ClassVar[int] = 1
     matrices: ClassVar[dict[str, int]]
-    """Recurrent matrices by name, each with the number of gates it feeds; a matrix's bias bears its name + `_bias`."""
+    """Recurrent matrices by name, each with the number of gates it feeds; a matrix's bias bears its name +
+    `_bias`."""
     input_bias: ClassVar[bool] = False
     """Whether the input's projection has a bias of its own beside the recurrent one."""
 
@@ -42,7 +44,8 @@ class Cell(ABC):
 
 
 class GRU(Cell):
-    """Reset-after GRU, gates r, z, n: h~ = tanh(Wx + b + r (Uh + c)), h' = (1 - z) h~ + z h (as torch.nn.GRUCell)."""
+    """Reset-after GRU, gates r, z, n: h~ = tanh(Wx + b + r (Uh + c)), h' = (1 - z) h~ + z h (as
+    torch.nn.GRUCell)."""
 
     gates = 3
     matrices: ClassVar[dict[str, int]] = {"recurrent": 3}
@@ -70,7 +73,8 @@ class GRU(Cell):
 
 
 class GRUResetBefore(Cell):
-    """Reset-before GRU (Cho et al. 2014), gates n, r, z: h~ = tanh(Wx + U(r h) + b), h' = (1 - z) h + z h~."""
+    """Reset-before GRU (Cho et al. 2014), gates n, r, z: h~ = tanh(Wx + U(r h) + b), h' = (1 - z) h + z
+    h~."""
 
     gates = 3
     matrices: ClassVar[dict[str, int]] = {"candidate": 1, "recurrent": 2}

@@ -15,7 +15,8 @@ from recsys_gru.model.losses import TINY, Columns, Loss
 
 
 def value_and_gradient(loss: Loss, scores: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
-    """Return each row's loss (P,) and the gradient of their sum with respect to the scores (P, U); may use up `scores`."""
+    """Return each row's loss (P,) and the gradient of their sum with respect to the scores (P, U); may use up
+    `scores`."""
     function, options = (loss.func, loss.keywords) if isinstance(loss, partial) else (loss, {})
     if function is losses.cross_entropy and options.get("smoothing", 0) == 0:
         return _cross_entropy(scores, columns)

@@ -1,7 +1,5 @@
 """The loops that NumPy and torch cannot express as one pass over memory, compiled by numba."""
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,12 +11,19 @@ Floats = NDArray[np.float32] | NDArray[np.float64]
 
 @kernel
 def distinct(
-    places: tuple[Items, Items, Items], slots: NDArray[np.int32], rows: Items, drawn: NDArray[np.float64], at: Items
+    places: tuple[Items, Items, Items],
+    slots: NDArray[np.int32],
+    rows: Items,
+    drawn: NDArray[np.float64],
+    at: Items,
 ) -> tuple[int, int]:
-    """Number the distinct items among (targets, samples, inputs): candidates first, items that are only input last.
+    """Number the distinct items among (targets, samples, inputs): candidates first, items that are only input
+    last.
 
-    Fills `rows` (the items), `drawn` (2, rows) (how often each is a target, a sample) and `at` (the row of each target,
-    then of each input). `slots` (N,) holds -1 everywhere before and after. Returns how many candidates, and rows in all.
+    Fills `rows` (the items), `drawn` (2, rows) (how often each is a target, a sample) and `at` (the row of
+    each target,
+    then of each input). `slots` (N,) holds -1 everywhere before and after. Returns how many candidates, and
+    rows in all.
     """
     targets, samples, inputs = places
     used = 0
@@ -54,10 +59,32 @@ def distinct(
 
 
 @kernel
-def adagrad_rows(
-    weights: Floats, sums: Floats, velocity: Floats, rows: Items, gradient: Floats, rate: float, momentum: float, eps: float
+def weigh(
+    drawn: NDArray[np.float64],
+    items: Items,
+    weights: NDArray[np.float64],
+    counts: Floats,
+    log_weights: Floats,
 ) -> None:
-    """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, on the named rows only and in one pass."""
+    """Fill, per candidate (U,), how often it was drawn and the log of the summed `weights` (2, N) of those
+    draws."""
+    for u in range(len(items)):
+        counts[u] = drawn[0, u] + drawn[1, u]
+        log_weights[u] = np.log(drawn[0, u] * weights[0, items[u]] + drawn[1, u] * weights[1, items[u]])
+
+
+@kernel
+def adagrad_rows(
+    memory: tuple[Floats, Floats, Floats], rows: Items, gradient: Floats, rates: tuple[float, float, float]
+) -> None:
+    """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, on the named rows only and in one pass.
+
+    `memory` is (w, acc, v), each (N, D); `gradient` is (R, D); `rates` is (rate, momentum, eps). v is not
+    read or written
+    without momentum.
+    """
+    weights, sums, velocity = memory
+    rate, momentum, eps = rates
     for i in range(len(rows)):
         w = weights[rows[i]]
         acc = sums[rows[i]]
@@ -66,17 +93,20 @@ def adagrad_rows(
             v = velocity[rows[i]]
             for j in range(len(w)):
                 acc[j] += g[j] * g[j]
-                v[j] = momentum * v[j] - rate * g[j] / math.sqrt(acc[j] + eps)
+                v[j] = momentum * v[j] - rate * g[j] / np.sqrt(acc[j] + eps)
                 w[j] += v[j]
         else:
             for j in range(len(w)):
                 acc[j] += g[j] * g[j]
-                w[j] -= rate * g[j] / math.sqrt(acc[j] + eps)
+                w[j] -= rate * g[j] / np.sqrt(acc[j] + eps)
 
 
 @kernel
-def alias_table(probabilities: NDArray[np.float64], share: NDArray[np.float64], other: NDArray[np.int32]) -> None:
-    """Fill the alias table of a distribution (Vose 1991): column i is item i with probability share[i], else other[i]."""
+def alias_table(
+    probabilities: NDArray[np.float64], share: NDArray[np.float64], other: NDArray[np.int32]
+) -> None:
+    """Fill the alias table of a distribution (Vose 1991): column i is item i with probability share[i], else
+    other[i]."""
     n = len(probabilities)
     small, large = np.empty(n, np.int64), np.empty(n, np.int64)
     n_small, n_large = 0, 0
@@ -105,8 +135,11 @@ def alias_table(probabilities: NDArray[np.float64], share: NDArray[np.float64], 
 
 
 @kernel
-def alias_draw(uniform: NDArray[np.float64], share: NDArray[np.float64], other: NDArray[np.int32], drawn: Items) -> None:
-    """Turn uniform numbers in [0, 1) into items: the whole part picks a column, the rest decides item or alias."""
+def alias_draw(
+    uniform: NDArray[np.float64], share: NDArray[np.float64], other: NDArray[np.int32], drawn: Items
+) -> None:
+    """Turn uniform numbers in [0, 1) into items: the whole part picks a column, the rest decides item or
+    alias."""
     n = len(share)
     for i in range(len(uniform)):
         scaled = uniform[i] * n

@@ -1,11 +1,12 @@
 """Ranking losses over the candidates of a mini-batch, as pure functions of scores.
 
-A candidate that was drawn several times is one column with a count, never several equal columns: every loss here is a
-sum over candidates in which a column counts ``counts`` times. That is the published loss, term by term, with fewer
-multiplications. P is the number of predicted events (rows), U the number of distinct candidate items (columns).
+A candidate that was drawn several times is one column with a count, never several equal columns: every loss
+here is a sum over candidates in which a column counts ``counts`` times. That is the published loss, term by
+term, with fewer multiplications. P is the number of predicted events (rows), U the number of distinct
+candidate items (columns).
 
-Each function gives the loss of each row, (P,); automatic differentiation gives the gradient. The two losses of the
-published models have their gradient in closed form as well (`gradients.py`).
+Each function gives the loss of each row, (P,); automatic differentiation gives the gradient. The two losses
+of the published models have their gradient in closed form as well (`gradients.py`).
 """
 
 from collections.abc import Callable
@@ -28,15 +29,17 @@ class Columns:
     target: Tensor
     """(P,) int64: the column that holds each row's target."""
     counts: Tensor
-    """(U,) how often each column's item stands among the candidates; the target's own place is one of them."""
+    """(U,) how often each column's item stands among the candidates; the target's own place is one of
+    them."""
     log_weights: Tensor
     """(U,) log of the summed weights exp(-logQ) of those places; log(counts) where logQ is off."""
     target_log_q: Tensor
     """(P,) the logQ correction of each row's own target."""
-    mean_log_q: Tensor
-    """() the logQ corrections of all candidates, averaged; label smoothing needs it."""
+    mean_log_q: float
+    """The logQ corrections of all candidates, averaged; only label smoothing needs it."""
     own_counts: Tensor | None = None
-    """(P,) how often the target counts in its own row; None: as often as it was drawn. 1 leaves out accidental hits."""
+    """(P,) how often the target counts in its own row; None: as often as it was drawn. 1 leaves out
+    accidental hits."""
 
     def places(self) -> Tensor:
         """Return (P, U): how often each candidate counts in each row."""
@@ -118,7 +121,8 @@ def top1_max(scores: Tensor, columns: Columns) -> Tensor:
 
 
 def gbce(scores: Tensor, columns: Columns, beta: float = 1.0) -> Tensor:
-    """Generalised binary cross-entropy: -(beta log sigmoid(y) + sum_j log(1 - sigmoid(r_j))) / n over the negatives.
+    """Generalised binary cross-entropy: -(beta log sigmoid(y) + sum_j log(1 - sigmoid(r_j))) / n over the
+    negatives.
 
     Source: Petrov & Macdonald 2023 (gSASRec), eq. 11; `gbce_beta` gives beta from the sampling rate.
     """
@@ -136,7 +140,8 @@ def gbce_beta(n_negatives: int, n_items: int, calibration: float) -> float:
 
 
 def softmax_over_negatives(scores: Tensor, columns: Columns) -> Tensor:
-    """Return (P, U): the softmax over each row's negatives, a column weighing as often as it counts; zero without any.
+    """Return (P, U): the softmax over each row's negatives, a column weighing as often as it counts; zero
+    without any.
 
     Source: Hidasi & Karatzoglou 2018, eq. 7.
     """

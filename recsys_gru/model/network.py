@@ -1,7 +1,8 @@
 """The GRU4Rec network: input rows, stacked recurrent layers, output table and bias.
 
-P is the number of lane-steps of a window (its steps one after the other), L the lanes of one step, H the units of a
-layer, N the items. Everything is sized by its arrays; nothing is kept between calls but the parameters.
+P is the number of lane-steps of a window (its steps one after the other), L the lanes of one step, H the
+units of a layer, N the items. Everything is sized by its arrays; nothing is kept between calls but the
+parameters.
 """
 
 import math
@@ -31,7 +32,8 @@ class Architecture:
     cell: str = "gru"
 
     def cells(self) -> list[Cell]:
-        """Return the cell of each layer; a one-hot input makes the first layer of "gru" the reset-before cell."""
+        """Return the cell of each layer; a one-hot input makes the first layer of "gru" the reset-before
+        cell."""
         kinds = [CELLS[self.cell] for _ in self.layers]
         if self.mode == "one-hot" and self.cell == "gru":
             kinds[0] = GRUResetBefore
@@ -87,17 +89,22 @@ class LayerTape(NamedTuple):
 class Network:
     """Parameters by name, and the passes through the recurrent layers.
 
-    `tables` are the item-wise parameters: "output" (N, H) and "bias" (N, 1), and for separate and one-hot input "input"
-    (N, E or G * H). `layers` holds each layer's weights: "input" (G * H, in), the cell's matrices, and their biases.
+    `tables` are the item-wise parameters: "output" (N, H) and "bias" (N, 1), and for separate and one-hot
+    input "input"
+    (N, E or G * H). `layers` holds each layer's weights: "input" (G * H, in), the cell's matrices, and their
+    biases.
     """
 
-    def __init__(self, architecture: Architecture, *, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, architecture: Architecture, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
+    ) -> None:
         self.architecture = architecture
         self.cells = architecture.cells()
         self.tables = _initial_tables(architecture, self.cells[0], generator, dtype)
         widths = architecture.input_widths()
         self.layers = [
-            _initial_layer(cell, width, generator, dtype) for cell, width in zip(self.cells, widths, strict=True)
+            _initial_layer(cell, width, generator, dtype)
+            for cell, width in zip(self.cells, widths, strict=True)
         ]
 
     @property
@@ -130,7 +137,8 @@ class Network:
     def forward(
         self, rows: Tensor, flow: Flow, states: States, dropout: Dropout | None = None
     ) -> tuple[Tensor, States, list[LayerTape]]:
-        """Run a window: input rows (P, E or G * H) -> outputs of the last layer (P, H), the states after it, the tape."""
+        """Run a window: input rows (P, E or G * H) -> outputs of the last layer (P, H), the states after it,
+        the tape."""
         after: States = []
         tape: list[LayerTape] = []
         for cell, weights, state in zip(self.cells, self.layers, states, strict=True):
@@ -142,9 +150,12 @@ class Network:
         return rows, after, tape
 
     def backward(self, d_rows: Tensor, flow: Flow, tape: list[LayerTape]) -> tuple[Tensor, list[Weights]]:
-        """Return the gradients of the input rows and of each layer's weights, given those of the outputs (P, H)."""
+        """Return the gradients of the input rows and of each layer's weights, given those of the outputs (P,
+        H)."""
         gradients: list[Weights] = []
-        for cell, weights, record in zip(reversed(self.cells), reversed(self.layers), reversed(tape), strict=True):
+        for cell, weights, record in zip(
+            reversed(self.cells), reversed(self.layers), reversed(tape), strict=True
+        ):
             d_gx, gradient = _walk_back(cell, weights, d_rows, flow, record)
             d_rows = d_gx
             if "input" in weights:
@@ -184,7 +195,9 @@ def _walk(
     return (outputs[0] if len(outputs) == 1 else torch.cat(outputs)), state, tapes, masks
 
 
-def _walk_back(cell: Cell, weights: Weights, d_outputs: Tensor, flow: Flow, record: LayerTape) -> tuple[Tensor, Weights]:
+def _walk_back(
+    cell: Cell, weights: Weights, d_outputs: Tensor, flow: Flow, record: LayerTape
+) -> tuple[Tensor, Weights]:
     """Step back through a window, gradients flowing from each step into the one before."""
     d_gx: list[Tensor] = []
     factors: list[Products] = []
@@ -222,7 +235,8 @@ def _to_former_lanes(carried: Tensor, lanes: int, source: Tensor) -> Tensor:
 
 
 def _weight_gradients(factors: list[Products]) -> Weights:
-    """Multiply the factors of all steps at once: a matrix's gradient is the sum over steps of delta^T operand."""
+    """Multiply the factors of all steps at once: a matrix's gradient is the sum over steps of delta^T
+    operand."""
     gradients: Weights = {}
     for name in factors[0]:
         deltas = [products[name][0] for products in factors]
@@ -251,7 +265,8 @@ def _initial_tables(
 
 
 def _initial_layer(cell: Cell, width: int, generator: torch.Generator, dtype: torch.dtype) -> Weights:
-    """Draw each gate's matrix on its own; biases are zero, but an LSTM's forget gate starts open (Jozefowicz et al. 2015)."""
+    """Draw each gate's matrix on its own; biases are zero, but an LSTM's forget gate starts open (Jozefowicz
+    et al. 2015)."""
     weights: Weights = {}
     if width:
         gates = [uniform(cell.units, width, generator, dtype) for _ in range(cell.gates)]
@@ -259,7 +274,9 @@ def _initial_layer(cell: Cell, width: int, generator: torch.Generator, dtype: to
         if cell.input_bias:
             weights["input_bias"] = torch.zeros(cell.gates * cell.units, dtype=dtype)
     for name, gates_fed in cell.matrices.items():
-        weights[name] = torch.cat([uniform(cell.units, cell.units, generator, dtype) for _ in range(gates_fed)])
+        weights[name] = torch.cat(
+            [uniform(cell.units, cell.units, generator, dtype) for _ in range(gates_fed)]
+        )
         weights[f"{name}_bias"] = torch.zeros(gates_fed * cell.units, dtype=dtype)
     if cell.states > 1:
         weights["recurrent_bias"][cell.units : 2 * cell.units] = 1
@@ -267,6 +284,7 @@ def _initial_layer(cell: Cell, width: int, generator: torch.Generator, dtype: to
 
 
 def uniform(fan_out: int, fan_in: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-    """Return a (fan_out, fan_in) matrix uniform in (-s, s), s = sqrt(6 / (fan_in + fan_out)). Source: Glorot & Bengio 2010."""
+    """Return a (fan_out, fan_in) matrix uniform in (-s, s), s = sqrt(6 / (fan_in + fan_out)). Source: Glorot
+    & Bengio 2010."""
     bound = math.sqrt(6 / (fan_in + fan_out))
     return torch.empty(fan_out, fan_in, dtype=dtype).uniform_(-bound, bound, generator=generator)

@@ -1,8 +1,8 @@
 """Optimisers that change only the rows a step has touched.
 
-Dense parameters are the special case in which every row is touched. Gradients of duplicate rows are summed before they
-come here. On the CPU, Adagrad runs as one fused pass (`kernels.adagrad_rows`); elsewhere, and for the other rules, the
-same formulas run on the gathered rows.
+Dense parameters are the special case in which every row is touched. Gradients of duplicate rows are summed
+before they come here. On the CPU, Adagrad runs as one fused pass (`kernels.adagrad_rows`); elsewhere, and for
+the other rules, the same formulas run on the gathered rows.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +18,8 @@ Slots = dict[str, Tensor]
 
 
 class Optimiser(ABC):
-    """An update rule; its memory (slots) has the shape of each parameter and is kept by name for checkpoints."""
+    """An update rule; its memory (slots) has the shape of each parameter and is kept by name for
+    checkpoints."""
 
     slot_names: ClassVar[tuple[str, ...]]
 
@@ -30,10 +31,13 @@ class Optimiser(ABC):
 
     def register(self, name: str, parameter: Tensor) -> None:
         """Make the zeroed memory of a parameter."""
-        self.slots[name] = {slot: torch.zeros_like(parameter) for slot in self.slot_names if self._needs(slot)}
+        self.slots[name] = {
+            slot: torch.zeros_like(parameter) for slot in self.slot_names if self._needs(slot)
+        }
 
     def update(self, name: str, parameter: Tensor, gradient: Tensor, rows: Tensor | None = None) -> None:
-        """Apply the gradient to the named rows (R,), distinct; `gradient` is (R, ...) or, without rows, whole."""
+        """Apply the gradient to the named rows (R,), distinct; `gradient` is (R, ...) or, without rows,
+        whole."""
         slots = self.slots[name]
         if rows is None:
             self._step(parameter, slots, self._decayed(gradient, parameter))
@@ -78,17 +82,11 @@ class Adagrad(Optimiser):
             rows = torch.zeros(1, dtype=torch.int64)
             parameter, gradient = parameter.view(1, -1), gradient.reshape(1, -1)
             slots = {slot: values.view(1, -1) for slot, values in slots.items()}
-        sums = slots["sums"]
-        adagrad_rows(
-            parameter.numpy(),
-            sums.numpy(),
-            slots.get("velocity", sums).numpy(),
-            rows.numpy(),
-            gradient.numpy(),
-            self.learning_rate,
-            self.momentum,
-            self.eps,
-        )
+        weights, sums = parameter.numpy(), slots["sums"].numpy()
+        velocity = slots["velocity"].numpy() if self.momentum else sums
+        number = weights.dtype.type  # a double among the factors would make the whole loop one of doubles
+        rates = (number(self.learning_rate), number(self.momentum), number(self.eps))
+        adagrad_rows((weights, sums, velocity), rows.numpy(), gradient.numpy(), rates)
 
     def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
         slots["sums"] += gradient * gradient
@@ -116,7 +114,8 @@ class SGD(Optimiser):
 
 
 class Adam(Optimiser):
-    """Adam whose bias correction counts a row's own updates, as rows are touched at different times. Source: Kingma & Ba 2015."""
+    """Adam whose bias correction counts a row's own updates, as rows are touched at different times. Source:
+    Kingma & Ba 2015."""
 
     slot_names = ("mean", "sums", "count", "velocity")
     beta1, beta2, eps = 0.9, 0.999, 1e-8

@@ -9,7 +9,8 @@ from recsys_gru.model.kernels import alias_draw, alias_table
 class NegativeSampler:
     """Draws the S items that all lanes of a step share, with replacement, from its own generator.
 
-    Source: Hidasi & Karatzoglou 2018, section 3.1 (additional samples, alpha). The alias method (Walker 1977) makes a
+    Source: Hidasi & Karatzoglou 2018, section 3.1 (additional samples, alpha). The alias method (Walker 1977)
+        makes a
     draw two look-ups, whatever the size of the catalogue.
 
     >>> sampler = NegativeSampler(np.array([1, 3]), 4, alpha=0.0, seed=np.random.SeedSequence(5))

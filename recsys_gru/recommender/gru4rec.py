@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Literal, Self, final
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from recsys_gru.observers import fitting
 from recsys_gru.ranking import Block
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
 from recsys_gru.recommender.scoring import network_blocks
+from recsys_gru.recommender.warm_start import carry_over, extend
 from recsys_gru.training import EpochReport, Learner, Settings, resolve_device
 
 
@@ -26,7 +28,8 @@ from recsys_gru.training import EpochReport, Learner, Settings, resolve_device
 class GRU4Rec(Recommender):
     """Next-item recommendation by a gated recurrent network over the clicks of a session.
 
-    The parameters up to `logq` bear the names and defaults of the published PyTorch reference, so that a published
+    The parameters up to `logq` bear the names and defaults of the published PyTorch reference, so that a
+    published
     parameter set can be passed as it is.
 
     Args:
@@ -39,14 +42,16 @@ class GRU4Rec(Recommender):
         momentum: of the optimizer.
         sample_alpha: negative samples are drawn in proportion to support ** sample_alpha.
         n_sample: negative samples shared by the lanes of an update, beside the lanes' own targets.
-        embedding: width of a separate input table, or "layersize" for that of the first layer; 0 for one-hot input.
+        embedding: width of a separate input table, or "layersize" for that of the first layer; 0 for one-hot
+            input.
         constrained_embedding: one table for input and output (tied); `embedding` is then not used.
         n_epochs: walks through the training sessions.
         bpreg: weight of BPR-max's score regularisation.
         elu_param: of the ELU that scores pass in BPR-max; 0 for none.
         logq: strength of the logQ correction of cross-entropy.
-        cell: gru (reset-after), gru-reset-before, lstm or rnn. With one-hot input the first layer of gru is the
-            reset-before cell, as in the reference; every other cell then only swaps its input product for a look-up.
+        cell: gru (reset-after), gru-reset-before, lstm or rnn. With one-hot input the first layer of gru is
+            the reset-before cell, as in the reference; every other cell then only swaps its input product for
+            a look-up.
         optimizer: adagrad, adam, rmsprop or sgd; each changes only the item rows that an update has touched.
         grad_clip: largest global norm of the gradient; 0 for no limit.
         weight_decay: L2 penalty on the parameters an update touches.
@@ -54,23 +59,26 @@ class GRU4Rec(Recommender):
         label_smoothing: of cross-entropy.
         gbce_calibration: gBCE's t, from 0 (plain binary cross-entropy) to 1.
         exclude_hits: leave out negatives that are the lane's own target.
-        steps_per_update: steps walked between updates, with gradients flowing back through them; 1 is the published
-            algorithm, more is faster.
-        patience: epochs without a better validation MRR@20 after which training stops and the best epoch's parameters are
-            taken; None trains all epochs and keeps the last.
+        steps_per_update: steps walked between updates, with gradients flowing back through them; 1 is the
+            published algorithm, more is faster.
+        patience: epochs without a better validation MRR@20 after which training stops and the best epoch's
+            parameters are taken; None trains all epochs and keeps the last.
         seed: of the weights, the samples and the dropout; same seed, data and threads give the same bits.
         device: "auto" (a GPU where there is one), or a torch device.
-        checkpoint_dir: folder where training keeps what it needs to go on after a crash; None for no checkpoints.
+        checkpoint_dir: folder where training keeps what it needs to go on after a crash; None for no
+            checkpoints.
         checkpoint_every: updates between two checkpoints; None for one at the end of each epoch.
 
     Attributes:
         network_: the trained parameters.
-        history_: an EpochReport for each epoch.
+        history_: an EpochReport for each epoch of the last fit.
+        new_items_: ids that the last partial_fit added to the catalogue.
 
     Source: Hidasi et al. 2016 (ICLR); Hidasi & Karatzoglou 2018 (CIKM).
 
     >>> from recsys_gru.contract.toy import clicks_of
-    >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1).fit(clicks_of("abc", "abc", "dbc"))
+    >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1).fit(clicks_of("abc",
+    "abc", "dbc"))
     >>> model.recommend_one(["a"], k=1)["item_id"].to_list()
     ['b']
     """
@@ -78,8 +86,9 @@ class GRU4Rec(Recommender):
     network_: Network
     slots_: dict[str, Slots]
     history_: tuple[EpochReport, ...]
+    new_items_: pl.Series
 
-    def __init__(  # noqa: PLR0913 - one argument for each published hyper-parameter
+    def __init__(
         self,
         layers: tuple[int, ...] = (100,),
         loss: str = "cross-entropy",
@@ -153,11 +162,13 @@ class GRU4Rec(Recommender):
     ) -> Self:
         """Learn from a click log and forget what was learned before.
 
-        With a checkpoint folder, a fit that was cut off goes on where the last checkpoint stands, and ends with the same
+        With a checkpoint folder, a fit that was cut off goes on where the last checkpoint stands, and ends
+        with the same
         bits as one that never stopped; a folder whose run is complete gives its model at once.
 
         Args:
-            train: frame with session_id, item_id and time (Polars, lazy or not, or pandas), a path to one, or Sessions.
+            train: frame with session_id, item_id and time (Polars, lazy or not, or pandas), a path to one, or
+                Sessions.
             validation: a later log of the same kind, evaluated after each epoch.
             checkpoint_dir: in place of the constructor's.
             checkpoint_every: in place of the constructor's.
@@ -182,6 +193,48 @@ class GRU4Rec(Recommender):
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
         with fitting(self, sessions, held_out):
             self._train(loop, sessions, held_out)
+        return self
+
+    def partial_fit(
+        self,
+        newer: SessionData,
+        *,
+        n_epochs: int | None = None,
+        keep_vanished: bool = True,
+        on_epoch: OnEpoch | None = None,
+        progress: bool = False,
+    ) -> Self:
+        """Go on learning from newer clicks; on an unfitted model the same as `fit`.
+
+        Old items keep their rows. A new item gets a row, and the optimizer's memory of it, averaged over the
+        old items
+        clicked right before or after it, or over all old items if there are none. `new_items_` holds the new
+        ids.
+
+        Args:
+            newer: clicks in any form that `fit` takes, later than those learned from.
+            n_epochs: walks through the newer sessions, in place of the constructor's.
+            keep_vanished: whether items without a newer click stay in the catalogue.
+            on_epoch: called with the EpochReport of each epoch.
+            progress: whether to draw a progress bar per epoch, on terminals only.
+
+        Raises:
+            ClickLogError: if there is no event, or no session of two events.
+            DivergedError: if the loss becomes NaN or infinite.
+        """
+        settings = self.settings() if n_epochs is None else replace(self.settings(), n_epochs=n_epochs)
+        if "network_" not in vars(self):
+            return self.fit(newer, on_epoch=on_epoch, progress=progress)
+        extension = extend(self.vocabulary_, trainable(newer), keep_vanished=keep_vanished)
+        sessions = extension.sessions
+        with fitting(self, sessions):
+            learner = self._learner(settings, sessions)
+            carry_over(extension, self.network_, self.slots_, learner)
+            self._adopt(learner, sessions)
+            self.new_items_ = extension.new_items
+            self.history_ = Loop(settings, on_epoch=on_epoch, progress=progress).train(
+                self, learner, sessions, None
+            )
         return self
 
     def settings(self) -> Settings:
@@ -212,11 +265,13 @@ class GRU4Rec(Recommender):
         self._train(Loop(self.settings(), self.patience), sessions, validation)
 
     def _train(self, loop: Loop, sessions: Sessions, validation: Sessions | None) -> None:
-        learner = loop.settings.learner(
-            sessions.vocabulary.support, lanes_needed(sessions, loop.settings), resolve_device(self.device)
-        )
+        learner = self._learner(loop.settings, sessions)
         self._adopt(learner, sessions)
         self.history_ = loop.train(self, learner, sessions, validation)
+
+    def _learner(self, settings: Settings, sessions: Sessions) -> Learner:
+        lanes = lanes_needed(sessions, settings)
+        return settings.learner(sessions.vocabulary.support, lanes, resolve_device(self.device))
 
     def _adopt(self, learner: Learner, sessions: Sessions) -> None:
         self.vocabulary_, self.fingerprint_ = sessions.vocabulary, sessions.fingerprint()

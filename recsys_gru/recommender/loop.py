@@ -12,7 +12,17 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.observers import EpochEnded, announce
-from recsys_gru.training import Checkpoints, EpochReport, Learner, Position, Run, Settings, TrainingData, end_epoch, train_epoch
+from recsys_gru.training import (
+    Checkpoints,
+    EpochReport,
+    Learner,
+    Position,
+    Run,
+    Settings,
+    TrainingData,
+    end_epoch,
+    train_epoch,
+)
 
 if TYPE_CHECKING:
     from recsys_gru.contract import Recommender
@@ -55,10 +65,14 @@ class Loop:
                 parameter.copy_(run.best[name])
         return tuple(run.history)
 
-    def _close_epoch(self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None) -> None:
+    def _close_epoch(
+        self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None
+    ) -> None:
         metrics = {} if validation is None else _metrics(model, validation)
         report = end_epoch(run.position, metrics)
-        if self.patience is not None and metrics[WATCHED] > max([past.metrics[WATCHED] for past in run.history], default=-1):
+        if self.patience is not None and metrics[WATCHED] > max(
+            [past.metrics[WATCHED] for past in run.history], default=-1
+        ):
             run.best = {name: values.clone() for name, values in learner.network.parameters()}
             run.best_epoch = report.epoch
         run.history.append(report)
@@ -79,7 +93,9 @@ class Loop:
                 "or build sessions with sessionize(gap=...)"
             )
         if self.patience is not None and validation is None:
-            raise ParameterError("patience needs a validation log to watch: fit(train, validation=...), or patience=None")
+            raise ParameterError(
+                "patience needs a validation log to watch: fit(train, validation=...), or patience=None"
+            )
         if self.patience is not None and self.patience < 1:
             raise ParameterError(f"patience must be 1 or more epochs, not {self.patience}")
 
@@ -110,17 +126,27 @@ def _metrics(model: "Recommender", validation: Sessions) -> dict[str, float]:
 
 @contextmanager
 def _bar(n_epochs: int, pairs: int, *, draw: bool) -> Iterator[Pulse]:
-    """Draw one epoch's progress: loss, events per second and time left; nothing where there is no terminal."""
+    """Draw one epoch's progress: loss, events per second and time left; nothing where there is no
+    terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+    )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not (draw and console.is_terminal)) as bar:
         task = bar.add_task("epoch", total=pairs, figures="")
 
         def pulse(at: Position) -> None:
-            figures = f"loss {at.loss / max(at.steps, 1):.4f}  {at.events / max(at.seconds, 1e-9):,.0f} events/s"
-            bar.update(task, description=f"epoch {at.epoch + 1}/{n_epochs}", completed=at.events, figures=figures)
+            figures = (
+                f"loss {at.loss / max(at.steps, 1):.4f}  {at.events / max(at.seconds, 1e-9):,.0f} events/s"
+            )
+            bar.update(
+                task, description=f"epoch {at.epoch + 1}/{n_epochs}", completed=at.events, figures=figures
+            )
 
         yield pulse

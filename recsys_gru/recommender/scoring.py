@@ -1,7 +1,8 @@
-"""From a trained network to blocks of scores: hidden states of every prefix, then one matrix product per tile.
+"""From a trained network to blocks of scores: hidden states of every prefix, then one matrix product per
+tile.
 
-A row's scores do not depend on what is scored beside it: matrix products of eight rows and more add up each element in
-the same order, so fewer rows are padded to eight (`tests/recommender/test_scoring.py` holds this).
+A row's scores do not depend on what is scored beside it: matrix products of eight rows and more add up each
+element in the same order, so fewer rows are padded to eight (`tests/recommender/test_scoring.py` holds this).
 """
 
 from collections.abc import Iterator
@@ -92,7 +93,9 @@ def _cut(
     ends, hidden = np.concatenate(rows), torch.cat(states)
     last = len(ends) if whole else len(ends) - len(ends) % size
     for first in range(0, last, size):
-        yield NetworkBlock(ends[first : min(first + size, last)], hidden[first : min(first + size, last)], network)
+        yield NetworkBlock(
+            ends[first : min(first + size, last)], hidden[first : min(first + size, last)], network
+        )
     rows[:], states[:] = [ends[last:]], [hidden[last:]]
 
 

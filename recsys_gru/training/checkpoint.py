@@ -5,8 +5,8 @@ import json
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-import torch
 from safetensors.torch import load as tensors_of
 from safetensors.torch import save as bytes_of
 from torch import Tensor
@@ -21,7 +21,8 @@ SEAL = 64
 
 @dataclass
 class Run:
-    """What training has come to beside its learner: where it stands, its epochs, and the best epoch's parameters."""
+    """What training has come to beside its learner: where it stands, its epochs, and the best epoch's
+    parameters."""
 
     position: Position = field(default_factory=Position)
     history: list[EpochReport] = field(default_factory=list)
@@ -49,12 +50,16 @@ class Checkpoints:
             "best_epoch": run.best_epoch,
             "samples": learner.sampler.generator.bit_generator.state,
         }
-        payload = bytes_of({name: values.contiguous() for name, values in tensors.items()}, {"facts": json.dumps(facts)})
+        payload = bytes_of(
+            {name: values.contiguous() for name, values in tensors.items()}, {"facts": json.dumps(facts)}
+        )
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _write_whole(self.path, hashlib.sha256(payload).hexdigest().encode() + payload)
         except OSError as error:
-            raise CheckpointError(f"cannot write {self.path}: {error}; free some space or choose another folder") from error
+            raise CheckpointError(
+                f"cannot write {self.path}: {error}; free some space or choose another folder"
+            ) from error
 
     def read(self, learner: Learner) -> Run | None:
         """Put the saved state into the learner; return None where there is no checkpoint.
@@ -66,7 +71,9 @@ class Checkpoints:
         content = self.path.read_bytes()
         payload = content[SEAL:]
         if hashlib.sha256(payload).hexdigest().encode() != content[:SEAL]:
-            raise CheckpointError(f"{self.path} is damaged (its SHA-256 differs): delete it to train from the start")
+            raise CheckpointError(
+                f"{self.path} is damaged (its SHA-256 differs): delete it to train from the start"
+            )
         facts = _facts(payload)
         if facts["run"] != self._name:
             raise CheckpointError(
@@ -76,18 +83,24 @@ class Checkpoints:
         tensors = tensors_of(payload)
         for name, values in _parameters(learner).items():
             values.copy_(tensors[name])
-        learner.states = [tensors[f"state/{i}"].to(learner.network.device) for i in range(len(learner.states))]
+        learner.states = [
+            tensors[f"state/{i}"].to(learner.network.device) for i in range(len(learner.states))
+        ]
         learner.embed_dropout.generator.set_state(tensors["dropout"])
         learner.sampler.generator.bit_generator.state = facts["samples"]
         return Run(
             Position(**facts["position"]),
             [EpochReport(**report) for report in facts["history"]],
-            {name.removeprefix("best/"): values for name, values in tensors.items() if name.startswith("best/")},
+            {
+                name.removeprefix("best/"): values
+                for name, values in tensors.items()
+                if name.startswith("best/")
+            },
             facts["best_epoch"],
         )
 
 
-def _facts(payload: bytes) -> dict[str, object]:
+def _facts(payload: bytes) -> dict[str, Any]:
     header = json.loads(payload[8 : 8 + int.from_bytes(payload[:8], "little")])
     return dict(json.loads(header["__metadata__"]["facts"]))
 

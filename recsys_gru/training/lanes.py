@@ -1,4 +1,5 @@
-"""Session-parallel order: B lanes walk B sessions side by side, one event a step (Hidasi et al. 2016, section 3.1.1)."""
+"""Session-parallel order: B lanes walk B sessions side by side, one event a step (Hidasi et al. 2016, section
+3.1.1)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,9 +29,11 @@ class Window:
 
 
 class Lanes:
-    """The schedule of one epoch, made as it is walked; its state is a few small arrays, so it can be saved and resumed.
+    """The schedule of one epoch, made as it is walked; its state is a few small arrays, so it can be saved
+    and resumed.
 
-    Every (event, next event) pair is visited once, whatever the number of lanes. A lane whose session has ended takes the
+    Every (event, next event) pair is visited once, whatever the number of lanes. A lane whose session has
+    ended takes the
     next waiting session; when none waits, the lane is removed and the others keep their order.
 
     >>> lanes = Lanes(np.array([0, 3, 5, 8]), 2)
@@ -39,7 +42,8 @@ class Lanes:
     """
 
     def __init__(self, offsets: Ints, n_lanes: int, *, last: bool = False, fewest: int = 1) -> None:
-        """Schedule sessions bounded by `offsets` (n + 1,); `last` also visits each session's last event (to read, not to
+        """Schedule sessions bounded by `offsets` (n + 1,); `last` also visits each session's last event (to
+        read, not to
         train); the epoch ends when fewer than `fewest` lanes are left.
         """
         self._offsets = np.ascontiguousarray(offsets, dtype=np.int64)
@@ -61,7 +65,9 @@ class Lanes:
         while self._counters[0] >= self._fewest:
             table = np.empty((3, size * width), np.int64)
             alive = np.empty(size, np.int64)
-            made = _advance(self._offsets, self._spare, self._fewest, (self._lanes, self._counters), table, alive)
+            made = _advance(
+                self._offsets, self._spare, self._fewest, (self._lanes, self._counters), table, alive
+            )
             yield from _cut(table, alive[:made].tolist(), steps)
 
 

@@ -20,7 +20,8 @@ Ints = NDArray[np.int64]
 
 @dataclass
 class Learner:
-    """Everything an update needs; `states` are the lanes' hidden states, carried from window to window, detached."""
+    """Everything an update needs; `states` are the lanes' hidden states, carried from window to window,
+    detached."""
 
     network: Network
     optimiser: Optimiser
@@ -38,7 +39,8 @@ class Learner:
         self.states = self.network.zero_states(n_lanes)
 
     def learn(self, items: NDArray[np.int32], window: Window) -> float:
-        """Update the network on a window of events; return its loss, summed over events and divided by lanes and steps."""
+        """Update the network on a window of events; return its loss, summed over events and divided by lanes
+        and steps."""
         inputs = items[window.at].astype(np.int64)
         targets = items[window.at + 1].astype(np.int64)
         return self.update(inputs, targets, self.sampler.draw(), self._flow(window))
@@ -60,22 +62,24 @@ class Learner:
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns)
 
         share = 1 / (self.batch_size * len(flow.alive))
-        d_scores *= share
-        d_output = torch.zeros_like(output)  # (V, H)
-        torch.mm(d_scores.T, hidden, out=d_output[: rows.n_candidates])
-        d_x, d_layers = self.network.backward(d_scores @ candidates, flow, tape)
+        d_x, d_layers = self.network.backward((d_scores @ candidates) * share, flow, tape)
         d_x = d_x if mask is None else d_x * mask
+        d_output = torch.empty_like(output)  # (V, H)
+        torch.mm(d_scores.T, hidden * share, out=d_output[: rows.n_candidates])
+        d_output[rows.n_candidates :] = 0
         d_table = d_output if tied else torch.zeros_like(table)
         d_table.index_add_(0, at, d_x)
 
-        gradients = {"output": (d_output, rows.rows), "bias": (d_scores.sum(0)[:, None], rows.rows[: rows.n_candidates])}
+        d_bias = d_scores.sum(0)[:, None] * share  # (U, 1)
+        gradients = {"output": (d_output, rows.rows), "bias": (d_bias, rows.rows[: rows.n_candidates])}
         if not tied:
             gradients["input"] = (d_table, table_rows)
         self._apply(gradients, d_layers)
         return float(losses.sum()) * share
 
     def _input_rows(self, inputs: Ints, rows: Rows, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the rows that inputs are looked up in, their item numbers, and each input's place among them."""
+        """Return the rows that inputs are looked up in, their item numbers, and each input's place among
+        them."""
         if self.network.architecture.mode == "tied":
             return output, rows.rows, rows.input_at
         table = self.network.tables["input"]
@@ -83,7 +87,9 @@ class Learner:
         return table.index_select(0, distinct), distinct, at
 
     def _apply(self, gradients: dict[str, tuple[Tensor, Tensor]], d_layers: list[dict[str, Tensor]]) -> None:
-        dense = {f"layers.{i}.{name}": part for i, layer in enumerate(d_layers) for name, part in layer.items()}
+        dense = {
+            f"layers.{i}.{name}": part for i, layer in enumerate(d_layers) for name, part in layer.items()
+        }
         if self.grad_clip:
             _clip([gradient for gradient, _ in gradients.values()] + list(dense.values()), self.grad_clip)
         for name, (gradient, touched) in gradients.items():

@@ -60,28 +60,57 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise ParameterError at the first impossible value."""
-        _require("layers", self.layers, bool(self.layers) and all(_is_count(units, 1) for units in self.layers), "sizes above 0")
+        _require(
+            "layers",
+            self.layers,
+            bool(self.layers) and all(_is_count(units, 1) for units in self.layers),
+            "sizes above 0",
+        )
         losses.require_loss(self.loss)
         for name in ("batch_size", "n_epochs", "steps_per_update"):
             _require(name, getattr(self, name), _is_count(getattr(self, name), 1), "a whole number above 0")
         for name in ("n_sample", "seed"):
-            _require(name, getattr(self, name), _is_count(getattr(self, name), 0), "a whole number, 0 or more")
+            _require(
+                name, getattr(self, name), _is_count(getattr(self, name), 0), "a whole number, 0 or more"
+            )
         for name in ("dropout_p_embed", "dropout_p_hidden", "momentum", "label_smoothing"):
-            _require(name, getattr(self, name), _is_real(getattr(self, name)) and 0 <= getattr(self, name) < 1, "from 0 to below 1")
+            _require(
+                name,
+                getattr(self, name),
+                _is_real(getattr(self, name)) and 0 <= getattr(self, name) < 1,
+                "from 0 to below 1",
+            )
         for name in ("sample_alpha", "bpreg", "elu_param", "logq", "grad_clip", "weight_decay"):
-            _require(name, getattr(self, name), _is_real(getattr(self, name)) and getattr(self, name) >= 0, "0 or more")
-        _require("learning_rate", self.learning_rate, _is_real(self.learning_rate) and self.learning_rate > 0, "above 0")
+            _require(
+                name,
+                getattr(self, name),
+                _is_real(getattr(self, name)) and getattr(self, name) >= 0,
+                "0 or more",
+            )
+        _require(
+            "learning_rate",
+            self.learning_rate,
+            _is_real(self.learning_rate) and self.learning_rate > 0,
+            "above 0",
+        )
         _require("gbce_calibration", self.gbce_calibration, 0 <= self.gbce_calibration <= 1, "from 0 to 1")
         for name, choices in (("cell", CELLS), ("optimizer", OPTIMISERS), ("lr_schedule", SCHEDULES)):
-            _require(name, getattr(self, name), getattr(self, name) in choices, f"one of {', '.join(choices)}")
-        _require("embedding", self.embedding, self.embedding == "layersize" or _is_count(self.embedding, 0), "a width or 'layersize'")
+            _require(
+                name, getattr(self, name), getattr(self, name) in choices, f"one of {', '.join(choices)}"
+            )
+        _require(
+            "embedding",
+            self.embedding,
+            self.embedding == "layersize" or _is_count(self.embedding, 0),
+            "a width or 'layersize'",
+        )
         self._require_fit_together()
 
     def _require_fit_together(self) -> None:
         if self.mode == "one-hot" and self.dropout_p_embed:
             raise ParameterError(
-                f"a one-hot input has no looked-up row to drop: dropout_p_embed must be 0, not {self.dropout_p_embed}; "
-                "set it to 0, or use constrained_embedding=True or an embedding"
+                "a one-hot input has no looked-up row to drop: dropout_p_embed must be 0, "
+                f"not {self.dropout_p_embed}; set it to 0, or use constrained_embedding=True or an embedding"
             )
         if self.n_sample == 0 and self.batch_size == 1 and self.loss != "softmax":
             raise ParameterError("batch_size=1 with n_sample=0 leaves no negatives: raise either of them")
@@ -103,7 +132,9 @@ class Settings:
     def architecture(self, n_items: int) -> Architecture:
         """Return the shape of the network over N items."""
         embedding = self.layers[0] if self.embedding == "layersize" else int(self.embedding)
-        return Architecture(n_items, self.layers, self.mode, embedding if self.mode == "separate" else 0, self.cell)
+        return Architecture(
+            n_items, self.layers, self.mode, embedding if self.mode == "separate" else 0, self.cell
+        )
 
     def learner(self, support: NDArray[np.int64], n_lanes: int, device: torch.device) -> Learner:
         """Return an untrained network with all that trains it; every generator comes from `seed`."""
@@ -144,7 +175,13 @@ class Settings:
         capacity = 2 * n_lanes * self.steps_per_update + self.n_sample
         logq = self.logq if self.loss == "cross-entropy" else 0.0
         return SampledCandidates(
-            support, capacity, logq=logq, alpha=self.sample_alpha, exclude_hits=self.exclude_hits, device=device
+            support,
+            capacity,
+            logq=logq,
+            alpha=self.sample_alpha,
+            smoothing=self.label_smoothing > 0,
+            exclude_hits=self.exclude_hits,
+            device=device,
         )
 
 
@@ -155,7 +192,9 @@ def resolve_device(name: str) -> torch.device:
     try:
         return torch.device(name)
     except RuntimeError as error:
-        raise ParameterError(f"device must be 'auto' or one that torch knows (cpu, cuda, cuda:1), not {name!r}") from error
+        raise ParameterError(
+            f"device must be 'auto' or one that torch knows (cpu, cuda, cuda:1), not {name!r}"
+        ) from error
 
 
 def _torch_generator(seed: np.random.SeedSequence, device: torch.device | None = None) -> torch.Generator:

@@ -37,7 +37,8 @@ class Position:
 class EpochReport:
     """What one epoch did.
 
-    `loss` is the mean over steps of the loss summed over lanes and divided by batch_size; `metrics` holds the validation
+    `loss` is the mean over steps of the loss summed over lanes and divided by batch_size; `metrics` holds the
+    validation
     figures, such as recall_at_20, where there was a validation log.
     """
 
@@ -72,9 +73,11 @@ class TrainingData:
 
 
 def train_epoch(learner: Learner, data: TrainingData, settings: Settings, at: Position) -> Iterator[Position]:
-    """Learn from the rest of the epoch `at` stands in, changing `at`; yield it now and then, and at the epoch's end.
+    """Learn from the rest of the epoch `at` stands in, changing `at`; yield it now and then, and at the
+    epoch's end.
 
-    Between two yields the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError at the first
+    Between two yields the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError
+    at the first
     loss that is not finite.
     """
     lanes = data.lanes(settings)
@@ -86,7 +89,9 @@ def train_epoch(learner: Learner, data: TrainingData, settings: Settings, at: Po
     for number, window in enumerate(lanes.windows(settings.steps_per_update)):
         if number < at.updates:
             continue
-        learner.optimiser.learning_rate = settings.learning_rate * schedule((at.epoch * data.pairs + at.events) / total)
+        learner.optimiser.learning_rate = settings.learning_rate * schedule(
+            (at.epoch * data.pairs + at.events) / total
+        )
         loss = learner.learn(data.items, window)
         if not math.isfinite(loss):
             raise DivergedError(_advice(loss, at, settings))
@@ -110,7 +115,7 @@ def end_epoch(at: Position, metrics: dict[str, float]) -> EpochReport:
 
 def _advice(loss: float, at: Position, settings: Settings) -> str:
     return (
-        f"the loss became {loss} in epoch {at.epoch + 1}, update {at.updates + 1}, and training was stopped: "
+        f"training stopped: the loss became {loss} in epoch {at.epoch + 1} at step {at.steps + 1}; "
         f"lower learning_rate (now {settings.learning_rate}) or momentum (now {settings.momentum}), "
         "set grad_clip=1.0, or use loss='cross-entropy'"
     )

@@ -1,0 +1,94 @@
+"""Going on from a fitted model: old items keep their rows, new items get rows made from the items they are
+clicked with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from recsys_gru.clicks import Sessions, Vocabulary
+from recsys_gru.model.network import Network
+from recsys_gru.model.optimisers import Slots
+from recsys_gru.training import Learner
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A catalogue that goes on from an older one.
+
+    `kept` (K,) are the old numbers of items 0..K-1 of the new catalogue; the items from K on are new.
+    `sources` (N, K) holds
+    for each item what its row is made from: itself for an old item, its co-clicked items for a new one; rows
+    sum to 1.
+    """
+
+    sessions: Sessions
+    kept: NDArray[np.int64]
+    sources: sparse.csr_array
+
+    @property
+    def new_items(self) -> pl.Series:
+        """Ids of the items that the older catalogue lacks."""
+        return self.sessions.vocabulary.ids.slice(len(self.kept))
+
+
+def extend(old: Vocabulary, newer: Sessions, *, keep_vanished: bool) -> Extension:
+    """Number the newer sessions in a catalogue of the old items and, after them, the new ones.
+
+    Support counts old and new clicks together. Without `keep_vanished` old items that the newer sessions lack
+    are dropped.
+    """
+    found = old.numbers(newer.vocabulary.ids)  # (n,) old number of each newer item, -1 where new
+    kept = np.arange(len(old)) if keep_vanished else np.sort(found[found >= 0]).astype(np.int64)
+    place = np.full(len(old), -1, np.int64)
+    place[kept] = np.arange(len(kept))
+    number = np.where(found >= 0, place[found], -1)
+    number[found < 0] = len(kept) + np.arange(int((found < 0).sum()))
+
+    support = np.concatenate([old.support[kept], np.zeros(int((found < 0).sum()), np.int64)])
+    np.add.at(support, number, newer.vocabulary.support)
+    ids = pl.concat([old.ids.gather(kept), newer.vocabulary.ids.filter(pl.Series(found < 0))])
+    sessions = replace(newer, items=number[newer.items].astype(np.int32), vocabulary=Vocabulary(ids, support))
+    return Extension(sessions, kept, _sources(sessions, len(kept)))
+
+
+def carry_over(extension: Extension, network: Network, slots: dict[str, Slots], learner: Learner) -> None:
+    """Put the fitted parameters and the optimiser's memory into a learner over the extended catalogue."""
+    for name, ours, theirs in _pairs(network, slots, learner):
+        if name in network.tables:
+            rows = theirs[torch.from_numpy(extension.kept)].cpu().numpy()  # (K, D)
+            theirs = torch.from_numpy((extension.sources @ rows).astype(rows.dtype))
+        ours.copy_(theirs)
+
+
+def _pairs(
+    network: Network, slots: dict[str, Slots], learner: Learner
+) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Yield parameter name, the learner's tensor and the fitted one, parameters first, then their memory."""
+    fitted = dict(network.parameters())
+    for name, parameter in learner.network.parameters():
+        yield name, parameter, fitted[name]
+        for slot, values in learner.optimiser.slots[name].items():
+            yield name, values, slots[name][slot]
+
+
+def _sources(sessions: Sessions, n_kept: int) -> sparse.csr_array:
+    """Count for each new item the old items clicked right before or after it; without any, every old item
+    counts alike."""
+    n_items, items = len(sessions.vocabulary), sessions.items
+    inside = np.ones(len(items), np.bool_)
+    inside[sessions.offsets[1:-1]] = False  # an event that begins a session follows nothing
+    before, after = items[:-1][inside[1:]], items[1:][inside[1:]]
+    pairs = np.concatenate([np.stack([before, after]), np.stack([after, before])], 1)
+    row, column = pairs[:, (pairs[0] >= n_kept) & (pairs[1] < n_kept)]
+    lonely = np.setdiff1d(np.arange(n_kept, n_items), row)
+    old = np.arange(n_kept)
+    rows = np.concatenate([old, row, np.repeat(lonely, n_kept)])
+    columns = np.concatenate([old, column, np.tile(old, len(lonely))])
+    counts = sparse.coo_array((np.ones(len(rows)), (rows, columns)), (n_items, n_kept)).tocsr()
+    return sparse.csr_array(sparse.diags_array(1 / counts.sum(1)) @ counts)

@@ -1,0 +1,168 @@
+"""Losses over counted columns against explicit columns, one by one."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from recsys_gru.errors import ParameterError
+from recsys_gru.model import losses
+from recsys_gru.model.candidates import EveryItem, SampledCandidates
+from recsys_gru.model.gradients import value_and_gradient
+from recsys_gru.model.losses import Columns, Loss
+from tests import oracle_gru4rec as oracle
+
+SUPPORT = np.array([1, 2, 3, 5, 8, 13, 21])
+ALPHA, LOGQ = 0.75, 0.8
+
+Explicit = Callable[[Tensor, int], Tensor]
+CASES: dict[str, tuple[Loss, Explicit]] = {
+    "bpr-max": (
+        partial(losses.bpr_max, bpreg=1.3, elu_param=0.5),
+        lambda row, i: oracle.bpr_max(row, i, 1.3, 0.5),
+    ),
+    "bpr-max-linear": (
+        partial(losses.bpr_max, bpreg=0.0, elu_param=0.0),
+        lambda row, i: oracle.bpr_max(row, i, 0.0, 0.0),
+    ),
+    "bpr": (losses.bpr, oracle.bpr),
+    "top1": (losses.top1, oracle.top1),
+    "top1-max": (losses.top1_max, oracle.top1_max),
+    "gbce": (partial(losses.gbce, beta=0.4), lambda row, i: oracle.gbce(row, i, 0.4)),
+}
+STEPS = {
+    "targets among the negatives": ([2, 5, 2], [5, 5, 0, 6, 2]),
+    "all distinct": ([0, 1], [2, 3, 4]),
+    "a single lane": ([3], [3, 1, 1, 6]),
+    "no samples": ([4, 5, 4], []),
+}
+
+
+def columns_of(
+    targets: list[int], samples: list[int], *, logq: float = 0.0, smoothing: bool = False
+) -> tuple[Tensor, Columns]:
+    """The item numbers of the distinct columns, and what the loss is told of them."""
+    collector = SampledCandidates(
+        SUPPORT, 64, logq=logq, alpha=ALPHA, smoothing=smoothing, dtype=torch.float64
+    )
+    rows = collector.collect(np.empty(0, np.int64), np.array(targets), np.array(samples, dtype=np.int64))
+    return rows.rows, rows.columns
+
+
+def scores_of(n_rows: int, seed: int = 1) -> Tensor:
+    """Scores of every item for some rows (rows, N)."""
+    return (
+        torch.randn(n_rows, len(SUPPORT), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+        * 2
+    )
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize(("loss", "explicit"), CASES.values(), ids=CASES)
+def test_counted_columns_give_the_loss_of_explicit_columns(
+    step: tuple[list[int], list[int]], loss: Loss, explicit: Explicit
+) -> None:
+    targets, samples = step
+    every = scores_of(len(targets))
+    items, columns = columns_of(targets, samples)
+    expected = torch.stack([explicit(row[targets + samples], i) for i, row in enumerate(every)])
+    torch.testing.assert_close(loss(every[:, items], columns), expected)
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("logq", [0.0, LOGQ, 1.0])
+def test_cross_entropy_corrects_targets_by_support_and_samples_by_support_to_alpha(
+    step: tuple[list[int], list[int]], smoothing: float, logq: float
+) -> None:
+    targets, samples = step
+    every = scores_of(len(targets))
+    drawn = np.concatenate([SUPPORT[targets], SUPPORT[samples].astype(float) ** ALPHA])
+    log_q = torch.from_numpy(logq * np.log(drawn))
+    items, columns = columns_of(targets, samples, logq=logq, smoothing=True)
+    expected = [
+        oracle.cross_entropy(row[targets + samples], i, log_q, smoothing) for i, row in enumerate(every)
+    ]
+    torch.testing.assert_close(
+        losses.cross_entropy(every[:, items], columns, smoothing), torch.stack(expected)
+    )
+
+
+ALL_LOSSES = {name: loss for name, (loss, _) in CASES.items()} | {
+    "cross-entropy": partial(losses.cross_entropy),
+    "smoothed": partial(losses.cross_entropy, smoothing=0.2),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("loss", ALL_LOSSES.values(), ids=ALL_LOSSES)
+def test_gradients_agree_with_finite_differences(step: tuple[list[int], list[int]], loss: Loss) -> None:
+    items, columns = columns_of(*step, logq=LOGQ)
+    scores = scores_of(len(step[0]))[:, items].requires_grad_()
+    assert torch.autograd.gradcheck(lambda s: loss(s, columns), (scores,))
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("loss", ALL_LOSSES.values(), ids=ALL_LOSSES)
+def test_closed_form_gradients_equal_automatic_ones(step: tuple[list[int], list[int]], loss: Loss) -> None:
+    items, columns = columns_of(*step, logq=LOGQ)
+    scores = scores_of(len(step[0]))[:, items]
+    leaf = scores.clone().requires_grad_()
+    rows = loss(leaf, columns)
+    torch.autograd.backward(rows.sum())
+    values, gradient = value_and_gradient(loss, scores.clone(), columns)
+    torch.testing.assert_close(values, rows.detach())
+    torch.testing.assert_close(gradient, leaf.grad)
+
+
+def test_large_scores_stay_finite_in_single_precision() -> None:
+    items, columns = columns_of([0, 1], [2, 3, 3])
+    single = Columns(
+        columns.target, columns.counts.float(), columns.log_weights.float(), columns.target_log_q.float(), 0.0
+    )
+    scores = (scores_of(2)[:, items] * 200).float()
+    for name in ("cross-entropy", "bpr-max", "top1-max"):
+        values, gradient = value_and_gradient(ALL_LOSSES[name], scores.clone(), single)
+        assert torch.isfinite(values).all(), name
+        assert torch.isfinite(gradient).all(), name
+
+
+def test_excluded_hits_leave_only_the_targets_own_place() -> None:
+    collector = SampledCandidates(SUPPORT, 64, exclude_hits=True, dtype=torch.float64)
+    rows = collector.collect(np.empty(0, np.int64), np.array([2, 5]), np.array([2, 2, 6]))
+    every = scores_of(2)
+    log_q = torch.zeros(4, dtype=torch.float64)
+    first = oracle.cross_entropy(every[0][[2, 5, 6]], 0, log_q[:3])
+    second = oracle.cross_entropy(every[1][[5, 2, 2, 2, 6]], 0, torch.zeros(5, dtype=torch.float64))
+    found = losses.cross_entropy(every[:, rows.rows], rows.columns)
+    torch.testing.assert_close(found, torch.stack([first, second]))
+
+
+def test_excluding_every_negative_leaves_a_zero_softmax() -> None:
+    collector = SampledCandidates(SUPPORT, 64, exclude_hits=True, dtype=torch.float64)
+    rows = collector.collect(np.empty(0, np.int64), np.array([2]), np.array([2, 2]))
+    softmax = losses.softmax_over_negatives(scores_of(1)[:, rows.rows], rows.columns)
+    assert softmax.tolist() == [[0.0]]
+
+
+def test_the_full_softmax_is_cross_entropy_over_every_item() -> None:
+    every = scores_of(2)
+    rows = EveryItem(len(SUPPORT), dtype=torch.float64).collect(
+        np.array([0, 1]), np.array([3, 3]), np.empty(0, np.int64)
+    )
+    expected = torch.nn.functional.cross_entropy(every, torch.tensor([3, 3]), reduction="none")
+    torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.columns), expected)
+    assert rows.input_at.tolist() == [0, 1]
+
+
+def test_gbce_beta_runs_from_plain_to_fully_calibrated() -> None:
+    assert losses.gbce_beta(10, 101, 0.0) == pytest.approx(1.0)
+    assert losses.gbce_beta(10, 101, 1.0) == pytest.approx(0.1)
+
+
+def test_an_unknown_loss_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ParameterError, match="bpr-max"):
+        losses.require_loss("hinge")
