@@ -20,10 +20,13 @@ from recsys_gru.clicks.split import (
     split_three,
     tail_cut,
 )
+from recsys_gru.clicks.store import Added, ClickStore
 from recsys_gru.clicks.vocabulary import Vocabulary
 
 __all__ = [
+    "Added",
     "CheckedClicks",
+    "ClickStore",
     "Diagnosis",
     "Ledger",
     "PlantedLaw",

@@ -39,14 +39,14 @@ _WORRIES = (
     (
         "collision_rate",
         0.2,
-        "{:.0%} of the test clicks share their time with another of the session, so their order is by item id, "
-        "not as it was. Log finer times",
+        "{:.0%} of the test clicks share their time with another of the session, so their order is by "
+        "item id, not as it was. Log finer times",
     ),
     (
         "long_silences",
         0,
-        "{:,} sessions are silent for more than a day between two clicks: the clock jumped or ids are used again. "
-        "Cut them with sessionize(gap=...)",
+        "{:,} sessions are silent for more than a day between two clicks: the clock jumped or ids are "
+        "used again. Cut them with sessionize(gap=...)",
     ),
 )
 
@@ -160,7 +160,7 @@ def _warnings(found: Diagnosis) -> list[str]:
     texts = [text.format(figures[name]) for name, limit, text in _WORRIES if figures[name] > limit]
     if found.test_transitions < _FEW_TRANSITIONS:
         texts.append(
-            f"there are only {found.test_transitions:,} steps to predict, so figures of two models differ by chance. "
-            "Take a longer test part"
+            f"there are only {found.test_transitions:,} steps to predict, so figures of two models differ by "
+            "chance. Take a longer test part"
         )
     return texts

@@ -1,6 +1,5 @@
 """Packed sessions: item numbers session after session; here Polars ends and NumPy begins."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -9,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.clicks.fingerprint import digest_of
 from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, UTC_TIME, Frame, lazy, require
 from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.vocabulary import Vocabulary, as_ids
@@ -103,12 +103,8 @@ class Sessions:
 
     def fingerprint(self) -> str:
         """A SHA-256 over everything: equal for equal sessions, on every machine."""
-        digest = hashlib.sha256()
-        for array in (self.items, self.offsets, self.times):
-            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-        for ids in (self.ids, self.vocabulary.ids, self.unknown[SESSION], self.unknown[ITEM]):
-            _add_ids(digest, ids)
-        return digest.hexdigest()
+        unknown = (self.unknown[name] for name in self.unknown.columns)
+        return digest_of(self.items, self.offsets, self.times, self.ids, self.vocabulary.ids, *unknown)
 
 
 SessionData: TypeAlias = "Sessions | Frame | str | Path"
@@ -160,11 +156,3 @@ def _known_lengths(sizes: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArra
     ends = np.cumsum(sizes)
     lengths: NDArray[np.int64] = before[ends] - before[ends - sizes]
     return lengths
-
-
-def _add_ids(digest: "hashlib._Hash", ids: pl.Series) -> None:
-    if ids.dtype == pl.String:
-        digest.update(ids.str.len_bytes().cast(pl.Int64).to_numpy().tobytes())
-        digest.update("".join(ids.to_list()).encode())
-    else:
-        digest.update(ids.to_numpy().tobytes())
