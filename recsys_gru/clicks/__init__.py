@@ -1,5 +1,6 @@
 """From a raw click log to packed sessions: Polars in, NumPy out."""
 
+from recsys_gru.clicks.adapters import recipe_of
 from recsys_gru.clicks.check import CheckedClicks, check_clicks
 from recsys_gru.clicks.doctor import Diagnosis, diagnose_split
 from recsys_gru.clicks.filter import filter_sessions
@@ -48,6 +49,7 @@ __all__ = [
     "read_clicks",
     "read_prepared",
     "read_sessions",
+    "recipe_of",
     "sessionize",
     "split_at",
     "split_by_time",

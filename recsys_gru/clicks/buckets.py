@@ -8,8 +8,9 @@ import polars as pl
 
 from recsys_gru.clicks.check import REASON, as_they_came, with_reasons
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER
-from recsys_gru.clicks.read import AS_READ, collect
+from recsys_gru.clicks.read import AS_READ
 from recsys_gru.clicks.recipe import Recipe
+from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.sessionize import sessionize
 
 REPEAT, ROBOT = "consecutive repeat", "session too long for a person"

@@ -6,7 +6,8 @@ import polars as pl
 
 from recsys_gru.clicks.frames import ITEM, TIME, UTC_TIME, Frame, key_columns, lazy, require
 from recsys_gru.clicks.ledger import Ledger, Size
-from recsys_gru.clicks.read import AS_READ, collect, read_clicks
+from recsys_gru.clicks.read import AS_READ, read_clicks
+from recsys_gru.clicks.scan import collect
 
 REASON = "reason"
 DUPLICATE = "duplicate"

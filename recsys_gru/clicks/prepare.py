@@ -33,8 +33,8 @@ from recsys_gru.clicks.finish import (
 from recsys_gru.clicks.frames import ITEM, SESSION, START, USER, Frame, lazy
 from recsys_gru.clicks.ledger import Ledger
 from recsys_gru.clicks.packing import Packer, read_sessions
-from recsys_gru.clicks.read import collect
 from recsys_gru.clicks.recipe import Recipe
+from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.sessions import Sessions
 from recsys_gru.clicks.split import TEST_SHARE, tail_of_minutes
 from recsys_gru.clicks.tally import Tally

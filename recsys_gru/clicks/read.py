@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from recsys_gru.clicks import times
+from recsys_gru.clicks.adapters import scan_published
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER
-from recsys_gru.clicks.scan import Source, damaged, scan
+from recsys_gru.clicks.scan import Source, collect, damaged, scan
 from recsys_gru.errors import ClickLogError, SchemaError
 
 log = logging.getLogger("recsys_gru")
@@ -41,6 +42,7 @@ def read_clicks(
     item: str = ITEM,
     time: str | None = None,
     user: str | None = None,
+    format: str | None = None,  # noqa: A002 - the word users expect
     time_unit: str | None = None,
     time_zone: str = "UTC",
 ) -> pl.LazyFrame:
@@ -49,9 +51,10 @@ def read_clicks(
 
     ``source`` is a path, folder, glob, list of paths, Polars or pandas frame. Columns of the usual names are
     found by themselves. Ids stay whole numbers or text. Numbers as times count from 1970; their unit is
-    found from their size unless ``time_unit`` names it. Times without a zone are of ``time_zone``. No row is
-    dropped: a value that cannot be read is null and kept as it came in a column such as ``time_as_read``,
-    which check_clicks takes up.
+    found from their size unless ``time_unit`` names it. ``format`` reads a published file (yoochoose,
+    diginetica, retailrocket, otto, globo, rees46, coveo, lastfm-1k) without naming columns. Times without a
+    zone are of ``time_zone``. No row is dropped: a value that cannot be read is null and kept as it came in
+    a column such as ``time_as_read``, which check_clicks takes up.
 
     Raises:
         SchemaError: a column is missing, or files differ in their columns.
@@ -61,11 +64,13 @@ def read_clicks(
     >>> read_clicks(raw).collect().row(1)
     (1, 'b', datetime.datetime(2020, 5, 31, 0, 20, 20, tzinfo=zoneinfo.ZoneInfo(key='UTC')))
     """
-    raw, untyped = scan(source)
-    names = _find_columns(
-        raw.collect_schema().names(), {SESSION: session, ITEM: item, TIME: time, USER: user}
-    )
-    log_rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
+    if format is not None:
+        log_rows, untyped = scan_published(source, format)
+    else:
+        raw, untyped = scan(source)
+        wanted = {SESSION: session, ITEM: item, TIME: time, USER: user}
+        names = _find_columns(raw.collect_schema().names(), wanted)
+        log_rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
     try:
         plans = _plans(log_rows, untyped=untyped, time_unit=time_unit, time_zone=time_zone)
     except ClickLogError as error:
@@ -213,18 +218,3 @@ def _id_plan(name: str, kind: pl.DataType, facts: dict[str, float], *, untyped: 
             )
         return _Plan(column.cast(pl.String), lossy=False)
     raise SchemaError(f"expected {name} as whole numbers or text; the column is {kind}")
-
-
-def collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Run a plan on the streaming engine; a file that breaks half-way is a clear error.
-
-    Raises:
-        ClickLogError: a file is damaged, or a line has more fields than the first.
-    """
-    try:
-        return frame.collect(engine="streaming")
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise ClickLogError(
-            f"the log cannot be read to its end: {str(error).splitlines()[0]}. "
-            "Look for a truncated file, a wrong separator, or a line with more fields than the first"
-        ) from error

@@ -41,7 +41,3 @@ class Recipe:
             bound = getattr(self, name)
             if bound is not None and bound < 1:
                 raise ParameterError(f"{name} must be at least 1; got {bound}")
-
-
-COMPARISON = Recipe(gap=timedelta(hours=1), collapse=True, test=timedelta(days=1))
-COMPARISON_WEEK = Recipe(gap=timedelta(hours=1), collapse=True, test=timedelta(days=7))

@@ -4,7 +4,8 @@ glob.
 
 import glob
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
@@ -37,7 +38,7 @@ def kind_of(path: Path) -> str | None:
     return _KINDS.get(suffixes[-1]) if suffixes else None
 
 
-def files_of(source: str | Path | Iterable[str | Path]) -> list[Path]:
+def files_of(source: str | Path | Iterable[str | Path], pattern: str = "*") -> list[Path]:
     """The files that a path, folder, glob or list of them stands for, sorted, empty files left out with a
     warning.
 
@@ -45,7 +46,7 @@ def files_of(source: str | Path | Iterable[str | Path]) -> list[Path]:
         ClickLogError: nothing is there.
     """
     given = [source] if isinstance(source, (str, Path)) else list(source)
-    found = sorted({path for one in given for path in _expand(Path(one))})
+    found = sorted({path for one in given for path in _expand(Path(one), pattern)})
     full = [path for path in found if path.stat().st_size > 0]
     if len(full) < len(found):
         empty = [str(path) for path in found if path not in set(full)]
@@ -58,9 +59,9 @@ def files_of(source: str | Path | Iterable[str | Path]) -> list[Path]:
     return full
 
 
-def _expand(path: Path) -> list[Path]:
+def _expand(path: Path, pattern: str) -> list[Path]:
     if path.is_dir():
-        inside = (file for file in path.rglob("*") if file.is_file())
+        inside = (file for file in path.rglob(pattern) if file.is_file())
         return [file for file in inside if kind_of(file) and not file.name.startswith((".", "_"))]
     if path.exists():
         return [path]
@@ -93,7 +94,7 @@ def scan(source: Source) -> tuple[pl.LazyFrame, bool]:
 
 
 def _open(file: Path, kind: str) -> pl.LazyFrame:
-    try:
+    with opened(file):
         if kind == "csv":
             frame = pl.scan_csv(file, infer_schema=False, glob=False, separator=separator_of(file))
         elif kind == "ndjson":
@@ -101,11 +102,18 @@ def _open(file: Path, kind: str) -> pl.LazyFrame:
         else:
             frame = pl.scan_parquet(file, glob=False)
         frame.collect_schema()
+    return frame
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[None]:
+    """Turn what goes wrong at opening a file into an error that names it."""
+    try:
+        yield
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ClickLogError(
             f"cannot read {file}: {error}. Is the file whole and of the format its name says?"
         ) from error
-    return frame
 
 
 def separator_of(file: Path) -> str:
@@ -158,3 +166,18 @@ def _family(kind: pl.DataType) -> str:
 
 def _list(schema: dict[str, str]) -> str:
     return ", ".join(f"{name} ({kind})" for name, kind in schema.items())
+
+
+def collect(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Run a plan on the streaming engine; a file that breaks half-way is a clear error.
+
+    Raises:
+        ClickLogError: a file is damaged, or a line has more fields than the first.
+    """
+    try:
+        return frame.collect(engine="streaming")
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ClickLogError(
+            f"the log cannot be read to its end: {str(error).splitlines()[0]}. "
+            "Look for a truncated file, a wrong separator, or a line with more fields than the first"
+        ) from error
