@@ -76,7 +76,7 @@ class RecentPopularity(PopularityBased):
     ['popularity', 'popularity', 'popularity']
     """
 
-    def __init__(self, half_life: float = 3.0) -> None:
+    def __init__(self, half_life: float = 7.0) -> None:
         self.half_life = half_life
 
     @classmethod

@@ -26,7 +26,7 @@ class SKNN(SessionNeighbors):
     'd'
     """
 
-    def __init__(self, neighbors: int = 100, sample_size: int = 1000) -> None:
+    def __init__(self, neighbors: int = 200, sample_size: int = 3000) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
 
@@ -65,11 +65,11 @@ class VSKNN(SessionNeighbors):
 
     def __init__(
         self,
-        neighbors: int = 100,
-        sample_size: int = 1000,
-        decay: str = "linear",
-        match: str = "reciprocal",
-        idf_weight: float = 1.0,
+        neighbors: int = 400,
+        sample_size: int = 3000,
+        decay: str = "reciprocal",
+        match: str = "same",
+        idf_weight: float = 3.0,
     ) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
@@ -115,11 +115,11 @@ class STAN(SessionNeighbors):
 
     def __init__(
         self,
-        neighbors: int = 200,
-        sample_size: int = 1000,
-        click_decay: float = 1.0,
-        recency: float = 40.0,
-        nearness: float = 2.0,
+        neighbors: int = 250,
+        sample_size: int = 4000,
+        click_decay: float = 1.2,
+        recency: float = 50.0,
+        nearness: float = 1.5,
     ) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size

@@ -5,7 +5,7 @@ from recsys_gru.contract.bundle import Bundle, read_bundle, read_manifest, write
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number
 from recsys_gru.contract.prefixes import prefix_ends
-from recsys_gru.contract.recommender import Recommender
+from recsys_gru.contract.recommender import Recommender, trainable
 
 __all__ = [
     "Bundle",
@@ -18,5 +18,6 @@ __all__ = [
     "prefix_ends",
     "read_bundle",
     "read_manifest",
+    "trainable",
     "write_bundle",
 ]

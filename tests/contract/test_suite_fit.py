@@ -48,8 +48,17 @@ def test_the_constructor_only_stores_its_parameters(factory: Factory) -> None:
     assert repr(type(fresh)(**fresh.parameters())) == repr(fresh)
 
 
-def test_the_search_space_speaks_of_parameters(factory: Factory) -> None:
-    assert set(factory().search_space()) <= set(factory().parameters())
+def test_the_search_space_is_of_parameters_and_holds_their_defaults(factory: Factory) -> None:
+    kind = type(factory())
+    for name, span in kind.search_space().items():
+        default = kind().parameters()[name]
+        if isinstance(span, list):
+            assert default in span
+        else:
+            scale, low, high, logarithmic = span
+            assert isinstance(default, int if scale == "int" else float)
+            assert low <= default <= high
+            assert low > 0 or not logarithmic
 
 
 def test_input_frames_are_left_as_they_were(factory: Factory) -> None:
