@@ -8,6 +8,7 @@ from recsys_gru.evaluation.page import ReportPage
 from recsys_gru.evaluation.plots import draw_comparison, draw_recall_curves, draw_slices
 from recsys_gru.evaluation.replay import evaluate
 from recsys_gru.evaluation.report import Report
+from recsys_gru.evaluation.reporting import report_page, write_report
 from recsys_gru.evaluation.sanity import OrderProbe, order_probe, refuse_leaks, tie_rate, warnings_of
 from recsys_gru.evaluation.slices import first_seen, slices
 from recsys_gru.evaluation.statistics import holm, intervals
@@ -35,9 +36,11 @@ __all__ = [
     "recall_curve",
     "recommendation_lists",
     "refuse_leaks",
+    "report_page",
     "slices",
     "tie_rate",
     "warnings_of",
     "worst_sessions",
     "write_ranks",
+    "write_report",
 ]

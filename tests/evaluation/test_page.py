@@ -1,5 +1,6 @@
 """The report page and the pictures: complete, self-contained, safe against hostile ids."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,10 +22,13 @@ from recsys_gru.evaluation import (
     first_seen,
     list_metrics,
     metrics_from_ranks,
+    read_ranks,
     recall_curve,
     recommendation_lists,
+    report_page,
     slices,
     worst_sessions,
+    write_report,
 )
 from tests.evaluation.ledgers import random_ledger
 from tests.ranking.scorers import TableScorer, events_of, random_table, vocabulary_of
@@ -172,6 +176,36 @@ def test_the_curve_is_recall_at_every_cut_off() -> None:
     for ties in ("conservative", "median"):
         expected = metrics_from_ranks(ranks, ["recall"], range(1, 41), ties)
         assert recall_curve(ranks, 40, ties).tolist() == pytest.approx(list(expected.values()))
+
+
+def test_one_call_gathers_the_page_and_one_writes_its_files(tmp_path: Path) -> None:
+    report = evaluate(MODEL, LOG)
+    page = report_page("All", MODEL, LOG, report, baselines={"same": report}, train=LOG, facts={"seed": 1})
+    assert page.list_metrics == pytest.approx(
+        list_metrics(recommendation_lists(MODEL, LOG, 20), new_items=range(30)), nan_ok=True
+    )
+    assert page.examples is not None
+    assert page.first_seen is not None
+    paths = write_report(page, tmp_path / "deep" / "report")
+    assert sorted(path.name for path in paths) == sorted(path.name for path in paths[0].parent.iterdir())
+    told = json.loads(paths[1].read_text(encoding="utf-8"))
+    assert told["recall_at_20"] == report.recall[20]
+    assert told["coverage"] == page.list_metrics["coverage"]
+    assert read_ranks(paths[2]).equals(report.ranks)
+
+
+def test_a_metric_that_is_not_defined_is_null_in_the_json(tmp_path: Path) -> None:
+    log = events_of([[1, 2], [3, 4]])
+    write_report(report_page("Short", MODEL, log, evaluate(MODEL, log)), tmp_path)
+    assert (
+        json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["intra_session_diversity"] is None
+    )
+
+
+def test_a_page_without_training_part_says_nothing_of_new_items() -> None:
+    page = report_page("Bare", MODEL, LOG, evaluate(MODEL, LOG))
+    assert page.first_seen is None
+    assert "share_of_new_items" not in page.list_metrics
 
 
 def test_pictures_are_written(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The replay: ranks and means against a plain loop, conventions for ties, unknown items and filters."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,37 @@ def test_a_filtered_evaluation_agrees_with_the_lists_the_filter_gives() -> None:
     expected = [float(hit[0]) if len(hit) else np.inf for hit in hits]
     assert report.ranks["rank"].to_list() == expected
     assert report.excluded == sum(np.isinf(expected)) > 0
+
+
+def test_only_items_live_at_the_moment_of_the_click_before_compete() -> None:
+    model = TableScorer(vocabulary_of(4), np.tile(np.array([4, 3, 2, 1], dtype=np.float32), (4, 1)))
+    log = events_of([[1, 2, 3]])  # a click at minute 0, 1 and 2
+    moments = [None, datetime(2026, 1, 1, 0, 1, tzinfo=UTC)]
+    live = pl.DataFrame(
+        {
+            "item_id": [0, 1, 2, 3],
+            "since": [moments[1], None, None, None],
+            "until": [None, moments[1], None, None],
+        },
+        schema_overrides={"since": pl.Datetime("us", "UTC"), "until": pl.Datetime("us", "UTC")},
+    )
+    report = evaluate(model, log, items=ItemFilter(availability=live))
+    assert evaluate(model, log).ranks["rank"].to_list() == [3.0, 4.0]
+    assert report.ranks["rank"].to_list() == [2.0, 3.0]  # first 0 is not there yet, then 1 is gone
+    gone = live.with_columns(until=pl.when(pl.col("item_id") == 2).then(moments[1]).otherwise(None))
+    lost = evaluate(model, log, items=ItemFilter(availability=gone, at=moments[1]))
+    assert (lost.ranks["rank"].to_list(), lost.excluded) == ([float("inf"), 3.0], 1)
+
+
+def test_a_terminal_sees_the_progress(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("rich.console.Console.is_terminal", property(lambda _console: True))
+    evaluate(model_of(5), events_of([[2, 1, 4], [0, 3]]), progress=True)
+    shown = capfd.readouterr()
+    assert "events ranked" in shown.err
+    assert "3/3" in shown.err
+    assert shown.out == ""
 
 
 def test_broken_scores_are_refused() -> None:

@@ -1,0 +1,85 @@
+"""From a model and its report to the page and the files that are kept with a run."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import polars as pl
+
+from recsys_gru.clicks import as_sessions
+from recsys_gru.clicks.sessions import SessionData
+from recsys_gru.evaluation.cases import example_recommendations
+from recsys_gru.evaluation.ledger import write_ranks
+from recsys_gru.evaluation.lists import list_metrics, recommendation_lists
+from recsys_gru.evaluation.page import ReportPage
+from recsys_gru.evaluation.plots import draw_recall_curves, draw_slices
+from recsys_gru.evaluation.report import Report
+from recsys_gru.evaluation.sanity import warnings_of
+from recsys_gru.evaluation.slices import first_seen, slices
+from recsys_gru.ranking import Scorer
+
+NEW = timedelta(days=7)
+"""How long an item counts as new."""
+
+
+def report_page(
+    title: str,
+    model: Scorer,
+    test: SessionData,
+    report: Report,
+    *,
+    baselines: Mapping[str, Report] | None = None,
+    train: pl.DataFrame | pl.LazyFrame | None = None,
+    data_ledger: pl.DataFrame | None = None,
+    facts: Mapping[str, object] | None = None,
+) -> ReportPage:
+    """Gather everything the report page tells about a model.
+
+    Args:
+        title: the page's heading.
+        model: the model the report is about; its lists and examples are made here.
+        test: the test part the report was made of.
+        report: what ``evaluate`` gave.
+        baselines: reports of other models on the same test, by name.
+        train: events of the training part; adds what is said of new items.
+        data_ledger: what each step of preparation removed.
+        facts: parameters and the like.
+    """
+    sessions = as_sessions(test, vocabulary=model.vocabulary_)
+    seen = None if train is None else first_seen(train)
+    new = None if seen is None else seen.filter(pl.col("first_seen") > pl.col("first_seen").max() - NEW)
+    lists = recommendation_lists(model, sessions, max(report.recall))
+    metrics = list_metrics(lists, None if new is None else new["item_id"].to_list())
+    return ReportPage(
+        title,
+        report,
+        baselines={name: other.ranks for name, other in (baselines or {}).items()},
+        list_metrics=metrics,
+        warnings=warnings_of(report.ranks, metrics),
+        data_ledger=data_ledger,
+        examples=example_recommendations(model, sessions, least=2),
+        facts=facts or {},
+        first_seen=seen,
+    )
+
+
+def write_report(page: ReportPage, folder: Path | str) -> list[Path]:
+    """Write report.html, report.json, ranks.parquet, recall_curve.png and slices.png into a folder.
+
+    Returns:
+        The paths written.
+    """
+    home = Path(folder)
+    home.mkdir(parents=True, exist_ok=True)
+    names = ("report.html", "report.json", "ranks.parquet", "recall_curve.png", "slices.png")
+    html, plain, ranks, curve, parts = paths = [home / name for name in names]
+    page.write(html)
+    beyond = {name: None if math.isnan(value) else value for name, value in page.list_metrics.items()}
+    told = {**page.report.to_dict(), **beyond, "warnings": list(page.warnings)}
+    plain.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    write_ranks(page.report.ranks, ranks)
+    draw_recall_curves({page.title: page.report.ranks, **page.baselines}, curve)
+    draw_slices(slices(page.report.ranks, page.k, ties=page.report.ties, first_seen=page.first_seen), parts)
+    return paths
