@@ -2,12 +2,14 @@
 
 from recsys_gru.clicks.adapters import recipe_of
 from recsys_gru.clicks.check import CheckedClicks, check_clicks
+from recsys_gru.clicks.describe import describe
 from recsys_gru.clicks.doctor import Diagnosis, diagnose_split
 from recsys_gru.clicks.filter import filter_sessions
 from recsys_gru.clicks.generate import PlantedLaw, generate_clicks, planted_law
 from recsys_gru.clicks.ledger import Ledger, Size
 from recsys_gru.clicks.packing import read_sessions, write_sessions
 from recsys_gru.clicks.prepare import Prepared, prepare, read_prepared
+from recsys_gru.clicks.profile import Profile, profile_clicks
 from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.sessionize import collapse_repeats, sessionize
@@ -32,6 +34,7 @@ __all__ = [
     "Ledger",
     "PlantedLaw",
     "Prepared",
+    "Profile",
     "Recipe",
     "Sessions",
     "Size",
@@ -41,11 +44,13 @@ __all__ = [
     "as_sessions",
     "check_clicks",
     "collapse_repeats",
+    "describe",
     "diagnose_split",
     "filter_sessions",
     "generate_clicks",
     "planted_law",
     "prepare",
+    "profile_clicks",
     "read_clicks",
     "read_prepared",
     "read_sessions",
