@@ -32,6 +32,13 @@ def example_recommendations(
 
     Raises:
         ClickLogError: if no session is that long.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> example_recommendations(rg.Markov().fit(train), test, n=2, k=3).columns
+    ['session_id', 'so_far', 'next', 'recommended', 'place']
     """
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
     long = np.flatnonzero(sessions.lengths >= max(least, 2))
@@ -76,6 +83,11 @@ def worst_sessions(
 
     Returns:
         session_id, events, mrr (mean of 1/rank without a cut-off), median_rank, targets (list of ids).
+
+    >>> from datetime import datetime
+    >>> ranks = pl.DataFrame({"session_id": [1, 2], "rank": [1.0, 50.0], "item_id": [7, 8], "position": 1})
+    >>> worst_sessions(ranks.with_columns(time=datetime(2026, 1, 1)), n=1, least=1)["session_id"].to_list()
+    [2]
     """
     rank = pl.Series("_rank", rank_values(ranks, ties))
     return (

@@ -97,6 +97,12 @@ def compare_many(
     """Compare several models with one reference: ``model`` and the columns of a Comparison, best first.
 
     The reference is A; Holm's correction runs over all models.
+
+    >>> from datetime import datetime
+    >>> a = pl.DataFrame({"session_id": [1, 2], "item_id": [7, 8], "time": [datetime(2026, 1, 1)] * 2})
+    >>> a, b = a.with_columns(rank=pl.Series([3.0, 9.0])), a.with_columns(rank=pl.Series([1.0, 2.0]))
+    >>> compare_many(a, {"b": b, "again": a}, k=5)["model"].to_list()
+    ['b', 'again']
     """
     rows = [
         compare(reference, ranks, [metric], [k], ties=ties, seed=seed).table.select(

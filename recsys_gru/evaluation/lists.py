@@ -47,6 +47,13 @@ def recommendation_lists(
     Raises:
         ClickLogError: if there is no such event.
         NonFiniteScoresError: if the model gives NaN or infinite scores.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> recommendation_lists(rg.Markov().fit(train), test, k=5, every=False).items.shape[1]
+    5
     """
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
     bound = None if items is None else items.bind(sessions)
@@ -66,7 +73,17 @@ def recommendation_lists(
 
 
 def list_metrics(lists: Lists, new_items: Iterable[int | str] | None = None) -> dict[str, float]:
-    """Every metric of the lists by name; ``share_of_new_items`` only where the new items are given."""
+    """Every metric of the lists by name; ``share_of_new_items`` only where the new items are given.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> lists = recommendation_lists(rg.Popularity().fit(train), test, k=5)
+    >>> metrics = list_metrics(lists)
+    >>> metrics["coverage"], metrics["intra_session_diversity"]
+    (0.1, 0.0)
+    """
     shown = lists.items[lists.items >= 0]
     support = lists.vocabulary.support
     metrics = {

@@ -49,6 +49,14 @@ def evaluate(
         ClickLogError: if no event is left to rank.
         NonFiniteScoresError: if the model gives NaN or infinite scores.
         ParameterError: if an argument is not one of those above.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> report = evaluate(rg.Markov().fit(train), test)
+    >>> report.recall[5] > 2 * evaluate(rg.Popularity().fit(train), test).recall[5]
+    True
     """
     metric_grid((), cutoffs)
     _check(unknown, rows)

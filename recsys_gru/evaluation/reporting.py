@@ -46,6 +46,15 @@ def report_page(
         train: events of the training part; adds what is said of new items.
         data_ledger: what each step of preparation removed.
         facts: parameters and the like.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> model = rg.Markov().fit(train)
+    >>> page = report_page("Markov", model, test, rg.evaluate(model, test), train=train)
+    >>> "<h1>Markov</h1>" in page.html()
+    True
     """
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
     seen = None if train is None else first_seen(train)

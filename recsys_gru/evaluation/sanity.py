@@ -52,6 +52,13 @@ def order_probe(
 
     Source: Hidasi & Czapp, Widespread Flaws in Offline Evaluation, RecSys 2023;
     Klenitskiy et al., Does It Look Sequential?, RecSys 2024.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> order_probe(rg.Markov, train, test, k=5).verdict.split(":")[0]
+    'sequential'
     """
     sessions = as_sessions(train)
     ordered = evaluate(factory().fit(sessions), test, (k,))
@@ -77,7 +84,11 @@ def _verdict(comparison: Comparison, k: int) -> str:
 
 
 def tie_rate(ranks: pl.DataFrame) -> float:
-    """Share of events whose target shares its score with another item."""
+    """Share of events whose target shares its score with another item.
+
+    >>> tie_rate(pl.DataFrame({"rank": [3.0, 1.0], "rank_standard": [1.0, 1.0]}))
+    0.5
+    """
     tied = (ranks["rank"] != ranks["rank_standard"]).mean()
     return 0.0 if tied is None else float(str(tied))
 
@@ -87,6 +98,15 @@ def refuse_leaks(train: SessionData, test: SessionData) -> None:
 
     Raises:
         ClickLogError: if a test event is not later than the last training event, or a session is in both.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> refuse_leaks(train, test)
+    >>> refuse_leaks(train, train.head(2))
+    Traceback (most recent call last):
+    recsys_gru.errors.ClickLogError: expected every test event later than the last training event ...
     """
     old, new = as_sessions(train), as_sessions(test)
     last, times = int(_times(old).max(initial=0)), _times(new)
@@ -120,6 +140,11 @@ def warnings_of(ranks: pl.DataFrame, metrics: dict[str, float]) -> list[str]:
     Args:
         ranks: the rank ledger.
         metrics: what ``list_metrics`` gave.
+
+    >>> ranks = pl.DataFrame({"rank": [3.0], "rank_standard": [3.0]})
+    >>> metrics = {"saturation": 0.0, "coverage": 0.01, "gini": 0.5, "intra_session_diversity": 0.5}
+    >>> warnings_of(ranks, metrics)
+    ['only 1.0% of the catalogue is ever recommended']
     """
     best, worst = (metrics_from_ranks(ranks, ["recall"], [20], ties) for ties in ("standard", "conservative"))
     swing = best["recall_at_20"] - worst["recall_at_20"]

@@ -52,6 +52,14 @@ def slices(
 
     Returns:
         slice, part, events, sessions, recall, recall_low, recall_high, mrr, mrr_low, mrr_high.
+
+    >>> import recsys_gru as rg
+    >>> from datetime import timedelta
+    >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
+    >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
+    >>> ranks = rg.evaluate(rg.Markov().fit(train), test).ranks
+    >>> slices(ranks).filter(slice="repeat")["part"].to_list()
+    ['first click', 'clicked before']
     """
     values = rank_values(ranks, ties)
     gains = [pl.Series(name, GAINS[name](values, k)) for name in METRICS]
