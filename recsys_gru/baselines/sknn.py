@@ -169,13 +169,13 @@ class VSTAN(SessionNeighbors):
 
     def __init__(
         self,
-        neighbors: int = 200,
-        sample_size: int = 1000,
-        click_decay: float = 1.0,
-        recency: float = 40.0,
-        nearness: float = 2.0,
-        match_decay: float = 1.0,
-        idf_weight: float = 1.0,
+        neighbors: int = 500,
+        sample_size: int = 3000,
+        click_decay: float = 2.0,
+        recency: float = 80.0,
+        nearness: float = 3.0,
+        match_decay: float = 2.5,
+        idf_weight: float = 3.0,
     ) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
@@ -230,7 +230,7 @@ class VMISKNN(SessionNeighbors):
     'd'
     """
 
-    def __init__(self, neighbors: int = 100, sample_size: int = 500) -> None:
+    def __init__(self, neighbors: int = 450, sample_size: int = 2000) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
 
