@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a first call compiles kernels, so time says nothing about a test
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -11,5 +16,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 def shared() -> Path:
     """The folder of real click logs and recorded trajectories that lies beside the checkout."""
     if not SHARED.is_dir():
-        pytest.skip(f"NO SHARED DATA: expected {SHARED.name}/ beside the project's root (real logs, reference runs)")
+        pytest.skip(
+            f"NO SHARED DATA: expected {SHARED.name}/ beside the project's root (real logs, reference runs)"
+        )
     return SHARED

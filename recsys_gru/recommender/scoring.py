@@ -1,8 +1,8 @@
 """From a trained network to blocks of scores: hidden states of every prefix, then one matrix product per
 tile.
 
-A row's scores do not depend on what is scored beside it: matrix products of eight rows and more add up each
-element in the same order, so fewer rows are padded to eight (`tests/recommender/test_scoring.py` holds this).
+A row's scores do not depend on what is scored beside it: matrix products that are not too small add up every
+element in the same order, so smaller ones are padded (`tests/recommender/test_scoring.py` holds this).
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,8 @@ LANES = 128
 """Sessions whose hidden states are computed side by side."""
 FEWEST = 8
 """Rows of the smallest matrix product."""
+NARROWEST = 16
+"""Columns of the smallest matrix product."""
 Ints = NDArray[np.int64]
 
 
@@ -36,13 +38,20 @@ class NetworkBlock(Block):
         self._hidden = _padded(hidden)
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        if stop - start < NARROWEST:
+            return self._scores(torch.arange(start, stop, device=self._output.device))
         scores = torch.addmm(self._bias[start:stop], self._hidden, self._output[start:stop].T)
         return scores[: len(self.rows)].cpu().numpy()
 
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        numbers = torch.from_numpy(items.astype(np.int64)).to(self._output.device)
-        scores = torch.addmm(self._bias[numbers], self._hidden, self._output[numbers].T)  # (Q or 8, Q)
-        return scores.diagonal().cpu().numpy()
+        scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
+        return scores.diagonal().copy()
+
+    def _scores(self, items: Tensor) -> NDArray[np.float32]:
+        """Scores (Q, T) of any items, by a product of at least NARROWEST columns."""
+        padded = torch.cat((items, items.new_zeros(max(NARROWEST - len(items), 0))))
+        scores = torch.addmm(self._bias[padded], self._hidden, self._output[padded].T)
+        return scores[: len(self.rows), : len(items)].cpu().numpy()
 
 
 def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[NetworkBlock]:

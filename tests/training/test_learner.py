@@ -1,0 +1,136 @@
+"""Whole epochs of updates against the float64 oracle, the tail with fewer lanes included."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from recsys_gru.errors import DivergedError
+from recsys_gru.training import Learner, Position, Settings, TrainingData, end_epoch, train_epoch
+from tests.oracle_gru4rec import Oracle, lane_steps
+
+N_ITEMS, N_LANES = 20, 4
+SETTINGS = Settings(layers=(6,), batch_size=N_LANES, n_sample=5, learning_rate=0.1, logq=1.0, n_epochs=1)
+
+
+def log(seed: int = 1) -> tuple[TrainingData, list[int]]:
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(1, 7, 15).tolist()
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    return TrainingData(rng.integers(0, N_ITEMS, offsets[-1]).astype(np.int32), offsets), lengths
+
+
+def learner_of(settings: Settings) -> Learner:
+    support = np.maximum(np.bincount(log()[0].items, minlength=N_ITEMS), 1)
+    return settings.learner(support, N_LANES, torch.device("cpu"))
+
+
+def oracle_of(learner: Learner, settings: Settings) -> Oracle:
+    names = {"output": "Wy.weight", "bias": "By.weight", "layers.0.input": "G.0.weight_ih"}
+    names |= {
+        "layers.0.recurrent": "G.0.weight_hh",
+        "layers.0.input_bias": "G.0.bias_ih",
+        "layers.0.recurrent_bias": "G.0.bias_hh",
+    }
+    weights = {names[name]: values.clone() for name, values in learner.network.parameters()}
+    params: dict[str, Any] = {
+        name: getattr(settings, name) for name in ("loss", "batch_size", "learning_rate", "momentum")
+    }
+    params |= {name: getattr(settings, name) for name in ("sample_alpha", "logq", "bpreg", "elu_param")}
+    support = np.maximum(np.bincount(log()[0].items, minlength=N_ITEMS), 1)
+    return Oracle(params | {"layers": list(settings.layers)}, weights, support)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "bpr-max", "top1-max"])
+@pytest.mark.parametrize("momentum", [0.0, 0.3])
+def test_an_epoch_with_its_tail_equals_the_oracles(loss: str, momentum: float) -> None:
+    settings = replace(SETTINGS, loss=loss, momentum=momentum)
+    learner, data = learner_of(settings), log()[0]
+    oracle, samples = oracle_of(learner, settings), learner_of(settings).sampler
+    walked: list[int] = []
+    for lanes, window in zip(lane_steps(log()[1], N_LANES), data.lanes(settings).windows(1), strict=True):
+        if len(lanes) == N_LANES and not walked:
+            learner.begin_epoch(N_LANES)
+        sessions = [session for session, _, _ in lanes]
+        if oracle.hidden:  # a lane that goes on keeps its state, one that begins has none
+            places = [walked.index(session) if session in walked else 0 for session in sessions]
+            oracle.hidden = [hidden[places] for hidden in oracle.hidden]
+        walked = sessions
+        x, y = data.items[window.at].astype(np.int64), data.items[window.at + 1].astype(np.int64)
+        expected = oracle.step(x, y, samples.draw().copy(), window.fresh)
+        assert learner.learn(data.items, window) == pytest.approx(expected, rel=1e-5)
+    torch.testing.assert_close(
+        learner.network.tables["output"].double(), oracle.weights["Wy.weight"].detach(), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_steps_per_update_only_groups_the_steps() -> None:
+    data = log()[0]
+    for steps in (1, 3):
+        settings = replace(SETTINGS, steps_per_update=steps)
+        at = Position()
+        list(train_epoch(learner_of(settings), data, settings, at))
+        assert (at.events, at.steps) == (data.pairs, len(lane_steps(log()[1], N_LANES)))
+        assert at.updates == -(-at.steps // steps)
+
+
+def test_gradients_of_a_window_are_those_of_its_loss() -> None:
+    """A plain SGD step moves the output table by -lr times the gradient of the mean loss over the window's
+    steps."""
+    settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=1e-3, logq=0.0)
+    window = next(iter(log()[0].lanes(settings).windows(3)))
+    before, after = learner_of(settings), learner_of(settings)
+    loss_before = before.learn(log()[0].items, window)
+    moved = [
+        now - then
+        for (_, now), (_, then) in zip(before.network.parameters(), after.network.parameters(), strict=True)
+    ]
+    norm = sum(float((move / settings.learning_rate).pow(2).sum()) for move in moved)
+    again = learner_of(settings)
+    again.learn(log()[0].items, window)
+    again.sampler, again.states = learner_of(settings).sampler, again.network.zero_states(N_LANES)
+    loss_after = again.learn(log()[0].items, window)
+    assert loss_before - loss_after == pytest.approx(settings.learning_rate * norm, rel=0.02)
+
+
+def test_clipping_bounds_the_global_norm() -> None:
+    settings = replace(SETTINGS, optimizer="sgd", learning_rate=1.0, grad_clip=0.01)
+    clipped, start = learner_of(settings), learner_of(settings)
+    clipped.learn(log()[0].items, next(iter(log()[0].lanes(settings).windows(1))))
+    moved = [
+        now - then
+        for (_, now), (_, then) in zip(clipped.network.parameters(), start.network.parameters(), strict=True)
+    ]
+    assert float(torch.cat([move.flatten() for move in moved]).norm()) == pytest.approx(0.01, rel=1e-4)
+
+
+def test_a_loss_that_is_not_finite_stops_training_with_epoch_step_and_advice() -> None:
+    learner = learner_of(SETTINGS)
+    learner.network.tables["output"].fill_(float("nan"))
+    with pytest.raises(DivergedError, match=r"nan in epoch 1 at step 1; lower learning_rate"):
+        list(train_epoch(learner, log()[0], SETTINGS, Position()))
+
+
+@pytest.mark.parametrize(("schedule", "last"), [("constant", 0.1), ("linear", 0.0), ("cosine", 0.0)])
+def test_the_learning_rate_follows_its_schedule(schedule: str, last: float) -> None:
+    settings = replace(SETTINGS, lr_schedule=schedule, n_epochs=2)
+    learner, at, data = learner_of(settings), Position(), log()[0]
+    rates = []
+    for _ in range(2):
+        list(train_epoch(learner, data, settings, at))
+        rates.append(learner.optimiser.learning_rate)
+        end_epoch(at, {})
+    assert rates[1] == pytest.approx(last, abs=0.003)
+    assert rates[0] >= rates[1]
+
+
+def test_an_epochs_report_counts_events_and_averages_the_loss() -> None:
+    learner, at, data = learner_of(SETTINGS), Position(), log()[0]
+    list(train_epoch(learner, data, SETTINGS, at))
+    mean = at.loss / at.steps
+    report = end_epoch(at, {"recall_at_20": 0.5})
+    assert (report.epoch, report.events, report.loss) == (1, data.pairs, mean)
+    assert report.events_per_second == report.events / report.seconds
+    assert (at.epoch, at.updates, at.events, at.steps) == (1, 0, 0, 0)

@@ -1,0 +1,68 @@
+"""Hyper-parameters are refused at the door, with the value and what is allowed."""
+
+import numpy as np
+import pytest
+import torch
+
+from recsys_gru.errors import ParameterError
+from recsys_gru.training import Settings, resolve_device
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"layers": ()}, "layers must be"),
+        ({"layers": (0,)}, "layers must be"),
+        ({"loss": "hinge"}, "loss must be one of"),
+        ({"batch_size": 0}, "batch_size must be a whole number above 0, not 0"),
+        ({"n_epochs": 1.5}, "n_epochs must be"),
+        ({"n_sample": -1}, "n_sample must be"),
+        ({"dropout_p_hidden": 1.0}, "from 0 to below 1"),
+        ({"momentum": float("nan")}, "momentum must be"),
+        ({"sample_alpha": -0.1}, "sample_alpha must be 0 or more"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0"),
+        ({"gbce_calibration": 2.0}, "gbce_calibration must be"),
+        ({"cell": "gruu"}, "cell must be one of gru, gru-reset-before, lstm, rnn"),
+        ({"optimizer": "lion"}, "optimizer must be one of"),
+        ({"lr_schedule": "step"}, "lr_schedule must be one of"),
+        ({"embedding": -2}, "embedding must be"),
+        ({"constrained_embedding": False, "dropout_p_embed": 0.2}, "dropout_p_embed must be 0"),
+        ({"n_sample": 0, "batch_size": 1}, "leaves no negatives"),
+        ({"exclude_hits": True, "label_smoothing": 0.1}, "do not go together"),
+    ],
+)
+def test_impossible_values_are_named(given: dict[str, object], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        Settings(**given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "mode", "width"),
+    [
+        ({}, "tied", 0),
+        ({"constrained_embedding": False}, "one-hot", 0),
+        ({"constrained_embedding": False, "embedding": 7}, "separate", 7),
+        ({"constrained_embedding": False, "embedding": "layersize", "layers": (9, 4)}, "separate", 9),
+    ],
+)
+def test_published_names_choose_the_input_mode(given: dict[str, object], mode: str, width: int) -> None:
+    architecture = Settings(**given).architecture(30)  # type: ignore[arg-type]
+    assert (architecture.mode, architecture.embedding) == (mode, width)
+
+
+@pytest.mark.parametrize("loss", ["gbce", "bpr", "top1", "softmax"])
+def test_every_loss_builds_a_learner_that_learns(loss: str) -> None:
+    settings = Settings(loss=loss, layers=(4,), n_sample=3, batch_size=2)
+    learner = settings.learner(np.arange(1, 11), 2, torch.device("cpu"))
+    items = np.array([1, 2, 3, 4, 5, 6], dtype=np.int32)
+    from recsys_gru.training import TrainingData
+
+    windows = TrainingData(items, np.array([0, 3, 6])).lanes(settings).windows(1)
+    assert all(np.isfinite(learner.learn(items, window)) for window in windows)
+
+
+def test_devices_resolve_or_are_refused() -> None:
+    assert resolve_device("cpu").type == "cpu"
+    assert resolve_device("auto").type in ("cpu", "cuda")
+    with pytest.raises(ParameterError, match="device must be 'auto'"):
+        resolve_device("abacus")
