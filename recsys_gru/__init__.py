@@ -4,6 +4,42 @@ Names are loaded on first use, so that importing the package costs nothing until
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from recsys_gru import errors as errors
+    from recsys_gru import tracking as tracking
+    from recsys_gru.baselines import SKNN as SKNN
+    from recsys_gru.baselines import STAN as STAN
+    from recsys_gru.baselines import VMISKNN as VMISKNN
+    from recsys_gru.baselines import VSKNN as VSKNN
+    from recsys_gru.baselines import VSTAN as VSTAN
+    from recsys_gru.baselines import ItemKNN as ItemKNN
+    from recsys_gru.baselines import Markov as Markov
+    from recsys_gru.baselines import Popularity as Popularity
+    from recsys_gru.baselines import RecentPopularity as RecentPopularity
+    from recsys_gru.baselines import SequentialRules as SequentialRules
+    from recsys_gru.baselines import SessionPopularity as SessionPopularity
+    from recsys_gru.clicks import CheckedClicks as CheckedClicks
+    from recsys_gru.clicks import Ledger as Ledger
+    from recsys_gru.clicks import Sessions as Sessions
+    from recsys_gru.clicks import Split as Split
+    from recsys_gru.clicks import Vocabulary as Vocabulary
+    from recsys_gru.clicks import check_clicks as check_clicks
+    from recsys_gru.clicks import collapse_repeats as collapse_repeats
+    from recsys_gru.clicks import filter_sessions as filter_sessions
+    from recsys_gru.clicks import generate_clicks as generate_clicks
+    from recsys_gru.clicks import read_clicks as read_clicks
+    from recsys_gru.clicks import sessionize as sessionize
+    from recsys_gru.clicks import split_at as split_at
+    from recsys_gru.clicks import split_by_time as split_by_time
+    from recsys_gru.clicks import tail_cut as tail_cut
+    from recsys_gru.contract import Recommender as Recommender
+    from recsys_gru.evaluation import Report as Report
+    from recsys_gru.evaluation import evaluate as evaluate
+    from recsys_gru.ranking import ItemFilter as ItemFilter
+    from recsys_gru.recommender import GRU4Rec as GRU4Rec
+    from recsys_gru.training import EpochReport as EpochReport
 
 __version__ = "0.1.0"
 
@@ -15,22 +51,38 @@ _HOMES = {
         "Split",
         "Vocabulary",
         "check_clicks",
+        "collapse_repeats",
         "filter_sessions",
         "generate_clicks",
         "read_clicks",
         "sessionize",
+        "split_at",
         "split_by_time",
+        "tail_cut",
     ),
     "recsys_gru.ranking": ("ItemFilter",),
     "recsys_gru.evaluation": ("Report", "evaluate"),
     "recsys_gru.contract": ("Recommender",),
-    "recsys_gru.baselines": ("ItemKNN", "Markov", "Popularity", "SessionPopularity"),
+    "recsys_gru.baselines": (
+        "SKNN",
+        "STAN",
+        "VMISKNN",
+        "VSKNN",
+        "VSTAN",
+        "ItemKNN",
+        "Markov",
+        "Popularity",
+        "RecentPopularity",
+        "SequentialRules",
+        "SessionPopularity",
+    ),
+    "recsys_gru.training": ("EpochReport",),
     "recsys_gru.recommender": ("GRU4Rec",),
     "recsys_gru": ("errors", "tracking"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 - built from the table above
+__all__ = ["__version__", *sorted(_HOME_OF)]
 
 
 def __getattr__(name: str) -> object:

@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an expected error is one line on stderr and exit code 2."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         app(arguments, prog_name="recsys-gru")
     except RecsysError as error:

@@ -5,13 +5,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recsys_gru.cli.options import Log, log_options, parameters_option, parse_parameters, test_days_option
-from recsys_gru.cli.options import tracking_option as where_option
+from recsys_gru.cli.options import (
+    Log,
+    log_options,
+    parameters_option,
+    parse_parameters,
+    test_days_option,
+    tracking_option,
+)
+from recsys_gru.errors import TrackingError
 
 if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
     from recsys_gru.contract import Recommender
     from recsys_gru.evaluation import Report
+    from recsys_gru.tracking import Tracker
 
 BASELINES = ("Popularity", "Markov", "ItemKNN")
 DEMO = {"batch_size": 128, "learning_rate": 0.1, "dropout_p_embed": 0.4, "logq": 1.0, "n_epochs": 10}
@@ -23,7 +31,7 @@ EXAMPLES = 5
 @log_options
 @test_days_option
 @parameters_option
-@where_option
+@tracking_option
 def compare(log: Log, test_days: float | None, parameters: tuple[str, ...], where: str) -> None:
     """Fit GRU4Rec and the baselines on a click log and compare them on its last days."""
     compared(log, test_days, parse_parameters(parameters), where)
@@ -33,22 +41,37 @@ def compare(log: Log, test_days: float | None, parameters: tuple[str, ...], wher
 @log_options
 @test_days_option
 @parameters_option
-@where_option
+@tracking_option
 def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: str) -> None:
     """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
     from recsys_gru.cli.examples import show_examples
 
-    prepared, models = compared(log, test_days, {**DEMO, **parse_parameters(parameters)}, where)
+    prepared, models, tracker = compared(log, test_days, {**DEMO, **parse_parameters(parameters)}, where)
     gru = models["GRU4Rec"]
     show_examples(gru, prepared.test, EXAMPLES)
     gru.save(DEMO_FOLDER)
     click.echo(f"\nmodel      {DEMO_FOLDER}/     recsys-gru recommend {DEMO_FOLDER} --items ID,ID,...")
+    click.echo(f"registry   {registered(gru, tracker, where)}")
     click.echo(f"dashboard  make dashboard     the runs lie in {where}")
+
+
+def registered(model: "Recommender", tracker: "Tracker", where: str) -> str:
+    """Register the model, the first one as champion; a store that is down does not spoil the demo."""
+    from recsys_gru.tracking import Registry
+
+    try:
+        registry = Registry(where)
+        version = registry.register(model, run=tracker.run_of(model))
+        if registry.version_of("champion") is None:
+            registry.promote(version, "the first version")
+    except TrackingError as error:
+        return f"not reached: {error}"
+    return f"models:/{registry.name}/{version}     mlflow models serve -m models:/{registry.name}@champion"
 
 
 def compared(
     log: Log, test_days: float | None, parameters: dict[str, object], where: str
-) -> "tuple[Prepared, dict[str, Recommender]]":
+) -> "tuple[Prepared, dict[str, Recommender], Tracker]":
     """Prepare the log, fit and evaluate each model inside a tracking run, and print all of it."""
     from recsys_gru import tracking
     from recsys_gru.cli import preparing, printing
@@ -66,7 +89,7 @@ def compared(
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)
     printing.show_reports(reports)
-    return prepared, models
+    return prepared, models, tracker
 
 
 def fitted_models(prepared: "Prepared", parameters: dict[str, object]) -> "dict[str, Recommender]":

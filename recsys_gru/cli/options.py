@@ -12,7 +12,20 @@ import click
 from recsys_gru.errors import ParameterError
 
 Command = TypeVar("Command", bound=Callable[..., object])
-MODELS = ("GRU4Rec", "Popularity", "SessionPopularity", "Markov", "ItemKNN", "VSKNN")
+MODELS = (
+    "GRU4Rec",
+    "Popularity",
+    "RecentPopularity",
+    "SessionPopularity",
+    "Markov",
+    "SequentialRules",
+    "ItemKNN",
+    "SKNN",
+    "VSKNN",
+    "STAN",
+    "VSTAN",
+    "VMISKNN",
+)
 
 
 @dataclass(frozen=True)

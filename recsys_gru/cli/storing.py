@@ -1,5 +1,6 @@
 """`dashboard`, `register` and `prune`: the MLflow store."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from recsys_gru.cli.options import tracking_option
 @click.option("--port", default=5000, show_default=True, help="Port on this machine.")
 def dashboard(where: str, port: int) -> None:
     """Open the MLflow pages of a local store on http://127.0.0.1:PORT until interrupted."""
-    from recsys_gru.tracking.dashboard import serve
+    from recsys_gru.tracking.dashboard import comparison_url, server_command
 
-    click.echo(f"http://127.0.0.1:{port}/#/experiments   (Ctrl-C ends it)")
-    serve(where, port)
+    command, surroundings = server_command(where, port)
+    click.echo(f"In a moment, until Ctrl-C: {comparison_url(where, port)}")
+    os.execve(command[0], command, surroundings)  # noqa: S606 - so that a signal reaches the server itself
 
 
 @click.command()

@@ -1,6 +1,9 @@
-"""MLflow, and nothing else that knows it: runs, the model registry, tuning, the dashboard's commands."""
+"""MLflow, and nothing else that knows it: runs, the model registry, tuning, retention, the dashboard."""
 
+from recsys_gru.tracking.registry import Registry
+from recsys_gru.tracking.retention import find_old, remove
 from recsys_gru.tracking.run import Run, Tracker, run
 from recsys_gru.tracking.store import Store, store_at
+from recsys_gru.tracking.tuning import Search, search
 
-__all__ = ["Run", "Store", "Tracker", "run", "store_at"]
+__all__ = ["Registry", "Run", "Search", "Store", "Tracker", "find_old", "remove", "run", "search", "store_at"]

@@ -3,21 +3,26 @@
 import os
 import sys
 from pathlib import Path
+from urllib.parse import urlencode
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.store import connect, store_at
+from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
 HOST = "127.0.0.1"
+BEST_BY = "test/mrr_at_20"
 
 
-def serve(where: str | os.PathLike[str], port: int = 5000) -> None:
-    """Become an MLflow server of a local store; this process is the server until it is stopped.
+def comparison_url(where: str | os.PathLike[str], port: int, experiment: str = EXPERIMENT) -> str:
+    """The page that shows the charts of all models side by side, best MRR@20 first.
 
-    Raises:
-        TrackingError: if the store is a server itself.
+    Sorted by a metric, MLflow shows the runs below a parent without a click on it.
     """
-    command, surroundings = server_command(where, port)
-    os.execve(command[0], command, surroundings)  # noqa: S606 - so that a signal reaches the server itself
+    store = store_at(where)
+    query = urlencode(
+        {"workflowType": "machine_learning", "orderByKey": f"metrics.`{BEST_BY}`", "orderByAsc": "false"}
+    )
+    number = experiment_id(connect(store), store, experiment)
+    return f"http://{HOST}:{port}/#/experiments/{number}/runs?{query}&compareRunsMode=CHART"
 
 
 def server_command(where: str | os.PathLike[str], port: int) -> tuple[list[str], dict[str, str]]:

@@ -124,8 +124,7 @@ class Tracker:
         run.feed(train, self._data, "training")
         if isinstance(event.validation, Sessions):
             run.feed(event.validation, self._data, "validation")
-        counts = {"data/sessions": train.n_sessions, "data/events": train.n_events}
-        run.log(metrics={**counts, "data/items": len(train.vocabulary)})
+        run.log(tags={f"data.{name}": value for name, value in facts.profile(train).items()})
         facts.load_of_this_process()
 
     def _epoch_ended(self, event: EpochEnded) -> None:
@@ -151,15 +150,8 @@ class Tracker:
 
     def _evaluated(self, event: Evaluated) -> None:
         report, run = cast("Report", event.report), self.run_of(event.model)
-        facts_of_test = {key: value for key, value in report.to_dict().items() if not isinstance(value, str)}
-        words = {key: value for key, value in report.to_dict().items() if isinstance(value, str)}
-        run.log(
-            metrics={f"test/{key}": value for key, value in facts_of_test.items()},
-            tags={f"test.{key}": value for key, value in words.items()},
-        )
-        spread = intervals(report.ranks, cutoffs=sorted(report.recall), ties=report.ties)
-        for metric, k, _, low, high in spread.iter_rows():
-            run.log({f"test/{metric}_at_{k}_low": low, f"test/{metric}_at_{k}_high": high})
+        metrics, facts_of_test = test_figures(report)
+        run.log(metrics, tags=facts_of_test)
         if isinstance(event.test, Sessions):
             run.feed(event.test, self._data, "test")
         run.file(
@@ -211,6 +203,22 @@ def run(
         tracker.parent.end(status)
         if courier.close() == 0:
             send_left_over(store)
+
+
+def test_figures(report: Report) -> tuple[dict[str, float], dict[str, object]]:
+    """Metrics with their intervals, and the rest of the report as tags."""
+    metrics: dict[str, float] = {}
+    for metric, k, value, low, high in intervals(
+        report.ranks, cutoffs=sorted(report.recall), ties=report.ties
+    ).iter_rows():
+        name = f"{metric}_at_{k}"
+        metrics |= {
+            f"test/{name}": value,
+            f"test_interval/{name}_low": low,
+            f"test_interval/{name}_high": high,
+        }
+    rest = {f"test.{key}": value for key, value in report.to_dict().items() if "_at_" not in key}
+    return metrics, rest
 
 
 def _status(error: BaseException | None) -> str:

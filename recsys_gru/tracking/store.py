@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 EXPERIMENT = "recsys-gru"
+KIND = "mlflow.experimentKind"
+"""Opens the experiment as model training; MLflow's pages would else begin with language models."""
 SQLITE = "sqlite:///"
 HEALTH_SECONDS = 3.0
 
@@ -103,7 +105,7 @@ def experiment_id(client: "MlflowClient", store: Store, name: str = EXPERIMENT) 
     if found is None:
         location = None if store.remote else store.artifacts.as_uri()
         try:
-            return client.create_experiment(name, artifact_location=location)
+            return client.create_experiment(name, location, {KIND: "custom_model_development"})
         except MlflowException:  # another process was faster
             found = client.get_experiment_by_name(name)
     if found is None:

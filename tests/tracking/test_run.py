@@ -33,7 +33,7 @@ def test_a_fit_is_a_child_run_with_parameters_epochs_data_and_model(mlruns: Path
     assert child.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert child.data.params == {name: str(value) for name, value in model.parameters().items()}
     assert child.data.metrics["test/recall_at_20"] == report.recall[20]
-    assert child.data.metrics["data/events"] == 15
+    assert child.data.tags["data.events"] == "15"
     assert child.data.tags["test.ties"] == "conservative"
     history = client_of(mlruns).get_metric_history(child.info.run_id, "train/loss")
     assert [(point.step, point.value) for point in history] == [(1, 6.0), (2, 3.0), (3, 2.0)]
@@ -86,7 +86,7 @@ def test_a_model_fitted_elsewhere_gets_a_run_for_its_evaluation(mlruns: Path) ->
         announce_evaluation(model)
     child = runs_of(mlruns)["Popularity"]
     assert child.info.status == "FINISHED"
-    assert child.data.metrics["test/events"] == 3
+    assert child.data.tags["test.events"] == "3"
 
 
 def test_runs_of_one_experiment_lie_together(mlruns: Path) -> None:
