@@ -69,10 +69,8 @@ def check_bucket(raw: Path, folder: Path, recipe: Recipe, limits: tuple[int, int
 
 
 def _in_sessions(good: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    if SESSION in good.columns:
-        events = good.sort(SESSION, TIME, ITEM)
-    else:
-        events = sessionize(good, gap=recipe.gap).collect()
+    # rows of sessions are in order already
+    events = good if SESSION in good.columns else sessionize(good, gap=recipe.gap).collect()
     return events.select(name for name in events.columns if not name.endswith(AS_READ))
 
 

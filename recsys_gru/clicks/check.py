@@ -53,7 +53,7 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     {'read': 4, 'kept': 2, 'rejected': 2, 'duplicate': 1, 'null session_id': 1}
     """
     frame = ready(lazy(clicks))
-    flagged = with_reasons(frame, time_limits(frame)).sort(sort_columns(frame), nulls_last=True)
+    flagged = with_reasons(frame, time_limits(frame))
     kept = flagged.filter(pl.col(REASON).is_null()).select(used_columns(frame))
     rejected = as_they_came(collect(flagged.filter(pl.col(REASON).is_not_null())))
     reasons = rejected[REASON].value_counts().sort(REASON)
@@ -82,7 +82,8 @@ def used_columns(frame: pl.LazyFrame) -> list[str]:
 def sort_columns(frame: pl.LazyFrame) -> list[str]:
     """An order that does not depend on the order of the rows that came."""
     names = frame.collect_schema().names()
-    return [*key_columns(frame), TIME, ITEM, *(name for name in names if name.endswith(AS_READ))]
+    owner, *others = key_columns(frame)
+    return [owner, TIME, ITEM, *others, *(name for name in names if name.endswith(AS_READ))]
 
 
 def time_limits(frame: pl.LazyFrame) -> tuple[int, int]:
@@ -104,14 +105,15 @@ def time_limits(frame: pl.LazyFrame) -> tuple[int, int]:
 
 
 def with_reasons(frame: pl.LazyFrame, limits: tuple[int, int]) -> pl.LazyFrame:
-    """The rows with the first rule each one breaks in the column ``reason``, null where it breaks none."""
+    """The rows, sorted, with the first rule each one breaks in ``reason``, null where it breaks none."""
     names = frame.collect_schema().names()
     broken = pl.coalesce(
         *(_field_reason(name, names) for name in used_columns(frame)),
         pl.when(~pl.col(TIME).dt.epoch("us").is_between(*limits)).then(pl.lit(FAR_TIME)),
     )
-    again = ~pl.struct(used_columns(frame)).is_first_distinct()
-    return frame.with_columns(broken.alias(REASON)).with_columns(
+    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in used_columns(frame))
+    ordered = frame.sort(sort_columns(frame), nulls_last=True)  # equal rows lie side by side now
+    return ordered.with_columns(broken.alias(REASON)).with_columns(
         pl.coalesce(pl.col(REASON), pl.when(again).then(pl.lit(DUPLICATE))).alias(REASON)
     )
 

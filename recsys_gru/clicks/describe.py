@@ -40,6 +40,11 @@ def describe(clicks: Frame, folder: str | Path, title: str = "Click log") -> Pro
         SchemaError: a column is missing.
         ClickLogError: no row can be used.
         InputError: the folder cannot be written.
+
+    >>> import polars as pl, tempfile
+    >>> log = pl.DataFrame({"session_id": [1, 1], "item_id": [7, 8], "time": [0, 60]})
+    >>> describe(log, tempfile.mkdtemp(), title="My shop").items
+    2
     """
     profile = profile_clicks(clicks)
     place = Path(folder)

@@ -18,6 +18,13 @@ _ARRAYS = ("items", "offsets", "times")
 def write_sessions(sessions: Sessions, folder: str | Path) -> None:
     """Write packed sessions to a folder: items, offsets and times as .npy, ids, vocabulary and unknown as
     Parquet.
+
+    >>> import tempfile
+    >>> log = pl.DataFrame({"session_id": [1], "item_id": [7], "time": [0]})
+    >>> folder, sessions = tempfile.mkdtemp(), Sessions.from_events(log.cast({"time": UTC_TIME}))
+    >>> write_sessions(sessions, folder)
+    >>> read_sessions(folder).fingerprint() == sessions.fingerprint()
+    True
     """
     place = Path(folder)
     place.mkdir(parents=True, exist_ok=True)

@@ -86,6 +86,12 @@ def prepare(
         InputError: the folder holds something else than a prepared log.
         ClickLogError: no usable training event is left.
         SchemaError: a column is missing.
+
+    >>> import tempfile
+    >>> from recsys_gru.clicks.generate import generate_clicks
+    >>> prepared = prepare(generate_clicks(500, 50, days=5, seed=1), Path(tempfile.mkdtemp()) / "log")
+    >>> prepared.counts["read"] == prepared.ledger.entries[0].before.rows
+    True
     """
     place = Path(folder)
     if place.exists() and any(place.iterdir()) and not (place / _SUMMARY).exists():

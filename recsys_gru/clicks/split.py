@@ -72,6 +72,11 @@ def split_at(events: Frame, cut: datetime, ledger: Ledger | None = None) -> Spli
     Raises:
         SchemaError: a column is missing.
         ClickLogError: the log is empty.
+
+    >>> log = pl.DataFrame({"session_id": [1, 2], "item_id": [7, 9], "time": [0, 90000]})
+    >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+    >>> split_at(log, datetime(1970, 1, 2)).test["item_id"].to_list()
+    [9]
     """
     moment = cut if cut.tzinfo is not None else cut.replace(tzinfo=UTC)
     return _cut(event_table(events), moment, events, ledger)
@@ -106,6 +111,12 @@ def split_three(events: Frame, test: timedelta, validation: timedelta) -> ThreeP
         SchemaError: a column is missing.
         ParameterError: a span is not positive.
         ClickLogError: the log is empty, or nothing is left before the test part.
+
+    >>> log = pl.DataFrame({"session_id": [1, 2, 3], "item_id": [7, 8, 9], "time": [0, 100, 200]})
+    >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+    >>> span = timedelta(seconds=50)
+    >>> [part["item_id"].to_list() for part in split_three(log, test=span, validation=span)]
+    [[7], [8], [9]]
     """
     outer = split_by_time(events, test)
     inner = split_by_time(outer.train, validation)
@@ -125,6 +136,12 @@ def split_rolling(
         SchemaError: a column is missing.
         ParameterError: a span or the number of folds is not positive.
         ClickLogError: the log is empty.
+
+    >>> log = pl.DataFrame({"session_id": [1, 2, 3], "item_id": [7, 8, 9], "time": [0, 100, 200]})
+    >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+    >>> folds = split_rolling(log, test=timedelta(seconds=90), folds=2)
+    >>> [fold.test["item_id"].to_list() for fold in folds]
+    [[8], [9]]
     """
     if folds < 1 or test <= timedelta(0) or (train is not None and train <= timedelta(0)):
         raise ParameterError(f"folds, test and train must be positive; got {folds}, {test} and {train}")

@@ -27,7 +27,7 @@ from recsys_gru.clicks import (
     tail_cut,
     write_sessions,
 )
-from recsys_gru.errors import ClickLogError, InputError
+from recsys_gru.errors import ClickLogError, InputError, ParameterError
 
 CELLS = st.one_of(st.integers(0, 5).map(str), st.sampled_from(["", "nan", "x"]))
 TIMES = st.one_of(st.integers(0, 90).map(str), st.sampled_from(["", "soon", "nan"]))
@@ -164,3 +164,23 @@ def test_a_damaged_folder_is_a_clear_error(tmp_path: Path) -> None:
         read_prepared(prepared.folder)
     with pytest.raises(ClickLogError, match="prepare it again"):
         read_prepared(tmp_path / "nowhere")
+
+
+def test_impossible_recipes_are_refused() -> None:
+    with pytest.raises(ParameterError, match="gap must be longer"):
+        Recipe(gap=timedelta(0))
+    with pytest.raises(ParameterError, match="max_length must be at least 1; got 0"):
+        Recipe(max_length=0)
+
+
+def test_a_log_of_bad_rows_only_is_a_clear_error(tmp_path: Path) -> None:
+    log = pl.DataFrame({"session_id": [1], "item_id": [1], "time": ["soon"]})
+    with pytest.raises(ClickLogError, match="every row broke a rule"):
+        prepare(read_clicks(log), tmp_path / "log")
+
+
+def test_arrays_that_do_not_fit_together_are_a_clear_error(tmp_path: Path) -> None:
+    prepared = prepare(generate_clicks(300, 30, days=5, seed=1), tmp_path / "log")
+    np.save(prepared.folder / "train" / "times.npy", np.zeros(3, dtype=np.int64))
+    with pytest.raises(ClickLogError, match="do not fit together"):
+        read_prepared(prepared.folder)

@@ -92,3 +92,33 @@ def test_null_ids_are_an_error_that_says_where_to_go() -> None:
 def test_an_empty_log_gives_no_sessions() -> None:
     sessions = Sessions.from_events(log_of((1, 2, 3)).clear())
     assert (sessions.n_sessions, sessions.n_events, len(sessions.vocabulary)) == (0, 0, 0)
+
+
+def test_sessions_with_their_own_vocabulary_are_taken_as_they_are() -> None:
+    sessions = Sessions.from_events(log_of((1, 2, 3)))
+    assert as_sessions(sessions) is sessions
+    assert as_sessions(sessions, sessions.vocabulary) is sessions
+
+
+def test_raw_times_are_sent_to_read_clicks() -> None:
+    with pytest.raises(SchemaError, match="read_clicks"):
+        Sessions.from_events(pl.DataFrame({"session_id": [1], "item_id": [1], "time": [5]}))
+
+
+def test_a_vocabulary_refuses_what_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ClickLogError, match="one support per item"):
+        Vocabulary(pl.Series([1, 2]), np.array([1]))
+    with pytest.raises(SchemaError, match="whole numbers or text; got Float64"):
+        Vocabulary(pl.Series([1.5]), np.array([1]))
+    pl.DataFrame({"item": [1]}).write_parquet(tmp_path / "other.parquet")
+    with pytest.raises(SchemaError, match="found item"):
+        Vocabulary.read(tmp_path / "other.parquet")
+    assert Vocabulary(pl.Series([1]), np.array([1])) != "vocabulary"
+
+
+def test_categories_are_text_and_unknown_ids_are_minus_one() -> None:
+    vocabulary = Vocabulary(pl.Series(["a", "b"], dtype=pl.Categorical), np.array([1, 2]))
+    assert vocabulary.ids.dtype == pl.String
+    assert vocabulary.numbers(pl.Series(["b", "c", None])).tolist() == [1, -1, -1]
+    assert vocabulary.numbers(pl.Series([], dtype=pl.Null)).tolist() == []
+    assert vocabulary.number("c") == -1
