@@ -162,7 +162,11 @@ def _baselines(page: ReportPage) -> str:
 
 def _against(row: Mapping[str, float]) -> list[Html]:
     gain = f'{-row["difference"]:+.4f} <span class="dim">{-row["high"]:+.4f} … {-row["low"]:+.4f}</span>'
-    return [Html(f"{row['b']:.4f}"), Html(gain), Html(f"{row['p_holm']:.3f}")]
+    return [
+        Html(f"{row['b']:.4f}"),
+        Html(gain),
+        text("<0.001" if row["p_holm"] < 0.001 else f"{row['p_holm']:.3f}"),
+    ]
 
 
 def _slices(page: ReportPage) -> str:

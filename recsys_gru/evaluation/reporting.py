@@ -57,10 +57,8 @@ def report_page(
     True
     """
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
-    seen = None if train is None else first_seen(train)
-    new = None if seen is None else seen.filter(pl.col("first_seen") > pl.col("first_seen").max() - NEW)
     lists = recommendation_lists(model, sessions, max(report.recall))
-    metrics = list_metrics(lists, None if new is None else new["item_id"].to_list())
+    metrics = list_metrics(lists, None if train is None else _new_items(train))
     return ReportPage(
         title,
         report,
@@ -70,8 +68,14 @@ def report_page(
         data_ledger=data_ledger,
         examples=example_recommendations(model, sessions, least=2),
         facts=facts or {},
-        first_seen=seen,
+        first_seen=None if train is None else first_seen(train),
     )
+
+
+def _new_items(train: pl.DataFrame | pl.LazyFrame) -> list[int | str]:
+    """Ids of the items whose first event lies less than ``NEW`` before the end of training."""
+    end = train.lazy().select(pl.col("time").max()).collect().item()
+    return first_seen(train).filter(pl.col("first_seen") > end - NEW)["item_id"].to_list()
 
 
 def write_report(page: ReportPage, folder: Path | str) -> list[Path]:

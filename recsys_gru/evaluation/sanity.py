@@ -77,7 +77,7 @@ def shuffled_sessions(sessions: Sessions, seed: int) -> Sessions:
 def _verdict(comparison: Comparison, k: int) -> str:
     row = comparison.table.row(0, named=True)
     loss = row["difference"] / row["b"] if row["b"] else 0.0
-    told = f"shuffling takes {loss:.1%} of recall@{k} ({row['b']:.4f} to {row['a']:.4f}, p = {row['p']:.3f})"
+    told = f"shuffling takes {loss:.1%} of recall@{k} ({row['b']:.4f} to {row['a']:.4f}, p = {row['p']:.2g})"
     if row["p"] < 0.05 and loss > 0.05:
         return f"sequential: {told}"
     return f"not shown to be sequential: {told}; an order-free method may serve as well"

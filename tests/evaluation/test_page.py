@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -192,6 +193,19 @@ def test_one_call_gathers_the_page_and_one_writes_its_files(tmp_path: Path) -> N
     assert told["recall_at_20"] == report.recall[20]
     assert told["coverage"] == page.list_metrics["coverage"]
     assert read_ranks(paths[2]).equals(report.ranks)
+
+
+def test_new_items_are_those_first_seen_in_the_last_week_of_training() -> None:
+    late = events_of([[3, 3]]).with_columns(pl.col("time") + timedelta(days=30), pl.col("session_id") + 99)
+    train = pl.concat([LOG.filter(pl.col("item_id") != 3), late])
+    metrics = report_page("Aged", MODEL, LOG, evaluate(MODEL, LOG), train=train).list_metrics
+    shown = recommendation_lists(MODEL, LOG, 20).items
+    assert metrics["share_of_new_items"] == pytest.approx((shown == 3).mean())
+    again = pl.concat([LOG, late])  # item 3 is old, and so are all
+    assert (
+        report_page("Old", MODEL, LOG, evaluate(MODEL, LOG), train=again).list_metrics["share_of_new_items"]
+        == 0
+    )
 
 
 def test_a_metric_that_is_not_defined_is_null_in_the_json(tmp_path: Path) -> None:
