@@ -10,7 +10,7 @@ from recsys_gru.clicks.check import REASON, as_they_came, with_reasons
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER
 from recsys_gru.clicks.read import AS_READ
 from recsys_gru.clicks.recipe import Recipe
-from recsys_gru.clicks.scan import collect
+from recsys_gru.clicks.scan import collect, whole_files
 from recsys_gru.clicks.sessionize import sessionize
 
 REPEAT, ROBOT = "consecutive repeat", "session too long for a person"
@@ -21,7 +21,8 @@ def scatter(frame: pl.LazyFrame, bucket: pl.Expr, folder: Path) -> list[Path]:
     """Write the rows of each bucket to a folder of its own, in one streaming pass; buckets in order."""
     target = pl.PartitionBy(folder, key={_BUCKET: bucket}, include_key=False)
     folder.mkdir(parents=True)
-    frame.sink_parquet(target, mkdir=True, engine="streaming", compression="lz4")
+    with whole_files():
+        frame.sink_parquet(target, mkdir=True, engine="streaming", compression="lz4")
     return sorted(folder.iterdir(), key=lambda path: int(path.name.partition("=")[2]))
 
 

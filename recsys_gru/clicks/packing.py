@@ -34,14 +34,14 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
 
 
 def read_sessions(folder: str | Path) -> Sessions:
-    """Map packed sessions into memory: nothing is copied until it is used.
+    """Map packed sessions into memory: nothing is read until it is used, and no write reaches the files.
 
     Raises:
         ClickLogError: a file is missing or damaged.
     """
     place = Path(folder)
     try:
-        items, offsets, times = (np.load(place / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
+        items, offsets, times = (np.load(place / f"{name}.npy", mmap_mode="c") for name in _ARRAYS)
         ids = pl.read_parquet(place / "ids.parquet")[SESSION]
         unknown = pl.read_parquet(place / "unknown.parquet")
         vocabulary = Vocabulary.read(place / "vocabulary.parquet")

@@ -169,15 +169,22 @@ def _list(schema: dict[str, str]) -> str:
 
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Run a plan on the streaming engine; a file that breaks half-way is a clear error.
+    """Run a plan on the streaming engine.
 
     Raises:
         ClickLogError: a file is damaged, or a line has more fields than the first.
     """
-    try:
+    with whole_files():
         return frame.collect(engine="streaming")
+
+
+@contextmanager
+def whole_files() -> Iterator[None]:
+    """Turn what a file that breaks half-way does to a running plan into an error that says where to look."""
+    try:
+        yield
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ClickLogError(
-            f"the log cannot be read to its end: {str(error).splitlines()[0]}. "
-            "Look for a truncated file, a wrong separator, or a line with more fields than the first"
+            f"the log cannot be read to its end: {str(error).splitlines()[0]}. Look for a truncated file, a "
+            "wrong separator, or a line with more fields than the first"
         ) from error

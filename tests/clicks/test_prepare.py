@@ -1,6 +1,7 @@
 """Preparing in buckets on disk gives what preparing in memory gives."""
 
 import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -184,3 +185,34 @@ def test_arrays_that_do_not_fit_together_are_a_clear_error(tmp_path: Path) -> No
     np.save(prepared.folder / "train" / "times.npy", np.zeros(3, dtype=np.int64))
     with pytest.raises(ClickLogError, match="do not fit together"):
         read_prepared(prepared.folder)
+
+
+def test_the_order_of_the_rows_never_matters(tmp_path: Path) -> None:
+    log = generate_clicks(300, 30, days=5, seed=1)
+    one = prepare(log, tmp_path / "one")
+    other = prepare(log.sample(fraction=1, shuffle=True, seed=1), tmp_path / "other", rows_per_bucket=100)
+    assert one.train.fingerprint() == other.train.fingerprint()
+    assert one.test.fingerprint() == other.test.fingerprint()
+    assert one.ledger.table().equals(other.ledger.table())
+
+
+@pytest.mark.parametrize("way", [check_clicks, lambda clicks: prepare(clicks, "never")])
+def test_a_file_that_is_damaged_inside_is_a_clear_error(
+    tmp_path: Path, way: Callable[[pl.LazyFrame], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "log.parquet"
+    generate_clicks(3_000, 300, days=5, seed=1).write_parquet(path)
+    content = bytearray(path.read_bytes())
+    content[2_000:6_000] = bytes(4_000)
+    path.write_bytes(content)
+    with pytest.raises(ClickLogError, match="cannot be read to its end"):
+        way(read_clicks(path))
+    assert [file.name for file in tmp_path.iterdir()] == ["log.parquet"]
+
+
+def test_mapped_arrays_can_be_written_without_touching_the_files(tmp_path: Path) -> None:
+    prepared = prepare(generate_clicks(300, 30, days=5, seed=1), tmp_path / "log")
+    before = prepared.train.fingerprint()
+    prepared.train.items[:] = 0
+    assert read_sessions(prepared.folder / "train").fingerprint() == before
