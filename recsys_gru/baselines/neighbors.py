@@ -114,28 +114,28 @@ def touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Wo
 
 
 @kernel
-def similarity_of(index: Index, rule: Rule, session: int, length: int, work: Work) -> float:
-    """Similarity of a touched session to the prefix of ``length`` clicks."""
-    similarity = work.similarity[session] * index.newness[session]
-    if rule.cosine:
-        similarity /= np.sqrt(length * (index.offsets[session + 1] - index.offsets[session]))
-    return float(similarity)
+def finish_similarities(index: Index, rule: Rule, length: int, touched: int, work: Work) -> None:
+    """Turn the sums of touched sessions into similarities to the prefix of ``length`` clicks."""
+    for place in range(touched):
+        session = work.sessions[place]
+        work.similarity[session] *= index.newness[session]
+        if rule.cosine:
+            work.similarity[session] /= np.sqrt(
+                length * (index.offsets[session + 1] - index.offsets[session])
+            )
 
 
 @kernel
-def nearest_sessions(index: Index, rule: Rule, length: int, touched: int, work: Work) -> NDArray[np.int64]:
-    """Keys of the neighbours, ascending: the bits of the float32 similarity, then the session's number."""
+def nearest_sessions(rule: Rule, touched: int, work: Work) -> NDArray[np.int64]:
+    """Keys of the neighbours: the bits of the float32 similarity, then the session's number."""
     recent = work.sessions[:touched]
     if touched > rule.sample_size:
         recent = np.partition(recent, touched - rule.sample_size)[touched - rule.sample_size :]
-    similarities = np.empty(recent.shape[0], dtype=np.float32)
-    for c in range(recent.shape[0]):
-        session = recent[c]
-        similarities[c] = similarity_of(index, rule, session, length, work)
+    similarities = work.similarity[recent].astype(np.float32)
     keys = (similarities.view(np.int32).astype(np.int64) << 32) | recent.astype(np.int64)
     if keys.shape[0] > rule.neighbors:
         keys = np.partition(keys, keys.shape[0] - rule.neighbors)[keys.shape[0] - rule.neighbors :]
-    return np.sort(keys)
+    return keys
 
 
 @kernel
@@ -167,11 +167,11 @@ def score_prefix(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work
     length = prefix.shape[0]
     touched = touch_sessions(index, rule, prefix, work)
     found = 0
-    for key in nearest_sessions(index, rule, length, touched, work):
+    finish_similarities(index, rule, length, touched, work)
+    for key in nearest_sessions(rule, touched, work):
         session = key & 0x7FFFFFFF
         distance = work.latest[session]
-        weight = similarity_of(index, rule, session, length, work)
-        weight *= weight_at(rule.match, distance, length, rule.match_scale)
+        weight = work.similarity[session] * weight_at(rule.match, distance, length, rule.match_scale)
         found = add_session(index, rule, session, prefix[length - 1 - distance], weight, found, work)
     for place in range(touched):
         work.similarity[work.sessions[place]] = 0.0
