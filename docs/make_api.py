@@ -14,7 +14,7 @@ HEAD = """# API reference
 
 Made from the docstrings by `make docs`; do not edit. Everything here is reached as `recsys_gru.NAME`.
 """
-EXTRA = {"recsys_gru.tracking": ("run", "Tracker", "Registry", "find_old", "search")}
+EXTRA = {"recsys_gru.tracking": ("run", "Tracker", "Registry", "lasting_run", "find_old", "search")}
 
 
 def page() -> str:

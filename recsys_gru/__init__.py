@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from recsys_gru.baselines import SequentialRules as SequentialRules
     from recsys_gru.baselines import SessionPopularity as SessionPopularity
     from recsys_gru.clicks import CheckedClicks as CheckedClicks
+    from recsys_gru.clicks import ClickStore as ClickStore
     from recsys_gru.clicks import Ledger as Ledger
     from recsys_gru.clicks import Sessions as Sessions
     from recsys_gru.clicks import Split as Split
@@ -36,7 +37,13 @@ if TYPE_CHECKING:
     from recsys_gru.clicks import tail_cut as tail_cut
     from recsys_gru.contract import Recommender as Recommender
     from recsys_gru.evaluation import Report as Report
+    from recsys_gru.evaluation import compare as compare
     from recsys_gru.evaluation import evaluate as evaluate
+    from recsys_gru.evaluation import list_metrics as list_metrics
+    from recsys_gru.evaluation import read_ranks as read_ranks
+    from recsys_gru.evaluation import recommendation_lists as recommendation_lists
+    from recsys_gru.evaluation import report_page as report_page
+    from recsys_gru.evaluation import write_ranks as write_ranks
     from recsys_gru.ranking import ItemFilter as ItemFilter
     from recsys_gru.recommender import GRU4Rec as GRU4Rec
     from recsys_gru.training import EpochReport as EpochReport
@@ -46,6 +53,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "recsys_gru.clicks": (
         "CheckedClicks",
+        "ClickStore",
         "Ledger",
         "Sessions",
         "Split",
@@ -61,7 +69,16 @@ _HOMES = {
         "tail_cut",
     ),
     "recsys_gru.ranking": ("ItemFilter",),
-    "recsys_gru.evaluation": ("Report", "evaluate"),
+    "recsys_gru.evaluation": (
+        "Report",
+        "compare",
+        "evaluate",
+        "list_metrics",
+        "read_ranks",
+        "recommendation_lists",
+        "report_page",
+        "write_ranks",
+    ),
     "recsys_gru.contract": ("Recommender",),
     "recsys_gru.baselines": (
         "SKNN",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
     from recsys_gru.contract import Recommender
+    from recsys_gru.tracking.lasting import LastingRun
     from recsys_gru.tracking.run import Run
 
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -46,7 +47,7 @@ class Registry:
         self,
         model: "Recommender",
         *,
-        run: "Run | None" = None,
+        run: "Run | LastingRun | None" = None,
         alias: str | None = CHALLENGER,
         tags: Mapping[str, str] | None = None,
     ) -> int:
@@ -74,9 +75,18 @@ class Registry:
         model = self._model()
         return int(model[alias]) if alias in model else None
 
+    def find(self, key: str, value: str) -> int | None:
+        """The newest version on which this value is noted, if any is."""
+        wanted = f"name = '{self.name}' and tags.`{key}` = '{value}'"
+        return max((int(found.version) for found in self._client.search_model_versions(wanted)), default=None)
+
+    def point(self, alias: str, version: int) -> None:
+        """Give a version the alias, and take it from any other."""
+        self._client.set_registered_model_alias(self.name, alias, str(version))
+
     def promote(self, version: int, reason: str) -> None:
         """Make a version the champion, and note on it why."""
-        self._client.set_registered_model_alias(self.name, CHAMPION, str(version))
+        self.point(CHAMPION, version)
         self.tag(version, "gate", reason)
 
     def tag(self, version: int, key: str, value: str) -> None:
@@ -116,7 +126,7 @@ class Registry:
         found = self._client.search_registered_models(f"name = '{self.name}'")
         return dict(found[0].aliases) if found else {}
 
-    def _run_id(self, run: "Run | None") -> str | None:
+    def _run_id(self, run: "Run | LastingRun | None") -> str | None:
         if run is None:
             return None
         found = self._client.search_runs(
