@@ -64,4 +64,6 @@ class Report:
             f"{self.events} events of {self.sessions} sessions, {self.unknown} clicks on unknown items "
             f"({self.unknown_rule}), ties {self.ties}"
         )
+        if self.excluded:
+            counts += f", {self.excluded} targets barred by the item filter"
         return "\n".join([head, *rows, counts])

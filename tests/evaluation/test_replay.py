@@ -114,6 +114,7 @@ def test_a_filtered_evaluation_agrees_with_the_lists_the_filter_gives() -> None:
     expected = [float(hit[0]) if len(hit) else np.inf for hit in hits]
     assert report.ranks["rank"].to_list() == expected
     assert report.excluded == sum(np.isinf(expected)) > 0
+    assert f"{report.excluded} targets barred" in repr(report)
 
 
 def test_only_items_live_at_the_moment_of_the_click_before_compete() -> None:
