@@ -20,6 +20,7 @@ from recsys_gru.baselines import (
     SessionPopularity,
 )
 from recsys_gru.contract import Recommender
+from recsys_gru.recommender import GRU4Rec
 
 FACTORIES: dict[str, Callable[[], Recommender]] = {
     "Popularity": Popularity,
@@ -33,6 +34,7 @@ FACTORIES: dict[str, Callable[[], Recommender]] = {
     "STAN": lambda: STAN(neighbors=10, sample_size=30),
     "VSTAN": lambda: VSTAN(neighbors=10, sample_size=30),
     "VMISKNN": lambda: VMISKNN(neighbors=10, sample_size=30),
+    "GRU4Rec": lambda: GRU4Rec(layers=(8,), batch_size=8, n_sample=16, n_epochs=3, device="cpu"),
 }
 """A new recommender is added here and nowhere else; its factory takes nothing and keeps the fit fast."""
 

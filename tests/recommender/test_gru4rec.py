@@ -117,6 +117,12 @@ def test_more_lanes_than_sessions_and_a_single_pair_train(clicks: pl.DataFrame) 
     assert small().fit(cycles(2, 1)).history_[0].events == 1
 
 
+def test_without_samples_evaluation_still_ranks_the_last_lone_session() -> None:
+    lonely = cycles(6, 3)
+    report = evaluate(small(n_sample=0, batch_size=2).fit(cycles(6)), lonely)
+    assert report.events == 15
+
+
 def test_logs_without_a_pair_are_refused() -> None:
     with pytest.raises(ClickLogError, match="two events or more"):
         small().fit(cycles(1))

@@ -1,0 +1,1 @@
+"""Measurements; each script runs on its own and prints what it found."""
