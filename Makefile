@@ -10,9 +10,12 @@ BIN := $(VENV)/bin
 # A virtual environment knows its own place: a moved checkout needs a new one, hence the path in the mark's name.
 READY := $(VENV)/ready-$(shell pwd | cksum | cut -d ' ' -f 1)
 PORT ?= 5000
+SETTINGS ?= pipelines/settings.toml
+SCHEDULE_PORT ?= 3000
+SCHEDULE_HOME ?= $(CURDIR)/work/schedule
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench dashboard clean
+.PHONY: help demo test lint types docs bench dashboard schedule clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -22,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
 	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,pipelines]'
 	@touch $@
 
 demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
@@ -48,6 +51,11 @@ bench: $(READY)  ## the measurements in benchmarks/
 
 dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000
 	@$(BIN)/recsys-gru dashboard --port $(PORT)
+
+schedule: $(READY)  ## the nightly schedule with its own pages, no server needed: SETTINGS=my.toml SCHEDULE_PORT=3000
+	@mkdir -p $(SCHEDULE_HOME) && cp pipelines/deploy/dagster.yaml $(SCHEDULE_HOME)/dagster.yaml
+	@DAGSTER_HOME=$(SCHEDULE_HOME) RECSYS_SETTINGS=$(SETTINGS) $(BIN)/dagster dev --module-name pipelines.schedule \
+		--port $(SCHEDULE_PORT)
 
 clean:  ## take away everything that was made, but not mlruns/
 	rm -rf $(VENV) build dist demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
