@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from recsys_gru.clicks.frames import ITEM, TIME, UTC_TIME, Frame, key_columns, lazy, require
-from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, UTC_TIME, Frame, key_columns, lazy
+from recsys_gru.clicks.ledger import Ledger
 from recsys_gru.clicks.read import AS_READ, read_clicks
 from recsys_gru.clicks.scan import collect
+from recsys_gru.clicks.tally import Tally
 
 REASON = "reason"
 DUPLICATE = "duplicate"
@@ -60,18 +61,24 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     read = int(collect(frame.select(pl.len())).item())
     counts = {"read": read, "kept": read - rejected.height, "rejected": rejected.height}
     if ledger is not None:
-        _note(ledger, frame, flagged)
+        _note(ledger, flagged)
     return CheckedClicks(kept, rejected, counts | {str(reason): int(n) for reason, n in reasons.iter_rows()})
 
 
 def ready(frame: pl.LazyFrame) -> pl.LazyFrame:
     """The frame as read_clicks gives it; one that does not come from there goes through it now."""
     schema = frame.collect_schema()
-    keys = key_columns(frame)
-    require(frame, ITEM, TIME)
-    if schema[TIME] == UTC_TIME and not any(schema[name].is_float() for name in (*keys, ITEM)):
+    ids = [name for name in (SESSION, USER, ITEM) if name in schema]
+    read_before = len(ids) > 1 and ITEM in ids and schema.get(TIME) == UTC_TIME
+    if read_before and not any(schema[name].is_float() for name in ids):
         return frame
-    return read_clicks(frame, user="user_id" if "user_id" in keys else None)
+    return read_clicks(frame, user=USER if USER in ids else None)
+
+
+def check_rules(frame: pl.LazyFrame) -> list[str]:
+    """The rules of ``check_clicks`` in the order in which a row is held against them."""
+    fields = [f"{fault} {name}" for name in used_columns(frame) for fault in ("null", "non-finite", "bad")]
+    return [*fields, FAR_TIME, DUPLICATE]
 
 
 def used_columns(frame: pl.LazyFrame) -> list[str]:
@@ -135,11 +142,9 @@ def as_they_came(rejected: pl.DataFrame) -> pl.DataFrame:
     return rejected.with_columns(pl.col(name).alias(name.removesuffix(AS_READ)) for name in raw).drop(raw)
 
 
-def _note(ledger: Ledger, frame: pl.LazyFrame, flagged: pl.LazyFrame) -> None:
-    table = collect(flagged)
-    size = Size.of(frame)
-    for reason in table[REASON].drop_nulls().unique().sort():
-        table = table.filter(pl.col(REASON).ne_missing(reason))
-        smaller = Size.of(table)
-        ledger.record(str(reason), size, smaller)
-        size = smaller
+def _note(ledger: Ledger, flagged: pl.LazyFrame) -> None:
+    tally = Tally(check_rules(flagged))
+    owner = pl.col(key_columns(flagged)[0]).alias(SESSION)
+    tally.add(collect(flagged.select(owner, ITEM, REASON)))
+    for entry in tally.ledger():
+        ledger.record(entry.rule, entry.before, entry.after)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import polars as pl
 
 from recsys_gru.clicks.buckets import REPEAT, ROBOT, Bucket, mark, write_quarantine
-from recsys_gru.clicks.check import DUPLICATE, FAR_TIME, REASON, used_columns
+from recsys_gru.clicks.check import REASON, check_rules
 from recsys_gru.clicks.filter import RARE, SHORT
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME
 from recsys_gru.clicks.split import CUT_OFF
@@ -24,8 +24,7 @@ OnProgress: TypeAlias = Callable[[str, int, int], None]
 
 def rules_of(clicks: pl.LazyFrame) -> list[str]:
     """Every rule in the order in which they are applied."""
-    fields = [f"{fault} {name}" for name in used_columns(clicks) for fault in ("null", "non-finite", "bad")]
-    return [*fields, FAR_TIME, DUPLICATE, REPEAT, ROBOT, WINDOW, CUT_OFF, RARE, SHORT, UNKNOWN]
+    return [*check_rules(clicks), REPEAT, ROBOT, WINDOW, CUT_OFF, RARE, SHORT, UNKNOWN]
 
 
 def _no_items() -> pl.DataFrame:

@@ -1,5 +1,7 @@
 """Preparing in buckets on disk gives what preparing in memory gives."""
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -216,3 +218,10 @@ def test_mapped_arrays_can_be_written_without_touching_the_files(tmp_path: Path)
     before = prepared.train.fingerprint()
     prepared.train.items[:] = 0
     assert read_sessions(prepared.folder / "train").fingerprint() == before
+
+
+def test_preparing_needs_no_deep_learning_and_draws_nothing() -> None:
+    heavy = "{'torch', 'matplotlib', 'mlflow', 'pandas'}"
+    code = f"import sys, recsys_gru.clicks; print(*{heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
