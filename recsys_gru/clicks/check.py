@@ -15,7 +15,7 @@ DUPLICATE = "duplicate"
 FAR_TIME = "time far outside the log"
 _ODD_WORDS = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity")
 _NULL_WORDS = ("null", "none", "na", "n/a")
-_EDGE = 0.01
+_EDGE, _FEW = 100, 10  # at each end one click in a hundred, or one of ten or more, may be astray
 _LEAST_MARGIN_DAYS = 366
 _DAY = 86_400_000_000
 
@@ -105,8 +105,9 @@ def time_limits(frame: pl.LazyFrame) -> tuple[int, int]:
     )
     if days.is_empty():
         return 0, 0
-    share = days["n"].cum_sum() / days["n"].sum()
-    first, last = (int(days["day"][int((share > edge).arg_max() or 0)]) for edge in (_EDGE, 1 - _EDGE))
+    clicks, so_far = int(days["n"].sum()), days["n"].cum_sum()
+    edge = max(clicks // _EDGE, int(clicks >= _FEW))
+    first, last = (int(days["day"][int(so_far.search_sorted(place))]) for place in (edge + 1, clicks - edge))
     margin = max(_LEAST_MARGIN_DAYS, 10 * (last - first))
     return (first - margin) * _DAY, (last + 1 + margin) * _DAY
 

@@ -67,6 +67,16 @@ def test_ordinal_times_are_not_far_outside_their_own_log() -> None:
     assert check_clicks(log).counts["rejected"] == 0
 
 
+def test_one_far_time_in_a_small_log_is_found_and_a_sparse_log_is_left_alone() -> None:
+    day = 86_400
+    small = [("1", "7", str(1_600_000_000 + n)) for n in range(11)]
+    assert (
+        checked_counts(*small, ("1", "7", str(1_600_000_000 + 4_000 * day)))["time far outside the log"] == 1
+    )
+    years = [("1", "7", str(1_600_000_000 + 700 * day * n)) for n in range(3)]
+    assert checked_counts(*years)["rejected"] == 0
+
+
 def test_the_ledger_holds_every_rule() -> None:
     ledger = Ledger()
     check_clicks(dirty(GOOD, GOOD, ("2", "8", "soon")), ledger)
