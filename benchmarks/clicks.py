@@ -93,8 +93,8 @@ def main() -> None:
         for way in ways:
             seconds, peak, events = measured(way, place)
             print(
-                f"{clicks:>12,} clicks  {way.__name__:<12} {seconds:8.1f} s  {clicks / seconds:>11,.0f} clicks/s"
-                f"  peak {peak:5.2f} GB  {events:,} training events",
+                f"{clicks:>12,} clicks  {way.__name__:<12} {seconds:8.1f} s  {clicks / seconds:>11,.0f}"
+                f" clicks/s  peak {peak:5.2f} GB  {events:,} training events",
                 flush=True,
             )
 

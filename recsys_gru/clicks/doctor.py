@@ -91,7 +91,11 @@ class Diagnosis:
         return {name: float(value) for name, value in asdict(self).items() if name != "warnings"}
 
     def __str__(self) -> str:
-        lines = [f"{name.replace('_', ' '):<24}{value:>14,.4g}" for name, value in self.figures().items()]
+        values = {name: value for name, value in asdict(self).items() if name != "warnings"}
+        texts = {
+            name: f"{value:,}" if isinstance(value, int) else f"{value:.1%}" for name, value in values.items()
+        }
+        lines = [f"{name.replace('_', ' '):<24}{text:>14}" for name, text in texts.items()]
         return "\n".join([*lines, *(f"warning: {text}" for text in self.warnings)])
 
 

@@ -30,8 +30,21 @@ def lazy(frame: Frame) -> pl.LazyFrame:
     if isinstance(frame, pl.DataFrame):
         return frame.lazy()
     if is_pandas(frame):
-        return pl.from_pandas(frame).lazy()
+        return _of_pandas(frame).lazy()
     raise SchemaError(f"expected a Polars or pandas frame, got {type(frame).__name__}")
+
+
+def _of_pandas(frame: "pd.DataFrame") -> pl.DataFrame:
+    """Times with a zone go over as UTC: the way between the libraries drops the zone."""
+    zoned = [str(name) for name, kind in frame.dtypes.items() if getattr(kind, "tz", None) is not None]
+    plain = frame.assign(**{name: frame[name].dt.tz_convert(None) for name in zoned})
+    try:
+        table = pl.from_pandas(plain)
+    except (TypeError, ValueError) as error:
+        raise SchemaError(
+            f"cannot take the pandas frame: {error}. What to do: give each column one type"
+        ) from error
+    return table.with_columns(pl.col(name).dt.replace_time_zone("UTC") for name in zoned)
 
 
 def same_kind(frame: pl.DataFrame, given: Frame) -> pl.LazyFrame | pl.DataFrame:

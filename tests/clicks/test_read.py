@@ -82,6 +82,18 @@ def test_pandas_frames_are_taken_and_left_as_they_are() -> None:
     pd.testing.assert_frame_equal(given, before)
 
 
+def test_pandas_times_with_a_zone_are_converted() -> None:
+    times = pd.to_datetime(["2020-09-13 14:26:40"]).tz_localize("Europe/Amsterdam")
+    log = pd.DataFrame({"session_id": [0], "item_id": [0], "time": times})
+    assert read_clicks(log).collect().row(0) == FIRST
+
+
+def test_a_pandas_column_of_mixed_types_is_a_clear_error() -> None:
+    log = pd.DataFrame({"session_id": pd.Series([1, "a"], dtype=object), "item_id": [0, 1], "time": [0, 1]})
+    with pytest.raises(SchemaError, match="one type"):
+        read_clicks(log)
+
+
 @pytest.mark.parametrize(
     ("value", "unit"),
     [
