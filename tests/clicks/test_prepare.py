@@ -51,7 +51,7 @@ def quarantined(prepared: Prepared) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(file).select("reason") for file in files]) if files else pl.DataFrame()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS, TIMES), min_size=1, max_size=40),
     support=st.integers(1, 3),

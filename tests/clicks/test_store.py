@@ -62,7 +62,7 @@ def test_a_new_day_touches_only_itself_and_the_day_before_where_sessions_straddl
     assert store.add(log_of((3, 2, 2 * DAY + 5))).days == (date(1970, 1, 2),)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 60)), min_size=1, max_size=25),
     st.randoms(use_true_random=False),
