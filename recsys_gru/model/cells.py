@@ -14,6 +14,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from recsys_gru.model.kernels import gru_backward
+
 Weights = dict[str, Tensor]
 Tape = tuple[Tensor, ...]
 Products = dict[str, tuple[Tensor, Tensor]]
@@ -61,15 +63,32 @@ class GRU(Cell):
         return torch.lerp(n, state, z), (state, r, z, n, inner)
 
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+        state = tape[0]
+        d_gx, d_gh, keep = self._gate_gradients(d_state, tape)
+        d_former = torch.addmm(keep, d_gh, weights["recurrent"])
+        return d_gx, d_former, {"recurrent": (d_gh, state)}
+
+    def _gate_gradients(self, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Tensor]:
+        """Return d_gx and d_gh (L, 3H), and the share of d_state that went round the cell (L, H)."""
         state, r, z, n, inner = tape
-        keep = d_state * z  # (L, H), the share that went round the cell
+        if state.device.type == "cpu":  # one pass: a dozen small operations cost more than what they compute
+            d_gx, d_gh = state.new_empty(2, len(state), 3 * self.units)
+            keep = torch.empty_like(state)
+            memory = (state.numpy(), r.numpy(), z.numpy(), n.numpy(), inner.numpy())
+            gru_backward(d_state.numpy(), memory, (d_gx.numpy(), d_gh.numpy()), keep.numpy())
+            return d_gx, d_gh, keep
+        return self._gate_formulas(d_state, tape)
+
+    @staticmethod
+    def _gate_formulas(d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Tensor]:
+        state, r, z, n, inner = tape
+        keep = d_state * z
         dn = (d_state - keep) * (1 - n * n)
         dz = (state - n) * keep * (1 - z)
         dr = dn * inner * (r - r * r)
         d_gx = torch.cat((dr, dz, dn), 1)  # (L, 3H)
         d_gh = torch.cat((dr, dz, dn * r), 1)  # (L, 3H)
-        d_former = torch.addmm(keep, d_gh, weights["recurrent"])
-        return d_gx, d_former, {"recurrent": (d_gh, state)}
+        return d_gx, d_gh, keep
 
 
 class GRUResetBefore(Cell):

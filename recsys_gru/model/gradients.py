@@ -1,16 +1,18 @@
-"""The two published losses with their gradient in closed form, in place and without a tape.
+"""The two published losses with their gradient in closed form: one pass over each row while it is in the
+cache.
 
-Each is tied to its formula in `losses.py` by a test; the other losses get their gradient from automatic
-differentiation of that formula.
+Each is tied to its formula in `losses.py` by a test. Everything else (the other losses, label smoothing,
+other devices, double precision) gets its gradient from automatic differentiation of that formula.
 """
 
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import elu
 
 from recsys_gru.model import losses
+from recsys_gru.model.kernels import bpr_max_rows, cross_entropy_rows
 from recsys_gru.model.losses import TINY, Columns, Loss
 
 
@@ -18,10 +20,11 @@ def value_and_gradient(loss: Loss, scores: Tensor, columns: Columns) -> tuple[Te
     """Return each row's loss (P,) and the gradient of their sum with respect to the scores (P, U); may use up
     `scores`."""
     function, options = (loss.func, loss.keywords) if isinstance(loss, partial) else (loss, {})
-    if function is losses.cross_entropy and options.get("smoothing", 0) == 0:
-        return _cross_entropy(scores, columns)
-    if function is losses.bpr_max:
-        return _bpr_max(scores, columns, **options)
+    if scores.dtype == torch.float32 and scores.device.type == "cpu":
+        if function is losses.bpr_max:
+            return _bpr_max(scores, columns, **options)
+        if function is losses.cross_entropy and not options.get("smoothing") and columns.own_counts is None:
+            return _cross_entropy(scores, columns)
     with torch.enable_grad():
         leaf = scores.detach().requires_grad_()
         rows = loss(leaf, columns)
@@ -31,29 +34,14 @@ def value_and_gradient(loss: Loss, scores: Tensor, columns: Columns) -> tuple[Te
 
 def _cross_entropy(scores: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
     """-log p of the target; the gradient is p less one at the target."""
-    target = columns.target[:, None]  # (P, 1)
-    own = scores.gather(1, target)[:, 0]
-    logits = scores.add_(columns.log_rows())  # (P, U)
-    top = logits.amax(1)
-    p = torch.softmax(logits, 1)
-    log_z = top - p.amax(1).log()  # the largest p is exp(top - log Z): no second pass over the exponentials
-    p.scatter_add_(1, target, torch.full_like(own, -1)[:, None])
-    return log_z - own + columns.target_log_q, p
+    log_z, own = cross_entropy_rows(scores.numpy(), columns.target.numpy(), columns.log_weights.numpy())
+    return torch.from_numpy(log_z - own) + columns.target_log_q, scores
 
 
 def _bpr_max(scores: Tensor, columns: Columns, bpreg: float, elu_param: float) -> tuple[Tensor, Tensor]:
-    """With g_j = bpreg r_j^2 - sigmoid_j / (A + 1e-24): d/dr_j = s_j (g_j - sum_k s_k g_k + own terms)."""
-    r = elu(scores, elu_param) if elu_param > 0 else scores
-    target = columns.target[:, None]  # (P, 1)
-    s = losses.softmax_over_negatives(r, columns)
-    won = torch.sigmoid(r.gather(1, target) - r)  # (P, U)
-    total = (s * won).sum(1, keepdim=True) + TINY  # (P, 1)
-    square = r * r
-    penalty = (s * square).sum(1, keepdim=True)
-    slope = won * (1 - won) / total  # (P, U), of the sigmoids alone
-    mean = bpreg * penalty - (total - TINY) / total
-    gradient = s * (bpreg * square - won / total - mean + slope + 2 * bpreg * r)
-    gradient.scatter_add_(1, target, -(s * slope).sum(1, keepdim=True))
-    if elu_param > 0:
-        gradient *= torch.where(r > 0, 1.0, r + elu_param)  # the derivative of ELU from its own value
-    return bpreg * penalty[:, 0] - total[:, 0].log(), gradient
+    own = columns.own_counts if columns.own_counts is not None else columns.counts[columns.target]
+    options = (np.float32(bpreg), np.float32(elu_param), np.float32(TINY))
+    losses = bpr_max_rows(
+        scores.numpy(), columns.target.numpy(), columns.counts.numpy(), own.numpy(), options
+    )
+    return torch.from_numpy(losses), scores

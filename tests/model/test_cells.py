@@ -63,3 +63,15 @@ def test_forward_equals_torchs_cell(kind: type[Cell], peer: Callable[..., torch.
         expected = theirs(x, given)
     after, _ = cell.forward(weights, gx, state)
     torch.testing.assert_close(after, torch.cat(expected, 1) if kind is LSTM else expected)
+
+
+@pytest.mark.kernels
+def test_the_fused_pass_of_the_gru_is_its_formulas() -> None:
+    cell = GRU(UNITS)
+    weights, (gx, state) = weights_of(cell), inputs_of(cell)
+    after, tape = cell.forward(weights, gx, state)
+    d_after = torch.linspace(-1, 1, after.numel(), dtype=torch.float64).view_as(after)
+    fused = cell._gate_gradients(d_after, tape)
+    plain = cell._gate_formulas(d_after, tape)
+    for one, other in zip(fused, plain, strict=True):
+        torch.testing.assert_close(one, other)

@@ -1,6 +1,7 @@
 """Losses over counted columns against explicit columns, one by one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import EveryItem, SampledCandidates
 from recsys_gru.model.gradients import value_and_gradient
+from recsys_gru.model.kernels import exponentials
 from recsys_gru.model.losses import Columns, Loss
 from tests import oracle_gru4rec as oracle
 
@@ -116,6 +118,43 @@ def test_closed_form_gradients_equal_automatic_ones(step: tuple[list[int], list[
     values, gradient = value_and_gradient(loss, scores.clone(), columns)
     torch.testing.assert_close(values, rows.detach())
     torch.testing.assert_close(gradient, leaf.grad)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("name", ["bpr-max", "bpr-max-linear", "cross-entropy"])
+@pytest.mark.parametrize("exclude_hits", [False, True])
+def test_single_precision_gradients_are_those_of_the_formula_in_double(
+    step: tuple[list[int], list[int]], name: str, exclude_hits: bool
+) -> None:
+    targets, samples = step
+    rows = SampledCandidates(SUPPORT, 64, logq=LOGQ, alpha=ALPHA, exclude_hits=exclude_hits).collect(
+        np.empty(0, np.int64), np.array(targets), np.array(samples, dtype=np.int64)
+    )
+    scores = scores_of(len(targets))[:, rows.rows]
+    double = replace(
+        rows.columns,
+        counts=rows.columns.counts.double(),
+        log_weights=rows.columns.log_weights.double(),
+        target_log_q=rows.columns.target_log_q.double(),
+        own_counts=torch.ones(len(targets), dtype=torch.float64) if exclude_hits else None,
+    )
+    leaf = scores.clone().requires_grad_()
+    expected = ALL_LOSSES[name](leaf, double)
+    torch.autograd.backward(expected.sum(), inputs=[leaf])
+    values, gradient = value_and_gradient(ALL_LOSSES[name], scores.float(), rows.columns)
+    torch.testing.assert_close(values.double(), expected.detach(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(gradient.double(), leaf.grad, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.kernels
+def test_the_vector_exponential_is_exact_to_single_precision() -> None:
+    x = np.concatenate([np.linspace(-86, 86, 1001), np.linspace(-1, 1, 1001)]).astype(np.float32)
+    found = x.copy()
+    exponentials(found, np.empty(len(x), np.int32))
+    np.testing.assert_allclose(found, np.exp(x.astype(np.float64)), rtol=8e-6)
+    near = np.abs(x) <= 5
+    np.testing.assert_allclose(found[near], np.exp(x[near].astype(np.float64)), rtol=6e-7)
 
 
 def test_large_scores_stay_finite_in_single_precision() -> None:
