@@ -171,7 +171,7 @@ def test_the_names_for_type_checkers_are_the_names_at_run_time() -> None:
 
 def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(AttributeError, match=r"has no attribute 'GRU5Rec'; it has .*GRU4Rec"):
-        _ = recsys_gru.GRU5Rec  # type: ignore[attr-defined] # that it is not there is the point
+        _ = recsys_gru.GRU5Rec
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -24,6 +24,7 @@ class LastingRun:
 
     def __init__(self, desk: Desk, ticket: str) -> None:
         self.ticket = ticket
+        self.outcome = "FINISHED"
         self._desk = desk
 
     @property
@@ -45,6 +46,10 @@ class LastingRun:
     def file(self, path: Path, place: str = "") -> None:
         """Keep a copy of a file or folder."""
         self.send(Filed(self.ticket, str(path.absolute()), place))
+
+    def fail(self) -> None:
+        """Have the run end as failed."""
+        self.outcome = "FAILED"
 
     def send(self, record: Record) -> None:
         """Tell the store.
@@ -87,12 +92,13 @@ def lasting_run(
     client = connect(store)
     run = LastingRun(Desk(client, experiment_id(client, store, experiment), store.folder), ticket)
     run.send(Opened(ticket, name, _now(), {**(tags or {}), **facts.surroundings()}))
-    status = "FAILED"
     try:
         yield run
-        status = "FINISHED"
+    except BaseException:
+        run.fail()
+        raise
     finally:
-        run.send(Ended(ticket, status, _now()))
+        run.send(Ended(ticket, run.outcome, _now()))
 
 
 def _text(values: Mapping[str, object] | None) -> dict[str, str]:

@@ -217,7 +217,9 @@ def test_figures(report: Report) -> tuple[dict[str, float], dict[str, object]]:
             f"test_interval/{name}_low": low,
             f"test_interval/{name}_high": high,
         }
-    rest = {f"test.{key}": value for key, value in report.to_dict().items() if "_at_" not in key}
+    rest: dict[str, object] = {
+        f"test.{key}": value for key, value in report.to_dict().items() if "_at_" not in key
+    }
     return metrics, rest
 
 

@@ -1,0 +1,100 @@
+"""The dashboard as a person sees it, in a real headless browser."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from recsys_gru import tracking
+from recsys_gru.errors import TrackingError
+from recsys_gru.tracking.comparison import show_comparison
+from recsys_gru.tracking.dashboard import comparison_url, server_command
+from recsys_gru.tracking.registry import Registry
+from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of
+from tests.tracking.servers import free_port, mlflow_server
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PATIENCE = 30_000
+
+
+@pytest.fixture(scope="module")
+def filled(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with a comparison, its model and a registered version."""
+    folder = Path(shutil.copytree(template, tmp_path_factory.mktemp("filled") / "mlruns"))
+    with tracking.run(folder, name="compare toys", data="toy") as tracker:
+        model = announce_fit()
+        report = announce_evaluation(model)
+        show_comparison(tracker.parent, {"Popularity": report}, "toy")
+        run = tracker.run_of(model)
+    registry = Registry(folder)
+    registry.promote(registry.register(model, run=run), "the first one")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dashboard(filled: Path) -> Iterator[str]:
+    """Address of the dashboard."""
+    with mlflow_server(filled, free_port()) as address:
+        yield address
+
+
+@pytest.fixture
+def page(dashboard: str) -> Iterator[Page]:
+    """A fresh browser page that sees the dashboard only."""
+    if CHROMIUM is None:
+        pytest.skip("NO BROWSER: expected chromium or google-chrome on PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.route("**", lambda route: route.continue_() if dashboard in route.request.url else route.abort())
+        page.set_default_timeout(PATIENCE)
+        yield page
+        browser.close()
+
+
+@pytest.mark.slow
+def test_the_comparison_shows_every_model_and_its_charts(page: Page, dashboard: str, filled: Path) -> None:
+    page.goto(comparison_url(filled, int(dashboard.rpartition(":")[2])))
+    expect(page.get_by_role("link", name="Popularity").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("link", name="compare toys").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("test/mrr_at_20").first).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.slow
+def test_the_parent_describes_the_comparison(page: Page, dashboard: str, filled: Path) -> None:
+    run = runs_of(filled)["compare toys"].info
+    page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}")
+    expect(page.get_by_text("Models compared on the last days of")).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("link", name="Popularity").first).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.slow
+def test_a_run_shows_its_report_and_its_curve(page: Page, dashboard: str, filled: Path) -> None:
+    run = runs_of(filled)["Popularity"].info
+    page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts")
+    page.get_by_text("report.json").first.click()
+    expect(page.get_by_text("recall_at_20").first).to_be_visible(timeout=PATIENCE)
+    page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}/model-metrics")
+    expect(page.get_by_role("heading", name="loss", exact=True).first).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.slow
+def test_the_registered_model_shows_its_aliases(page: Page, dashboard: str) -> None:
+    page.goto(f"{dashboard}/#/models/gru4rec")
+    expect(page.get_by_text("champion").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_text("challenger").first).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_store_that_is_a_server_has_a_dashboard_already() -> None:
+    with pytest.raises(TrackingError, match="is a server already"):
+        server_command("http://127.0.0.1:9", 5000)
+
+
+def test_the_server_listens_on_this_machine_only_with_absolute_places(mlruns: Path) -> None:
+    command, surroundings = server_command(mlruns, 5001)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--backend-store-uri") + 1] == f"sqlite:///{mlruns}/mlflow.db"
+    assert surroundings["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] == "false"

@@ -1,0 +1,62 @@
+"""A search resumes where it stopped, gives up bad trials, and is no worse than the defaults on validation."""
+
+from pathlib import Path
+
+import pytest
+
+from recsys_gru.clicks import Sessions, generate_clicks
+from recsys_gru.errors import ParameterError
+from recsys_gru.tracking.tuning import Search, open_study, refit, search
+from tests.tracking.helpers import client_of
+
+CLICKS = generate_clicks(n_sessions=300, n_items=40, days=4, seed=5)
+TRAIN = Sessions.from_events(CLICKS)
+VALIDATION = Sessions.from_events(generate_clicks(300, 40, 4, 5, part=1).head(400), TRAIN.vocabulary)
+SMALL = {"layers": (8,), "n_sample": 8, "n_epochs": 4}
+
+
+def trial_runs(mlruns: Path) -> list[str]:
+    """Statuses of the trials' runs."""
+    client = client_of(mlruns)
+    runs = client.search_runs(["1"], "tags.role = 'trial'")
+    return [run.info.status for run in runs]
+
+
+def test_a_search_of_the_network_gives_up_bad_trials_and_keeps_each_as_a_run(mlruns: Path) -> None:
+    said: list[str] = []
+    asked = Search("GRU4Rec", SMALL, trials=12, study="gru")
+    best = search(asked, TRAIN, VALIDATION, where=mlruns, say=said.append)
+    study = open_study(asked, mlruns)
+    states = [trial.state.name for trial in study.trials]
+    assert set(states) <= {"COMPLETE", "PRUNED"}
+    assert "PRUNED" in states
+    assert len(states) == 12
+    assert study.best_value >= float(study.trials[0].value or 0)
+    assert study.trials[0].params["learning_rate"] == 0.05
+    statuses = trial_runs(mlruns)
+    assert statuses.count("FINISHED") == states.count("COMPLETE")
+    assert statuses.count("KILLED") == states.count("PRUNED")
+    assert best.keys() >= {"learning_rate", "layers"}
+    parent = client_of(mlruns).search_runs(["1"], "tags.role = 'parent'")[0]
+    plots = {file.path for file in client_of(mlruns).list_artifacts(parent.info.run_id, "plots")}
+    assert "plots/optimization_history.png" in plots
+    assert parent.data.params["best.learning_rate"] == str(study.best_params["learning_rate"])
+
+
+def test_a_search_goes_on_where_it_stopped(mlruns: Path) -> None:
+    said: list[str] = []
+    for trials in (2, 5):
+        search(Search("ItemKNN", trials=trials), TRAIN, VALIDATION, where=mlruns, say=said.append)
+    assert len([line for line in said if line.startswith("trial ")]) == 5
+    assert len(open_study(Search("ItemKNN"), mlruns).trials) == 5
+
+
+def test_the_best_is_fitted_on_everything_and_tested(mlruns: Path) -> None:
+    model, report = refit(Search("Markov"), {}, TRAIN, VALIDATION, mlruns)
+    assert model.vocabulary_ is TRAIN.vocabulary
+    assert report.events > 0
+
+
+def test_nothing_left_to_search_is_a_clear_error(mlruns: Path) -> None:
+    with pytest.raises(ParameterError, match="no hyper-parameter left"):
+        search(Search("Popularity"), TRAIN, VALIDATION, where=mlruns)
