@@ -78,7 +78,7 @@ def test_a_run_shows_its_report_and_its_curve(page: Page, dashboard: str, filled
     page.get_by_text("report.json").first.click()
     expect(page.get_by_text("recall_at_20").first).to_be_visible(timeout=PATIENCE)
     page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}/model-metrics")
-    expect(page.get_by_role("heading", name="loss", exact=True).first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("heading", name="recall_at_5", exact=True).first).to_be_visible(timeout=PATIENCE)
 
 
 @pytest.mark.slow
