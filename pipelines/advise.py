@@ -1,0 +1,66 @@
+"""How long should the training window be? Recall against its length, on several days."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from pipelines.errors import BadInputError
+from pipelines.events import say
+from pipelines.sessions import split_of
+from pipelines.settings import Settings
+from pipelines.train import challenger_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recsys_gru import Report
+
+
+def advise(day: date, settings: Settings) -> "pl.DataFrame":
+    """Train and test the settings' model for each window length, on the last days up to this one.
+
+    A day's test events are the same for all lengths, and clicks on items that a window does not know count
+    as misses, so that the lengths can be compared.
+
+    Returns:
+        One row for each length, shortest first: days, recall, lowest and highest over the test days,
+        train_events (mean), and best.
+
+    Raises:
+        BadInputError: if the store has no day to try.
+    """
+    import polars as pl
+
+    rows = list(_trials(day, settings))
+    if not rows:
+        raise BadInputError(f"the store has no sessions on the {settings.advise.days} days up to {day}")
+    recall = pl.col("recall")
+    table = pl.DataFrame(rows).group_by("days").agg(
+        recall.mean(), recall.min().alias("lowest"), recall.max().alias("highest"), pl.col("train_events").mean(),
+    )  # fmt: skip
+    return table.sort("days").with_columns(best=recall == recall.max())
+
+
+def _trials(day: date, settings: Settings) -> "Iterator[dict[str, float]]":
+    for back in range(settings.advise.days):
+        tested = day - timedelta(days=back)
+        for days in settings.advise.windows:
+            trial = _trial(tested, days, settings)
+            if trial is not None:
+                say("window tried", day=tested, **trial)
+                yield trial
+
+
+def _trial(tested: date, days: int, settings: Settings) -> dict[str, float] | None:
+    import recsys_gru
+
+    split = split_of(tested, settings, days)
+    train = recsys_gru.filter_sessions(
+        split.train, settings.window.min_support, settings.window.min_length
+    ).lazy().collect()  # fmt: skip
+    if train.is_empty() or split.test.lazy().collect().is_empty():
+        return None
+    k = settings.gate.k
+    model = challenger_of(settings).fit(train)
+    report: Report = recsys_gru.evaluate(model, split.test, (k,), unknown="miss")
+    return {"days": days, "recall": report.recall[k], "train_events": train.height}

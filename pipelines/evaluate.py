@@ -1,0 +1,131 @@
+"""Stage 4: challenger, champion and baselines rank the same events of the day."""
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines import sessions, train
+from pipelines.registry import registry_of, rival
+from pipelines.settings import Settings
+from pipelines.workshop import Done, Facts, fingerprint, found, once
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recsys_gru import Recommender, Report
+
+CHALLENGER_RANKS, CHAMPION_RANKS = "challenger.parquet", "champion.parquet"
+
+
+def key(day: date, settings: Settings) -> str:
+    """The fingerprint of the stage: of the challenger, the champion it meets, and how they are measured."""
+    return fingerprint("evaluate", day, train.key(day, settings), rival(day, settings), settings.evaluate)
+
+
+def evaluate(day: date, settings: Settings) -> Done:
+    """Write the rank ledgers of all models, and what else the gate asks."""
+    before = (sessions.made(day, settings), train.made(day, settings))
+    return once(
+        settings, "evaluate", day, key(day, settings), lambda folder: _compare(day, settings, before, folder)
+    )
+
+
+def made(day: date, settings: Settings) -> Done:
+    """The finished stage."""
+    return found(settings, "evaluate", day, key(day, settings))
+
+
+def baseline_ranks(name: str) -> str:
+    """The file of a baseline's ranks."""
+    return f"baseline-{name}.parquet"
+
+
+def load(folder: Path, kind: str) -> "Recommender":
+    """The trained model of a folder."""
+    return type(train.new_model(kind)).load(folder)
+
+
+def _compare(day: date, settings: Settings, before: tuple[Done, Done], folder: Path) -> Facts:
+    import polars as pl
+
+    data, trained = before
+    test = pl.read_parquet(data.folder / sessions.TEST)
+    challenger = load(trained.folder / train.MODEL, settings.model["class"])
+    report = _ranked(challenger, test, settings, folder / CHALLENGER_RANKS)
+    version = rival(day, settings)
+    champion: Facts = {}
+    if version is not None:
+        standing = registry_of(settings).load(version)
+        champion = _metrics(_ranked(standing, test, settings, folder / CHAMPION_RANKS))
+    train_set = pl.read_parquet(data.folder / sessions.TRAIN)
+    baselines = {
+        name: _ranked(train.new_model(name).fit(train_set), test, settings, folder / baseline_ranks(name))
+        for name in settings.evaluate.baselines
+    }
+    if settings.evaluate.page:
+        _write_page(day, challenger, (train_set, test), report, baselines, folder)
+    return {
+        "events": report.events,
+        "unknown_share": report.unknown / test.height,
+        "rival": version,
+        "challenger": _metrics(report),
+        "champion": champion,
+        "baselines": {name: _metrics(found) for name, found in baselines.items()},
+        **_lists(challenger, test, settings),
+        **_latency(challenger, test, settings.evaluate.latency_requests),
+    }
+
+
+def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path: Path) -> "Report":
+    import recsys_gru
+
+    unknown = "drop" if settings.evaluate.unknown == "drop" else "miss"
+    report = recsys_gru.evaluate(model, test, settings.evaluate.cutoffs, unknown=unknown)  # type: ignore[arg-type]
+    recsys_gru.write_ranks(report.ranks, path)
+    return report
+
+
+def _metrics(report: "Report") -> Facts:
+    return {name: value for name, value in report.to_dict().items() if "_at_" in name}
+
+
+def _lists(model: "Recommender", test: "pl.DataFrame", settings: Settings) -> Facts:
+    from recsys_gru import list_metrics, recommendation_lists
+
+    shown = list_metrics(recommendation_lists(model, test, settings.gate.k))
+    return {name: shown[name] for name in ("coverage", "gini", "average_popularity")}
+
+
+def _latency(model: "Recommender", test: "pl.DataFrame", requests: int) -> Facts:
+    """Times of single requests in milliseconds, one after the other."""
+    import numpy as np
+    import polars as pl
+
+    asked = test.group_by("session_id").agg(pl.col("item_id").sort_by("time")).sort("session_id")
+    sessions_asked = asked["item_id"].head(requests).to_list()
+    model.recommend_one(sessions_asked[0])  # the first request loads what the others find loaded
+    seconds = []
+    for items in sessions_asked:
+        began = time.perf_counter()
+        model.recommend_one(items)
+        seconds.append(time.perf_counter() - began)
+    half, most = np.quantile(seconds, [0.5, 0.99]) * 1000
+    return {"latency_p50_ms": float(half), "latency_p99_ms": float(most)}
+
+
+def _write_page(
+    day: date,
+    challenger: "Recommender",
+    data: "tuple[pl.DataFrame, pl.DataFrame]",
+    report: "Report",
+    baselines: "dict[str, Report]",
+    folder: Path,
+) -> None:
+    from recsys_gru import report_page
+
+    train_set, test = data
+    title = f"Challenger of {day}"
+    report_page(title, challenger, test, report, baselines=baselines, train=train_set).write(
+        folder / "report.html"
+    )

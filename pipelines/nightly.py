@@ -1,0 +1,126 @@
+"""The whole night: the recipe, and what happens when it fails."""
+
+import json
+import logging
+import shutil
+import traceback
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from pipelines import train as training
+from pipelines.alert import alert
+from pipelines.errors import DONE, FAILED, REFUSED, LockedError, NotYetError, PipelineError
+from pipelines.evaluate import evaluate
+from pipelines.events import recording, say
+from pipelines.ingest import ingest
+from pipelines.lock import locked
+from pipelines.promote import promote
+from pipelines.recommend import recommend
+from pipelines.record import record, record_failure
+from pipelines.registry import registry_of
+from pipelines.sessions import sessions
+from pipelines.settings import Settings
+from pipelines.train import train
+from pipelines.workshop import Done, day_folder, write_whole
+
+FAILURE = "failed.json"
+
+
+def nightly(day: date, settings: Settings) -> Done:
+    """Take the day's clicks in, train, compare, promote what is better, recommend; returns the decision."""
+    check(settings)
+    clicks = ingest(day, settings)
+    data = sessions(day, settings)
+    model = train(day, settings)
+    measured = evaluate(day, settings)
+    decision = promote(day, settings)
+    lists = recommend(day, settings)
+    record(day, settings, [clicks, data, model, measured, decision, lists])
+    tidy(day, settings)
+    return decision
+
+
+def check(settings: Settings) -> None:
+    """Notice what would fail after an hour of training: impossible model settings, no tracking store."""
+    training.challenger_of(settings)
+    registry_of(settings)
+
+
+def run_night(day: date, settings: Settings) -> int:
+    """Run the recipe under the lock, and answer for it: exit code, log, failure note, alert."""
+    return guarded(day, settings, "nightly", lambda: nightly(day, settings))
+
+
+def guarded(day: date, settings: Settings, purpose: str, work: Callable[[], Done]) -> int:
+    """Do a day's work under the lock; whatever it meets becomes an exit code and a line that says why."""
+    log_file = settings.work.folder / "log" / f"{day}.jsonl"
+    try:
+        with locked(settings.work.folder, f"{purpose} of {day}"), recording(log_file):
+            return _answered(day, settings, work)
+    except LockedError as error:
+        say(str(error), level=logging.ERROR)
+        return error.exit_code
+
+
+def _answered(day: date, settings: Settings, work: Callable[[], Done]) -> int:
+    try:
+        done = work()
+    except NotYetError as plan:
+        say(f"dry run: {plan}; so would the stages after it")
+        return DONE
+    except Exception as error:  # an on-call engineer needs a code and a reason, whatever it was
+        return _failed(day, settings, error)
+    (day_folder(settings, day) / FAILURE).unlink(missing_ok=True)
+    if done.stage != "promote" or done.facts["promoted"]:
+        return DONE
+    if settings.alerts.on_refusal:
+        alert(settings, f"night of {day}: {done.facts['reason']}")
+    return REFUSED
+
+
+def _failed(day: date, settings: Settings, error: Exception) -> int:
+    """Note, log and report a failure; none of these may hide it."""
+    code = error.exit_code if isinstance(error, PipelineError) else FAILED
+    stage = next((note.removeprefix("stage: ") for note in getattr(error, "__notes__", ())), "start")
+    said = f"{type(error).__name__}: {error}"
+    say("failed", level=logging.ERROR, stage=stage, day=day, why=said, exit_code=code,
+        traceback="".join(traceback.format_exception(error)))  # fmt: skip
+    note = {"day": day.isoformat(), "stage": stage, "why": said, "exit_code": code}
+    note["time"] = datetime.now(UTC).isoformat(timespec="seconds")
+    telling: list[Callable[[], None]] = [
+        lambda: write_whole(day_folder(settings, day) / FAILURE, json.dumps(note, indent=1)),
+        lambda: _close_run(day, settings, error),
+        lambda: alert(settings, f"night of {day} failed in {stage} (exit {code}): {said}"),
+    ]
+    for tell in telling:
+        try:
+            tell()
+        except Exception as other:  # such as a full disk, or the tracking store that failed us before
+            say("failure not noted", level=logging.ERROR, why=str(other))
+    return code
+
+
+def _close_run(day: date, settings: Settings, error: Exception) -> None:
+    """Mark the day's MLflow run as failed, if the night has come far enough to have one."""
+    if not list(day_folder(settings, day).glob("train-*")):
+        return
+    record_failure(day, settings, training.made(day, settings), error)
+
+
+def tidy(day: date, settings: Settings) -> None:
+    """Remove the intermediate results of days long past, and what killed runs left of this one."""
+    oldest = day - timedelta(days=settings.work.keep_days)
+    for folder in day_folder(settings, day).parent.iterdir():
+        if _is_day(folder) and date.fromisoformat(folder.name) < oldest:
+            shutil.rmtree(folder)
+    for left in day_folder(settings, day).glob(".*.new"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _is_day(folder: Path) -> bool:
+    try:
+        date.fromisoformat(folder.name)
+    except ValueError:
+        return False
+    return folder.is_dir()

@@ -1,0 +1,87 @@
+"""The MLflow run of a day: one for each day and fingerprint, found again by every rerun."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.settings import Settings
+from pipelines.workshop import Done, Facts, fingerprint, once
+
+if TYPE_CHECKING:
+    from recsys_gru.tracking import LastingRun
+
+COUNTED = {
+    "ingest": ("read", "kept", "rejected"),
+    "sessions": ("train_events", "train_sessions", "train_items", "test_events", "test_sessions"),
+    "train": ("items", "epochs", "loss"),
+    "evaluate": ("events", "unknown_share", "coverage", "latency_p50_ms", "latency_p99_ms"),
+    "recommend": ("rows",),
+}
+"""What each stage counted that becomes a metric ``stage/NAME_WHAT``."""
+
+
+@contextmanager
+def day_run(day: date, settings: Settings, trained: Done) -> "Iterator[LastingRun]":
+    """The run of a day and of what was trained; finished, or failed, when the block ends."""
+    from recsys_gru.tracking import lasting_run
+
+    tags = {"role": "nightly", "day": day.isoformat(), "fingerprint": trained.fingerprint}
+    with lasting_run(
+        settings.tracking.where,
+        name=f"nightly {day}",
+        ticket=trained.fingerprint,
+        experiment=settings.tracking.experiment,
+        tags=tags,
+    ) as run:
+        yield run
+
+
+def record(day: date, settings: Settings, stages: Sequence[Done]) -> Done:
+    """Log what all stages counted, measured and decided."""
+    name = fingerprint("record", day, [done.fingerprint for done in stages])
+    return once(settings, "record", day, name, lambda folder: _log(day, settings, stages, folder))
+
+
+def record_failure(day: date, settings: Settings, trained: Done, error: BaseException) -> None:
+    """Close the run of a day as failed, with what was said."""
+    with day_run(day, settings, trained) as run:
+        run.log(tags={"error": f"{type(error).__name__}: {error}"[:5000]})
+        run.fail()
+
+
+def _log(day: date, settings: Settings, stages: Sequence[Done], folder: Path) -> Facts:
+    by_name = {done.stage: done for done in stages}
+    metrics = {f"stage/{done.stage}_seconds": done.seconds for done in stages}
+    for stage, names in COUNTED.items():
+        facts = by_name[stage].facts if stage in by_name else {}
+        metrics |= {f"stage/{stage}_{name}": facts[name] for name in names if name in facts}
+    metrics |= _measured(by_name["evaluate"].facts)
+    decision, trained = by_name["promote"], by_name["train"]
+    with day_run(day, settings, trained) as run:
+        run.log(
+            {name: value for name, value in metrics.items() if math.isfinite(value)},
+            params={f"model.{name}": value for name, value in settings.model.items()},
+            tags=decision_tags(decision.facts),
+        )
+        for page in (decision.folder / "decision.md", by_name["evaluate"].folder / "report.html"):
+            if page.exists():
+                run.file(page)
+    (folder / "metrics.txt").write_text("\n".join(sorted(metrics)) + "\n", encoding="utf-8")
+    return {"metrics": len(metrics)}
+
+
+def decision_tags(facts: Facts) -> dict[str, object]:
+    """What the run says of the gate."""
+    names = ("promoted", "version", "serving", "rival")
+    return {"gate": facts["reason"][:5000], **{f"gate.{name}": facts[name] for name in names}}
+
+
+def _measured(facts: Facts) -> dict[str, float]:
+    metrics = {f"test/{name}": value for name, value in facts["challenger"].items()}
+    metrics |= {f"champion/{name}": value for name, value in facts["champion"].items()}
+    for baseline, found in facts["baselines"].items():
+        metrics |= {f"baseline/{baseline}_{name}": value for name, value in found.items()}
+    return metrics

@@ -1,0 +1,118 @@
+"""What to know at three in the morning: what ran, what failed and why, what to do, which model serves."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pipelines.backfill import missed
+from pipelines.errors import BAD_INPUT, LOCKED
+from pipelines.lock import holder
+from pipelines.nightly import FAILURE
+from pipelines.registry import CHALLENGER, CHAMPION, registry_of
+from pipelines.settings import Settings
+from pipelines.workshop import Done, day_folder, read_done
+
+STAGES = ("ingest", "sessions", "train", "evaluate", "promote", "recommend", "record")
+SHOWN_DAYS = 10
+ADVICE = {
+    "TrackingError": "the MLflow store does not answer: start it, then run the day again",
+    "BundleError": "the champion's files are damaged: roll back, or restore mlruns/artifacts from a backup",
+    "LockedError": "wait for the other run, or end the process that holds the lock",
+    "OSError": "look at the disk (df -h) and the rights of the work folder, then run the day again",
+    "MemoryError": "shorten window.days, or run on a larger machine",
+    "DivergedError": "lower model.learning_rate or set model.grad_clip, then run the day again",
+}
+
+
+@dataclass(frozen=True)
+class Night:
+    """What is known of one day: stages done, its failure, its decision."""
+
+    day: date
+    stages: tuple[str, ...]
+    failure: dict[str, Any] | None
+    decision: dict[str, Any] | None
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Everything the page tells, as plain values."""
+    nights = nights_of(settings)
+    decided = [night.day for night in nights if night.decision is not None]
+    lost = missed(decided[0], decided[-1], settings) if decided else []
+    return {
+        "running": holder(settings.work.folder),
+        "serving": _serving(settings),
+        "nights": [vars(night) for night in nights[-SHOWN_DAYS:]],
+        "missed": lost,
+        "to_do": _to_do(nights, lost),
+    }
+
+
+def nights_of(settings: Settings) -> list[Night]:
+    """The days that have been worked on, in order."""
+    home = day_folder(settings, date.min).parent
+    return [_night(folder) for folder in sorted(home.glob("????-??-??"))]
+
+
+def page(told: dict[str, Any]) -> str:
+    """The status for people."""
+    lines = [f"running   {told['running'] or 'nothing'}", f"serving   {told['serving']}", ""]
+    lines += [_line(night) for night in told["nights"]] or ["no night has run yet"]
+    lines += ["", f"missed    {', '.join(map(str, told['missed'])) or 'none'}", "to do"]
+    lines += [f"  {advice}" for advice in told["to_do"]] or ["  nothing"]
+    return "\n".join(lines)
+
+
+def advice_for(failure: dict[str, Any]) -> str:
+    """What to do about a failure."""
+    kind = failure["why"].partition(":")[0]
+    if failure["exit_code"] == BAD_INPUT:
+        return f"correct what was delivered or set, then: python -m pipelines nightly --day {failure['day']}"
+    if failure["exit_code"] == LOCKED:
+        return ADVICE["LockedError"]
+    usual = f"see the log of {failure['day']}, then: python -m pipelines nightly --day {failure['day']}"
+    return ADVICE.get(kind, usual)
+
+
+def _night(folder: Path) -> Night:
+    marks = [mark for place in folder.iterdir() if (mark := read_done(place)) is not None]
+    done = {mark.stage: mark for mark in sorted(marks, key=_age)}
+    decision = done["promote"].facts if "promote" in done else None
+    path = folder / FAILURE
+    failure = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    stages = tuple(stage for stage in STAGES if stage in done)
+    return Night(date.fromisoformat(folder.name), stages, failure, decision)
+
+
+def _age(mark: Done) -> float:
+    return mark.folder.stat().st_mtime
+
+
+def _line(night: dict[str, Any]) -> str:
+    if night["failure"]:
+        return f"{night['day']} failed in {night['failure']['stage']}: {night['failure']['why'][:300]}"
+    if night["decision"]:
+        return f"{night['day']} {night['decision']['reason'][:300]}"
+    return f"{night['day']} unfinished, done: {', '.join(night['stages']) or 'nothing'}"
+
+
+def _serving(settings: Settings) -> str:
+    try:
+        registry = registry_of(settings)
+        champion, challenger = (registry.version_of(alias) for alias in (CHAMPION, CHALLENGER))
+        if champion is None:
+            return f"no champion yet; challenger: version {challenger}"
+        tags = registry.tags(champion)
+        told = f"version {champion} of {settings.tracking.model}, of {tags.get('day', 'no day')}"
+        return f"{told}, {tags.get('gate', '')[:200]}; challenger: version {challenger}"
+    except Exception as error:  # the store may be what is down, and the rest must be told all the same
+        return f"not known, the registry does not answer: {type(error).__name__}: {error}"
+
+
+def _to_do(nights: list[Night], lost: list[date]) -> list[str]:
+    advice = [f"{night.day}: {advice_for(night.failure)}" for night in nights if night.failure]
+    if lost:
+        advice.append(f"missed days: python -m pipelines backfill --first {lost[0]} --last {lost[-1]}")
+    return advice

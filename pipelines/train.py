@@ -1,0 +1,123 @@
+"""Stage 3: a challenger is trained, from nothing or from the champion."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import recsys_gru
+from pipelines import sessions
+from pipelines.errors import BadInputError
+from pipelines.events import say
+from pipelines.registry import day_of, registry_of, rival
+from pipelines.settings import Settings
+from pipelines.workshop import Done, Facts, day_folder, fingerprint, found, once
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recsys_gru import Recommender
+
+MODEL = "model"
+
+
+def key(day: date, settings: Settings) -> str:
+    """The fingerprint of the stage: of its sessions, the model's settings, and for a warm start its base."""
+    base = _base(day, settings)
+    return fingerprint("train", day, sessions.key(day, settings), settings.model, settings.train, base)
+
+
+def train(day: date, settings: Settings) -> Done:
+    """Train a challenger; a training that was killed goes on from its last checkpoint.
+
+    Raises:
+        BadInputError: if the model's settings are impossible.
+    """
+    before = sessions.made(day, settings)
+    name = key(day, settings)
+    notes = day_folder(settings, day) / f".train-{name[:12]}.checkpoint"
+    done = once(settings, "train", day, name, lambda folder: _train(day, settings, before, folder, notes))
+    shutil.rmtree(notes, ignore_errors=True)
+    return done
+
+
+def made(day: date, settings: Settings) -> Done:
+    """The finished stage."""
+    return found(settings, "train", day, key(day, settings))
+
+
+def new_model(name: str, parameters: dict[str, Any] | None = None) -> "Recommender":
+    """An untrained recommender of a class by name.
+
+    Raises:
+        BadInputError: if there is no such class, or it does not take the parameters.
+    """
+    kind = getattr(recsys_gru, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, recsys_gru.Recommender)):
+        raise BadInputError(f"expected the name of a recommender such as GRU4Rec or Markov, got {name!r}")
+    given = {key: tuple(v) if isinstance(v, list) else v for key, v in (parameters or {}).items()}
+    try:
+        model = kind(**given)
+        if isinstance(model, recsys_gru.GRU4Rec):
+            model.settings()
+    except (TypeError, recsys_gru.errors.ParameterError) as error:
+        import inspect
+
+        known = ", ".join(inspect.signature(kind).parameters)
+        raise BadInputError(f"impossible settings in [model]: {error}; {name} knows {known}") from error
+    return model
+
+
+def challenger_of(settings: Settings) -> "Recommender":
+    """The untrained model of the settings."""
+    return new_model(
+        settings.model["class"], {name: value for name, value in settings.model.items() if name != "class"}
+    )
+
+
+def _base(day: date, settings: Settings) -> int | None:
+    """The version that a warm start goes on from: the rival, if it learned from earlier days only."""
+    if settings.train.mode == "full":
+        return None
+    version = rival(day, settings)
+    last = None if version is None else day_of(settings, version)
+    return version if last is not None and settings.first_day(day) < last < day else None
+
+
+def _train(day: date, settings: Settings, before: Done, folder: Path, notes: Path) -> Facts:
+    import polars as pl
+
+    train_set = pl.read_parquet(before.folder / sessions.TRAIN)
+    base = _base(day, settings)
+    if base is None:
+        model = _from_nothing(settings, train_set, notes)
+    else:
+        model = _from_champion(day, settings, train_set, base)
+    model.save(folder / MODEL, metadata={"day": day.isoformat()})
+    history = getattr(model, "history_", ())
+    loss = {"loss": history[-1].loss} if history else {}
+    return {"items": len(model.vocabulary_), "epochs": len(history), "base": base, **loss}
+
+
+def _from_nothing(settings: Settings, train_set: "pl.DataFrame", notes: Path) -> "Recommender":
+    model = challenger_of(settings)
+    if not isinstance(model, recsys_gru.GRU4Rec):
+        return model.fit(train_set)
+    every = settings.train.checkpoint_every
+    try:
+        return model.fit(train_set, checkpoint_dir=notes, checkpoint_every=every)
+    except recsys_gru.errors.CheckpointError as error:
+        say("checkpoint set aside, training from the start", why=str(error))
+        shutil.rmtree(notes, ignore_errors=True)
+        return challenger_of(settings).fit(train_set)
+
+
+def _from_champion(day: date, settings: Settings, train_set: "pl.DataFrame", base: int) -> "Recommender":
+    """Go on with the clicks that the champion has not learned from: it was tested on its own day."""
+    import polars as pl
+
+    model, last = registry_of(settings).load(base), day_of(settings, base)
+    if not isinstance(model, recsys_gru.GRU4Rec):
+        raise BadInputError(f"train.mode = 'warm' needs a GRU4Rec as champion, got {type(model).__name__}")
+    newer = train_set.filter(pl.col("time").dt.date().is_between(last or day, day - timedelta(days=1)))
+    return model.partial_fit(newer, n_epochs=settings.train.warm_epochs)
