@@ -15,7 +15,7 @@ def test_a_failed_fit_is_announced_with_its_error_and_the_error_goes_on() -> Non
         fitting("m", "train", "valid"),
     ):
         raise RuntimeError("loss is NaN")
-    assert heard[0] == FitStarted("m", 1, 2)
+    assert heard[0] == FitStarted("m", "train", "valid")
     assert isinstance(heard[1], FitEnded)
     assert isinstance(heard[1].error, RuntimeError)
 
