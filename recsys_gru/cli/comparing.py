@@ -76,6 +76,7 @@ def compared(
     from recsys_gru import tracking
     from recsys_gru.cli import preparing, printing
     from recsys_gru.clicks import Ledger
+    from recsys_gru.evaluation import report_page
     from recsys_gru.tracking.comparison import show_comparison
 
     ledger = Ledger()
@@ -88,6 +89,17 @@ def compared(
         models = fitted_models(prepared, parameters)
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)
+        gru, others = models["GRU4Rec"], {name: reports[name] for name in BASELINES}
+        page = report_page(
+            f"GRU4Rec on {log.name}",
+            gru,
+            prepared.test,
+            reports["GRU4Rec"],
+            baselines=others,
+            data_ledger=ledger.table(),
+            facts=gru.parameters(),
+        )
+        tracker.run_of(gru).file("report.html", page.write)
     printing.show_reports(reports)
     return prepared, models, tracker
 

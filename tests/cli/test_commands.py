@@ -29,6 +29,7 @@ def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> No
         gru.metrics
     )
     assert gru.params["n_sample"] == "16"
+    assert list((tmp_path / "mlruns" / "artifacts" / runs["GRU4Rec"].info.run_id).rglob("report.html"))
     assert "| GRU4Rec |" in runs["compare shop"].data.tags["mlflow.note.content"]
 
 
