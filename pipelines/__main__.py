@@ -11,17 +11,23 @@ from pathlib import Path
 
 from pipelines import backfill, nightly, rollback, status
 from pipelines.errors import DONE, FAILED, PipelineError
+from pipelines.evaluate import evaluate
+from pipelines.ingest import ingest
 from pipelines.lock import locked
+from pipelines.promote import promote
+from pipelines.recommend import recommend
+from pipelines.sessions import sessions
 from pipelines.settings import DEFAULT, Settings, read_settings
+from pipelines.train import train
 from pipelines.workshop import Done
 
 STAGES: dict[str, Callable[[date, Settings], Done]] = {
-    "ingest": nightly.ingest,
-    "sessions": nightly.sessions,
-    "train": nightly.train,
-    "evaluate": nightly.evaluate,
-    "promote": nightly.promote,
-    "recommend": nightly.recommend,
+    "ingest": ingest,
+    "sessions": sessions,
+    "train": train,
+    "evaluate": evaluate,
+    "promote": promote,
+    "recommend": recommend,
 }
 CODES = "exit codes: 0 done, 1 gate refused, 2 bad input or settings, 3 failed, 75 another run is at work"
 
@@ -55,8 +61,8 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     for name in ("nightly", *STAGES):
-        told = "the whole night" if name == "nightly" else (STAGES[name].__doc__ or "").partition("\n")[0]
-        command = _command(commands, name, told, _night if name == "nightly" else _stage)
+        about = "the whole night" if name == "nightly" else (STAGES[name].__doc__ or "").partition("\n")[0]
+        command = _command(commands, name, about, _night if name == "nightly" else _stage)
         command.set_defaults(stage=name)
         command.add_argument("--day", type=date.fromisoformat, default=yesterday, help="default: yesterday")
         command.add_argument("--dry-run", action="store_true", help="only say what would be done")

@@ -35,9 +35,8 @@ def advise(day: date, settings: Settings) -> "pl.DataFrame":
     if not rows:
         raise BadInputError(f"the store has no sessions on the {settings.advise.days} days up to {day}")
     recall = pl.col("recall")
-    table = pl.DataFrame(rows).group_by("days").agg(
-        recall.mean(), recall.min().alias("lowest"), recall.max().alias("highest"), pl.col("train_events").mean(),
-    )  # fmt: skip
+    span = (recall.min().alias("lowest"), recall.max().alias("highest"))
+    table = pl.DataFrame(rows).group_by("days").agg(recall.mean(), *span, pl.col("train_events").mean())
     return table.sort("days").with_columns(best=recall == recall.max())
 
 
@@ -47,7 +46,7 @@ def _trials(day: date, settings: Settings) -> "Iterator[dict[str, float]]":
         for days in settings.advise.windows:
             trial = _trial(tested, days, settings)
             if trial is not None:
-                say("window tried", day=tested, **trial)
+                say("window tried", tested=tested, trial=trial)
                 yield trial
 
 

@@ -1,0 +1,127 @@
+"""The same stages as Dagster assets: daily partitions, schedule, retries, backfill, history, pages, alerts.
+
+Nothing here knows how a stage works, and the command line needs nothing of this file.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from pipelines.alert import alert
+from pipelines.errors import BadInputError
+from pipelines.evaluate import evaluate
+from pipelines.ingest import ingest
+from pipelines.lock import locked
+from pipelines.nightly import check
+from pipelines.promote import promote
+from pipelines.recommend import recommend
+from pipelines.record import record
+from pipelines.sessions import sessions
+from pipelines.settings import Settings
+from pipelines.train import train
+from pipelines.workshop import Done
+
+Stage = Callable[[date, Settings], Done]
+JOB, DECISION, GATE = "nightly", "decision", "promoted"
+NAMES = {
+    "clicks": ingest,
+    "day_sessions": sessions,
+    "challenger": train,
+    "ranks": evaluate,
+    DECISION: promote,
+    "recommendations": recommend,
+}
+"""Assets in their order, and the stages that make them."""
+
+
+def record_day(day: date, settings: Settings) -> Done:
+    """Log the day; its stages are done, so each call here only reads what it left."""
+    return record(day, settings, [stage(day, settings) for stage in NAMES.values()])
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """Everything the scheduler needs, for one settings file."""
+    days = dg.DailyPartitionsDefinition(start_date=settings.schedule.first_day.isoformat(), timezone="UTC")
+    stages: dict[str, Stage] = {**NAMES, "run_record": record_day}
+    assets: list[dg.AssetsDefinition] = []
+    before: list[str] = []
+    for name, stage in stages.items():
+        assets.append(asset_of(name, stage, before, days, settings))
+        before = [name]
+    job = dg.define_asset_job(
+        JOB, selection=dg.AssetSelection.assets(*assets), executor_def=dg.in_process_executor,
+        hooks={waking(settings)},
+    )  # fmt: skip
+    return dg.Definitions(assets=assets, jobs=[job], schedules=[schedule_of(settings)])
+
+
+def asset_of(
+    name: str, stage: Stage, before: list[str], days: dg.DailyPartitionsDefinition, settings: Settings
+) -> dg.AssetsDefinition:
+    """One stage as an asset; what it counted becomes the metadata of its partition."""
+
+    checks = [dg.AssetCheckSpec(GATE, asset=name)] if name == DECISION else []
+
+    @dg.asset(
+        name=name, deps=before, partitions_def=days, pool=JOB, description=stage.__doc__, check_specs=checks
+    )
+    def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg] # with a parameter it is refused
+        done = attempt(stage, date.fromisoformat(context.partition_key), settings, context.retry_number)
+        told = {key: value for key, value in done.facts.items() if isinstance(value, str | int | float)}
+        told |= {"folder": str(done.folder), "seconds": done.seconds}
+        return dg.MaterializeResult(metadata=told, check_results=[gate_answer(done)] if checks else [])
+
+    return asset
+
+
+def attempt(stage: Stage, day: date, settings: Settings, tries: int) -> Done:
+    """Run a stage under the lock; what may pass by itself is tried again after a growing pause."""
+    plan = settings.schedule
+    try:
+        with locked(settings.work.folder, f"{stage.__name__} of {day}"):
+            check(settings)
+            return stage(day, settings)
+    except BadInputError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    except Exception as error:
+        if tries >= plan.retries:
+            raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+        pause = plan.retry_seconds * 2**tries
+        raise dg.RetryRequested(max_retries=plan.retries, seconds_to_wait=pause) from error
+
+
+def gate_answer(done: Done) -> dg.AssetCheckResult:
+    """The gate's answer beside the decision: a refusal is seen, and stops nothing."""
+    return dg.AssetCheckResult(
+        check_name=GATE,
+        passed=bool(done.facts["promoted"]),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"reason": str(done.facts["reason"])},
+    )
+
+
+def schedule_of(settings: Settings) -> dg.ScheduleDefinition:
+    """The night of the day before each tick."""
+
+    @dg.schedule(
+        job_name=JOB, cron_schedule=settings.schedule.cron, execution_timezone="UTC", name="every_night",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )  # fmt: skip
+    def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        now = context.scheduled_execution_time or datetime.now(UTC)
+        day = (now.astimezone(UTC).date() - timedelta(days=1)).isoformat()
+        return dg.RunRequest(partition_key=day)
+
+    return every_night
+
+
+def waking(settings: Settings) -> dg.HookDefinition:
+    """Send the alert of the settings when a stage has failed for good."""
+
+    @dg.failure_hook(name="wake_somebody")
+    def wake(context: dg.HookContext) -> None:
+        error = context.op_exception
+        alert(settings, f"{context.op.name} failed in run {context.run_id}: {error}")
+
+    return wake
