@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import final
@@ -63,7 +63,8 @@ def recording(path: Path) -> Iterator[None]:
         for logger in loggers:
             logger.removeHandler(screen)
             logger.removeHandler(kept)
-        kept.close()
+        with suppress(OSError):  # a full disk: what could not be written was said on standard error
+            kept.close()
 
 
 def _is_short(value: object) -> bool:

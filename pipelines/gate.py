@@ -50,13 +50,14 @@ class Standing:
     Attributes:
         rival: the version that the challenger was compared with.
         champion: the version that serves at this moment.
-        champion_day: the day the champion came of.
+        bar: the last day whose challenger cannot replace the champion: the day it came of, or the day of
+            a model that was rolled back.
         own: the challenger's version, if it has been registered.
     """
 
     rival: int | None
     champion: int | None
-    champion_day: date | None
+    bar: date | None
     own: int | None
 
 
@@ -99,10 +100,10 @@ def compare_with_champion(settings: Settings, folder: Path, champion: str, chall
 
 def _newer(day: date, standing: Standing) -> Check:
     """A model of an older day, such as a backfilled one, would be judged on what the champion has seen."""
-    if standing.champion_day is None or standing.champion == standing.own:
+    if standing.bar is None or standing.champion == standing.own:
         return Check("newer", True, "no dated champion to be newer than")
-    said = f"{day} against the champion's {standing.champion_day}"
-    return Check("newer", day > standing.champion_day, said)
+    said = f"{day} must be after {standing.bar}"
+    return Check("newer", day > standing.bar, said)
 
 
 def _unmoved(standing: Standing) -> Check:

@@ -25,6 +25,8 @@ from pipelines.train import train
 from pipelines.workshop import Done, day_folder, write_whole
 
 FAILURE = "failed.json"
+LONGEST = 1000
+"""Characters of an error that are told; the log has the whole of it."""
 
 
 def nightly(day: date, settings: Settings) -> Done:
@@ -83,7 +85,7 @@ def _failed(day: date, settings: Settings, error: Exception) -> int:
     """Note, log and report a failure; none of these may hide it."""
     code = error.exit_code if isinstance(error, PipelineError) else FAILED
     stage = next((note.removeprefix("stage: ") for note in getattr(error, "__notes__", ())), "start")
-    said = f"{type(error).__name__}: {error}"
+    said = f"{type(error).__name__}: {error}"[:LONGEST]
     say("failed", level=logging.ERROR, stage=stage, day=day, why=said, exit_code=code,
         traceback="".join(traceback.format_exception(error)))  # fmt: skip
     note = {"day": day.isoformat(), "stage": stage, "why": said, "exit_code": code}

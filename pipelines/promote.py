@@ -7,7 +7,7 @@ from pathlib import Path
 from pipelines import evaluate, sessions, train
 from pipelines.gate import Decision, Standing, compare_with_champion, decide
 from pipelines.record import day_run, decision_tags
-from pipelines.registry import CHALLENGER, CHAMPION, day_of, registry_of
+from pipelines.registry import CHALLENGER, CHAMPION, bar_of, registry_of
 from pipelines.settings import Settings
 from pipelines.workshop import Done, Facts, fingerprint, found, once
 
@@ -72,8 +72,8 @@ def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int
 
 def _standing(settings: Settings, measured: Done, own: int) -> Standing:
     champion = registry_of(settings).version_of(CHAMPION)
-    champion_day = None if champion is None else day_of(settings, champion)
-    return Standing(measured.facts["rival"], champion, champion_day, own)
+    bar = None if champion is None else bar_of(settings, champion)
+    return Standing(measured.facts["rival"], champion, bar, own)
 
 
 def _interval(settings: Settings, measured: Done) -> Facts | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from recsys_gru.tracking import Registry
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+HELD = "held_through"
+"""On a version that was rolled back to: the day of the version that had to go."""
 
 
 def registry_of(settings: Settings) -> "Registry":
@@ -36,6 +38,12 @@ def day_of(settings: Settings, version: int) -> date | None:
     """The day that a version was tested on, if it came from a nightly run."""
     day = registry_of(settings).tags(version).get("day")
     return date.fromisoformat(day) if day else None
+
+
+def bar_of(settings: Settings, version: int) -> date | None:
+    """The last day whose challenger cannot replace a version: its own, or that which was rolled back."""
+    tags = registry_of(settings).tags(version)
+    return max((date.fromisoformat(tags[key]) for key in ("day", HELD) if tags.get(key)), default=None)
 
 
 def rival(day: date, settings: Settings) -> int | None:

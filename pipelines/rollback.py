@@ -4,14 +4,15 @@ from datetime import UTC, datetime
 
 from pipelines.errors import BadInputError
 from pipelines.events import say
-from pipelines.registry import CHAMPION, registry_of
+from pipelines.registry import CHAMPION, HELD, bar_of, registry_of
 from pipelines.settings import Settings
 
 
 def rollback(settings: Settings, to: int | None = None) -> tuple[int, int]:
     """Move the champion's alias to a version: that which the champion replaced, unless another is named.
 
-    The version is loaded and checked before it is put into use.
+    The version is loaded and checked before it is put into use. It stays until a challenger of a later day
+    than that of the version that had to go passes the gate: running old days again does not bring that back.
 
     Returns:
         The version that served, and the one that serves now.
@@ -29,6 +30,9 @@ def rollback(settings: Settings, to: int | None = None) -> tuple[int, int]:
         raise BadInputError(f"version {now} replaced no other: name the version with --to")
     target = int(before)
     registry.load(target)
+    bar = bar_of(settings, now)
+    if bar is not None:
+        registry.tag(target, HELD, bar.isoformat())
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     registry.promote(target, f"rolled back from version {now} at {moment}")
     say("rolled back", before=now, now=target)
