@@ -1,12 +1,14 @@
-"""Retrain from scratch every day, or go on with partial_fit? `python -m benchmarks.warm_start LOG [--days 5]`.
+"""Retrain from scratch every day, or go on with partial_fit? `python -m benchmarks.warm_start LOG [--days
+5]`.
 
-Walks forward day by day: both models answer the next day's sessions; the one is fitted anew on everything before it, the
-other goes on with the newest day alone. Prints recall@20, MRR@20, recall on the items that were new that day, and seconds.
+Walks forward day by day: both models answer the next day's sessions; the one is fitted anew on everything
+before it, the other goes on with the newest day alone. Prints recall@20, MRR@20, recall on the items that
+were new that day, and seconds.
 """
 
 import argparse
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +39,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     events = rg.check_clicks(rg.read_clicks(arguments.log)).clicks.collect()
-    last = events["time"].dt.date().max()
-    assert isinstance(last, type(events["time"].dt.date()[0]))
+    last = events["time"].dt.date().sort()[-1]
     first = last - timedelta(days=arguments.days - 1)
     warm = rg.GRU4Rec(**SETTINGS).fit(before(events, first - timedelta(days=1)))
-    print(f"{'test day':<12}{'way':<12}{'recall@20':>10}{'MRR@20':>9}{'new items':>11}{'on them':>9}{'seconds':>9}")
+    print("test day    way          recall@20   MRR@20  new items   on them  seconds")
     for offset in range(arguments.days):
         day = first + timedelta(days=offset)
         test = events.filter(pl.col("time").dt.date() == day)
@@ -54,26 +55,28 @@ def main() -> None:
         show(day, "partial_fit", warm, warm_new(events, day), test, time.perf_counter() - started)
 
 
-def before(events: pl.DataFrame, day: Any) -> pl.DataFrame:
-    """Everything before a day, as both ways know it: any support, since a day is too short to ask for five."""
-    return rg.filter_sessions(events.filter(pl.col("time").dt.date() < day), min_support=1, min_length=2)
+def before(events: pl.DataFrame, day: date) -> pl.DataFrame:
+    """Everything before a day, as both ways know it: any support, since a day is too short to ask for
+    five."""
+    earlier = events.filter(pl.col("time").dt.date() < day)
+    return rg.filter_sessions(earlier, min_support=1, min_length=2).lazy().collect()
 
 
-def warm_new(events: pl.DataFrame, day: Any) -> pl.Series:
+def warm_new(events: pl.DataFrame, day: date) -> pl.Series:
     """Items first clicked on the day before."""
     firsts = events.group_by("item_id").agg(pl.col("time").min().dt.date())
     return firsts.filter(pl.col("time") == day - timedelta(days=1))["item_id"]
 
 
-def show(day: Any, way: str, model: rg.GRU4Rec, new: pl.Series, test: pl.DataFrame, seconds: float) -> None:
+def show(day: date, way: str, model: rg.GRU4Rec, new: pl.Series, test: pl.DataFrame, seconds: float) -> None:
     """Print a line for one model on one day."""
     report = rg.evaluate(model, test, (K,))
     on_new = report.ranks.filter(pl.col("item_id").is_in(new.implode()))
-    recall = (on_new["rank"] <= K).mean() if on_new.height else float("nan")
-    print(
-        f"{day!s:<12}{way:<12}{report.recall[K]:>10.4f}{report.mrr[K]:>9.4f}{on_new.height:>11}{recall:>9.3f}{seconds:>9.1f}",
-        flush=True,
+    recall = float((on_new["rank"] <= K).cast(float).sum()) / max(on_new.height, 1)
+    figures = (
+        f"{report.recall[K]:>10.4f}{report.mrr[K]:>9.4f}{on_new.height:>11}{recall:>9.3f}{seconds:>9.1f}"
     )
+    print(f"{day!s:<12}{way:<12}{figures}", flush=True)
 
 
 if __name__ == "__main__":

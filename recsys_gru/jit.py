@@ -11,7 +11,8 @@ F = TypeVar("F", bound=Callable[..., object])
 def kernel(function: F) -> F:
     """Compile a loop over NumPy arrays to machine code; the interpreter lock is released while it runs.
 
-    Floating-point sums may be reordered so that loops use vector registers, NaN and infinity keep their meaning.
+    Floating-point sums may be reordered so that loops use vector registers, NaN and infinity keep their
+    meaning.
     """
     flags = {"reassoc", "contract", "nsz", "arcp"}
     return cast("F", numba.njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function))

@@ -8,10 +8,11 @@ import click
 from recsys_gru import __version__
 from recsys_gru.cli.comparing import compare, demo
 from recsys_gru.cli.fitting import evaluate, fit
-from recsys_gru.cli.inspecting import describe, prepare, verify
+from recsys_gru.cli.inspecting import describe, prepare
 from recsys_gru.cli.recommending import recommend
 from recsys_gru.cli.storing import dashboard, prune, register
 from recsys_gru.cli.tuning import tune
+from recsys_gru.cli.verifying import verify
 from recsys_gru.errors import RecsysError
 
 USAGE_ERROR = 2

@@ -1,4 +1,4 @@
-"""`describe`, `prepare` and `verify`: look at a log, cut it into files, look at a saved model."""
+"""`describe` and `prepare`: look at a log, cut it into files."""
 
 from pathlib import Path
 
@@ -57,16 +57,3 @@ def prepare(log: Log, test_days: float | None, out: Path) -> None:
         frame.lazy().collect().write_parquet(out / f"{name}.parquet")
     ledger.write(out / "ledger.csv")
     click.echo(f"\n{ledger}\n\nwritten: {out}/train.parquet, test.parquet, rejected.parquet, ledger.csv")
-
-
-@click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-def verify(folder: Path) -> None:
-    """Check every byte of the model in FOLDER, and say what it is."""
-    from recsys_gru.contract import read_bundle
-
-    bundle = read_bundle(folder)
-    click.echo(f"{folder}: whole. {bundle.model} over {len(bundle.vocabulary):,} items")
-    for name, value in bundle.parameters.items():
-        click.echo(f"  {name} = {value}")
-    click.echo(f"  fitted on sessions {bundle.fingerprint}")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from recsys_gru.model import losses
-from recsys_gru.model.kernels import bpr_max_rows, cross_entropy_rows
+from recsys_gru.model.loss_kernels import bpr_max_rows, cross_entropy_rows
 from recsys_gru.model.losses import TINY, Columns, Loss
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -60,50 +60,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise ParameterError at the first impossible value."""
-        _require(
-            "layers",
-            self.layers,
-            bool(self.layers) and all(_is_count(units, 1) for units in self.layers),
-            "sizes above 0",
-        )
         losses.require_loss(self.loss)
-        for name in ("batch_size", "n_epochs", "steps_per_update"):
-            _require(name, getattr(self, name), _is_count(getattr(self, name), 1), "a whole number above 0")
-        for name in ("n_sample", "seed"):
-            _require(
-                name, getattr(self, name), _is_count(getattr(self, name), 0), "a whole number, 0 or more"
-            )
-        for name in ("dropout_p_embed", "dropout_p_hidden", "momentum", "label_smoothing"):
-            _require(
-                name,
-                getattr(self, name),
-                _is_real(getattr(self, name)) and 0 <= getattr(self, name) < 1,
-                "from 0 to below 1",
-            )
-        for name in ("sample_alpha", "bpreg", "elu_param", "logq", "grad_clip", "weight_decay"):
-            _require(
-                name,
-                getattr(self, name),
-                _is_real(getattr(self, name)) and getattr(self, name) >= 0,
-                "0 or more",
-            )
-        _require(
-            "learning_rate",
-            self.learning_rate,
-            _is_real(self.learning_rate) and self.learning_rate > 0,
-            "above 0",
-        )
-        _require("gbce_calibration", self.gbce_calibration, 0 <= self.gbce_calibration <= 1, "from 0 to 1")
-        for name, choices in (("cell", CELLS), ("optimizer", OPTIMISERS), ("lr_schedule", SCHEDULES)):
-            _require(
-                name, getattr(self, name), getattr(self, name) in choices, f"one of {', '.join(choices)}"
-            )
-        _require(
-            "embedding",
-            self.embedding,
-            self.embedding == "layersize" or _is_count(self.embedding, 0),
-            "a width or 'layersize'",
-        )
+        for names, holds, expected in RULES:
+            for name in names.split():
+                if not holds(getattr(self, name)):
+                    raise ParameterError(f"{name} must be {expected}, not {getattr(self, name)!r}")
         self._require_fit_together()
 
     def _require_fit_together(self) -> None:
@@ -202,14 +163,37 @@ def _torch_generator(seed: np.random.SeedSequence, device: torch.device | None =
     return torch.Generator(device or "cpu").manual_seed(int(state) % 2**63)
 
 
-def _require(name: str, value: object, holds: bool, expected: str) -> None:
-    if not holds:
-        raise ParameterError(f"{name} must be {expected}, not {value!r}")
-
-
 def _is_count(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_real(
+    value: object, above: float = -math.inf, least: float = -math.inf, below: float = math.inf
+) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return above < value < below and value >= least
+
+
+RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("layers", lambda v: bool(v) and all(_is_count(units, 1) for units in v), "sizes above 0"),
+    ("batch_size n_epochs steps_per_update", lambda v: _is_count(v, 1), "a whole number above 0"),
+    ("n_sample seed", lambda v: _is_count(v, 0), "a whole number, 0 or more"),
+    (
+        "dropout_p_embed dropout_p_hidden momentum label_smoothing",
+        lambda v: _is_real(v, least=0, below=1),
+        "from 0 to below 1",
+    ),
+    (
+        "sample_alpha bpreg elu_param logq grad_clip weight_decay",
+        lambda v: _is_real(v, least=0),
+        "0 or more",
+    ),
+    ("learning_rate", lambda v: _is_real(v, above=0), "above 0"),
+    ("gbce_calibration", lambda v: _is_real(v, least=0) and v <= 1, "from 0 to 1"),
+    ("cell", CELLS.__contains__, f"one of {', '.join(CELLS)}"),
+    ("optimizer", OPTIMISERS.__contains__, f"one of {', '.join(OPTIMISERS)}"),
+    ("lr_schedule", SCHEDULES.__contains__, f"one of {', '.join(SCHEDULES)}"),
+    ("embedding", lambda v: v == "layersize" or _is_count(v, 0), "a width or 'layersize'"),
+)
+"""Names of hyper-parameters, what their values must fulfil, and how to say it."""

@@ -13,7 +13,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import EveryItem, SampledCandidates
 from recsys_gru.model.gradients import value_and_gradient
-from recsys_gru.model.kernels import exponentials
+from recsys_gru.model.loss_kernels import exponentials
 from recsys_gru.model.losses import Columns, Loss
 from tests import oracle_gru4rec as oracle
 
