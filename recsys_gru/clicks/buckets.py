@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys_gru.clicks.check import REASON, as_they_came, with_reasons
+from recsys_gru.clicks.check import REASON, as_they_came, sieve
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER
 from recsys_gru.clicks.read import AS_READ
 from recsys_gru.clicks.recipe import Recipe
@@ -50,11 +50,9 @@ class Bucket:
 
 def check_bucket(raw: Path, folder: Path, recipe: Recipe, limits: tuple[int, int]) -> Bucket:
     """Apply the rules that need one session only, write the events, and the rejected rows to quarantine."""
-    rows = pl.scan_parquet(raw / "*.parquet")
-    flagged = collect(with_reasons(rows, limits))
-    good = flagged.filter(pl.col(REASON).is_null())
-    bad = flagged.filter(pl.col(REASON).is_not_null())
-    events = _ruled(_in_sessions(good, recipe), recipe)
+    good, bad = sieve(collect(pl.scan_parquet(raw / "*.parquet")), limits)
+    unbroken = pl.lit(None, dtype=pl.String).alias(REASON)
+    events = _ruled(_in_sessions(good, recipe).with_columns(unbroken), recipe)
     name = f"{raw.name.partition('=')[2]}.parquet"
     write_quarantine(as_they_came(bad), folder / "quarantine" / f"unreadable-{name}")
     write_quarantine(events.filter(pl.col(REASON).is_not_null()), folder / "quarantine" / f"session-{name}")

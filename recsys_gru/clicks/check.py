@@ -6,6 +6,7 @@ import polars as pl
 
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, UTC_TIME, Frame, key_columns, lazy
 from recsys_gru.clicks.ledger import Ledger
+from recsys_gru.clicks.order import sorted_rows
 from recsys_gru.clicks.read import AS_READ, read_clicks
 from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.tally import Tally
@@ -41,7 +42,8 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
 
     Reasons: ``null item_id``, ``non-finite item_id``, ``bad item_id`` (the same for session_id, user_id and
     time), ``time far outside the log`` (further from the middle 98 % of the clicks than a year and ten times
-    their span), ``duplicate``. Rows kept and rejected add up to the rows read.
+    their span), ``duplicate``. Rows kept and rejected add up to the rows read. The log is held in memory; for
+    larger ones there is ``prepare``.
 
     Raises:
         SchemaError: a column is missing.
@@ -53,16 +55,17 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     >>> checked.counts
     {'read': 4, 'kept': 2, 'rejected': 2, 'duplicate': 1, 'null session_id': 1}
     """
-    frame = ready(lazy(clicks))
-    flagged = with_reasons(frame, time_limits(frame))
-    kept = flagged.filter(pl.col(REASON).is_null()).select(used_columns(frame))
-    rejected = as_they_came(collect(flagged.filter(pl.col(REASON).is_not_null())))
+    rows = collect(ready(lazy(clicks)))
+    kept, bad = sieve(rows, time_limits(rows.lazy()))
+    rejected = as_they_came(bad)
     reasons = rejected[REASON].value_counts().sort(REASON)
-    read = int(collect(frame.select(pl.len())).item())
-    counts = {"read": read, "kept": read - rejected.height, "rejected": rejected.height}
+    counts = {"read": rows.height, "kept": kept.height, "rejected": rejected.height}
     if ledger is not None:
-        _note(ledger, flagged)
-    return CheckedClicks(kept, rejected, counts | {str(reason): int(n) for reason, n in reasons.iter_rows()})
+        _note(ledger, pl.concat([kept, bad], how="diagonal"))
+    usable = kept.lazy().select(used_columns(rows.lazy()))
+    return CheckedClicks(
+        usable, rejected, counts | {str(reason): int(n) for reason, n in reasons.iter_rows()}
+    )
 
 
 def ready(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -112,18 +115,18 @@ def time_limits(frame: pl.LazyFrame) -> tuple[int, int]:
     return (first - margin) * _DAY, (last + 1 + margin) * _DAY
 
 
-def with_reasons(frame: pl.LazyFrame, limits: tuple[int, int]) -> pl.LazyFrame:
-    """The rows, sorted, with the first rule each one breaks in ``reason``, null where it breaks none."""
-    names = frame.collect_schema().names()
-    broken = pl.coalesce(
-        *(_field_reason(name, names) for name in used_columns(frame)),
-        pl.when(~pl.col(TIME).dt.epoch("us").is_between(*limits)).then(pl.lit(FAR_TIME)),
-    )
-    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in used_columns(frame))
-    ordered = frame.sort(sort_columns(frame), nulls_last=True)  # equal rows lie side by side now
-    return ordered.with_columns(broken.alias(REASON)).with_columns(
-        pl.coalesce(pl.col(REASON), pl.when(again).then(pl.lit(DUPLICATE))).alias(REASON)
-    )
+def sieve(rows: pl.DataFrame, limits: tuple[int, int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The usable rows, sorted, and the others with the first rule each one breaks in ``reason``."""
+    used = used_columns(rows.lazy())
+    ordered = sorted_rows(rows, sort_columns(rows.lazy()))  # equal rows lie side by side now
+    unread = pl.any_horizontal(pl.col(used).is_null())
+    far = ~pl.col(TIME).dt.epoch("us").is_between(*limits)
+    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in used)
+    broken = ordered.select((unread | far | again).fill_null(value=False)).to_series()
+    rules = [*(_field_reason(name, rows.columns) for name in used), pl.when(far).then(pl.lit(FAR_TIME))]
+    reason = pl.coalesce(*rules, pl.lit(DUPLICATE)).alias(REASON)
+    bad = ordered.filter(broken).with_columns(reason)
+    return (ordered.filter(~broken) if bad.height else ordered), bad
 
 
 def _field_reason(name: str, names: list[str]) -> pl.Expr:
@@ -143,9 +146,8 @@ def as_they_came(rejected: pl.DataFrame) -> pl.DataFrame:
     return rejected.with_columns(pl.col(name).alias(name.removesuffix(AS_READ)) for name in raw).drop(raw)
 
 
-def _note(ledger: Ledger, flagged: pl.LazyFrame) -> None:
-    tally = Tally(check_rules(flagged))
-    owner = pl.col(key_columns(flagged)[0]).alias(SESSION)
-    tally.add(collect(flagged.select(owner, ITEM, REASON)))
+def _note(ledger: Ledger, rows: pl.DataFrame) -> None:
+    tally = Tally(check_rules(rows.lazy()))
+    tally.add(rows.select(pl.col(key_columns(rows.lazy())[0]).alias(SESSION), ITEM, REASON))
     for entry in tally.ledger():
         ledger.record(entry.rule, entry.before, entry.after)

@@ -1,10 +1,14 @@
 """Rare items and short sessions out of the training part, over and over until nothing changes."""
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, Frame, lazy, require, same_kind
 from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.clicks.order import codes, run_starts, sorted_rows
 from recsys_gru.errors import ParameterError
+from recsys_gru.jit import kernel
 
 RARE, SHORT = "item too rare", "session too short"
 
@@ -33,18 +37,56 @@ def filter_sessions(
             raise ParameterError(f"{name} must be at least 1; got {bound}")
     log = lazy(train)
     require(log, *EVENT_ORDER)
-    table = log.sort(EVENT_ORDER).collect()
-    notes = ledger if ledger is not None else Ledger()
-    height = -1
-    while height != table.height:
-        height = table.height
-        table = _at_least(table, SESSION, min_length, SHORT, notes)
-        table = _at_least(table, ITEM, min_support, RARE, notes)
-    return same_kind(table, train)
+    table = sorted_rows(log.collect(), EVENT_ORDER)
+    alive = fixed_point(table, min_support, min_length, ledger if ledger is not None else Ledger())
+    return same_kind(table if alive.all() else table.filter(pl.Series(alive)), train)
 
 
-def _at_least(table: pl.DataFrame, column: str, bound: int, rule: str, notes: Ledger) -> pl.DataFrame:
-    enough = table.filter(pl.len().over(column) >= bound)
-    if enough.height < table.height:
-        notes.record(rule, Size.of(table), Size.of(enough))
-    return enough
+def fixed_point(table: pl.DataFrame, min_support: int, min_length: int, notes: Ledger) -> NDArray[np.bool_]:
+    """Which rows of a table in event order stay; (n,)."""
+    starts = run_starts(table[SESSION])
+    lengths = np.diff(starts, append=table.height)
+    sessions = np.repeat(np.arange(len(starts)), lengths)
+    items, known = codes(table[ITEM])
+    support = np.bincount(items, minlength=len(known))
+    alive = np.ones(table.height, dtype=np.bool_)
+    removed = -1
+    while removed:
+        before = _size(int(lengths.sum()), lengths, support)
+        removed = 0
+        for rule in (SHORT, RARE):
+            if rule == SHORT:
+                gone = drop_small(alive, sessions, lengths, items, support, min_length)
+            else:
+                gone = drop_small(alive, items, support, sessions, lengths, min_support)
+            after = _size(before.rows - gone, lengths, support)
+            if gone:
+                notes.record(rule, before, after)
+            before, removed = after, removed + gone
+    return alive
+
+
+def _size(rows: int, lengths: NDArray[np.int64], support: NDArray[np.int64]) -> Size:
+    return Size(rows, int(np.count_nonzero(lengths)), int(np.count_nonzero(support)))
+
+
+@kernel
+def drop_small(
+    alive: NDArray[np.bool_],
+    groups: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    others: NDArray[np.int64],
+    other_sizes: NDArray[np.int64],
+    bound: int,
+) -> int:
+    """Drop the rows whose group has fewer than ``bound``; keeps both counts true and gives how many went."""
+    gone = 0
+    for row in range(len(alive)):
+        if alive[row] and sizes[groups[row]] < bound:
+            alive[row] = False
+            other_sizes[others[row]] -= 1
+            gone += 1
+    for group in range(len(sizes)):
+        if sizes[group] < bound:
+            sizes[group] = 0
+    return gone

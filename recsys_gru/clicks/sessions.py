@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.clicks.fingerprint import digest_of
 from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, UTC_TIME, Frame, lazy, require
+from recsys_gru.clicks.order import codes, run_starts, sorted_rows
 from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.vocabulary import Vocabulary, as_ids
 from recsys_gru.errors import ClickLogError, SchemaError
@@ -56,23 +57,31 @@ class Sessions:
         (array([0, 1, 1], dtype=int32), array([0, 2, 3]), ['a', 'b'])
         """
         table = _ordered(events)
-        return cls.in_order(table, vocabulary if vocabulary is not None else _vocabulary_of(table[ITEM]))
+        if vocabulary is not None:
+            return cls.in_order(table, vocabulary)
+        return cls._packed(table, *_numbered(table[ITEM]))
 
     @classmethod
     def in_order(cls, table: pl.DataFrame, vocabulary: Vocabulary) -> "Sessions":
         """Pack a table of session_id, item_id and time whose rows are in their final order already."""
-        place = pl.int_range(pl.len(), dtype=pl.Int64).over(SESSION).alias(POSITION)
-        numbers = vocabulary.numbers(table[ITEM])
+        return cls._packed(table, vocabulary, vocabulary.numbers(table[ITEM]))
+
+    @classmethod
+    def _packed(cls, table: pl.DataFrame, vocabulary: Vocabulary, numbers: NDArray[np.int32]) -> "Sessions":
+        starts = run_starts(table[SESSION])
+        sizes = np.diff(starts, append=table.height)
         known = numbers >= 0
-        sizes = table.group_by(SESSION, maintain_order=True).agg(pl.len())
-        lengths = _known_lengths(sizes["len"].to_numpy(), known)
+        lengths = _known_lengths(sizes, known)
+        lost = np.flatnonzero(~known)
+        place = lost - np.repeat(starts, sizes)[lost]
+        unknown = table[lost].with_columns(pl.Series(POSITION, place, dtype=pl.Int64))
         return cls(
             items=numbers[known],
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             times=table[TIME].dt.epoch("us").to_numpy()[known],
-            ids=sizes[SESSION],
+            ids=table[SESSION][starts],
             vocabulary=vocabulary,
-            unknown=table.select(SESSION, place, ITEM, TIME).filter(~pl.Series(known)),
+            unknown=unknown.select(SESSION, POSITION, ITEM, TIME),
         )
 
     @property
@@ -136,19 +145,35 @@ def _ordered(events: Frame) -> pl.DataFrame:
         raise SchemaError(
             f"expected time as {UTC_TIME}; got {found}. What to do: pass the frame through read_clicks"
         )
-    first = pl.col(TIME).min().over(SESSION).alias("_first")
-    table = log.select(EVENT_ORDER).with_columns(first).sort("_first", *EVENT_ORDER).collect()
+    table = log.select(EVENT_ORDER).collect()
     nulls = {name: table[name].null_count() for name in EVENT_ORDER if table[name].null_count()}
     if nulls:
         raise ClickLogError(
             f"expected no null values; found {nulls}. What to do: pass the log through check_clicks"
         )
+    table = _oldest_first(sorted_rows(table, EVENT_ORDER))
     return table.with_columns(as_ids(table[SESSION]), as_ids(table[ITEM]))
 
 
-def _vocabulary_of(items: pl.Series) -> Vocabulary:
-    counted = items.to_frame().group_by(ITEM, maintain_order=True).len()
-    return Vocabulary(counted[ITEM], counted["len"].cast(pl.Int64).to_numpy())
+def _oldest_first(table: pl.DataFrame) -> pl.DataFrame:
+    """Whole sessions by their first time; those that begin together stay in order of their ids."""
+    starts = run_starts(table[SESSION])
+    order = np.argsort(table[TIME].dt.epoch("us").to_numpy()[starts], kind="stable")
+    lengths = np.diff(starts, append=table.height)[order]
+    shift = starts[order] - (np.cumsum(lengths) - lengths)
+    return table[np.repeat(shift, lengths) + np.arange(table.height)]
+
+
+def _numbered(items: pl.Series) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The items numbered by first appearance, and the number of each row."""
+    coded, known = codes(items)
+    first = np.full(len(known), len(items))
+    first[coded[::-1]] = np.arange(len(items))[::-1]  # of several rows the last one written stays: the first
+    present = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(items))]
+    number = np.empty(len(known), dtype=np.int32)
+    number[present] = np.arange(len(present), dtype=np.int32)
+    support = np.bincount(coded, minlength=len(known))[present]
+    return Vocabulary(known[present], support), number[coded]
 
 
 def _known_lengths(sizes: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:

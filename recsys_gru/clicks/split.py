@@ -10,6 +10,7 @@ import polars as pl
 
 from recsys_gru.clicks.frames import EVENT_ORDER, SESSION, START, TIME, Frame, lazy, require, same_kind
 from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.clicks.order import sorted_rows
 from recsys_gru.errors import ClickLogError, ParameterError
 
 Part: TypeAlias = "pl.LazyFrame | pl.DataFrame"
@@ -163,7 +164,7 @@ def event_table(events: Frame) -> pl.DataFrame:
     """
     log = lazy(events)
     require(log, *EVENT_ORDER)
-    table = log.sort(EVENT_ORDER).collect()
+    table = sorted_rows(log.collect(), EVENT_ORDER)
     if table.is_empty():
         raise ClickLogError(
             "expected a log with events; it is empty. What to do: look at what check_clicks rejected"
@@ -173,7 +174,10 @@ def event_table(events: Frame) -> pl.DataFrame:
 
 def _cut(table: pl.DataFrame, cut: datetime, given: Frame, ledger: Ledger | None = None) -> Split:
     """Cut an event table at a moment."""
-    started = table.with_columns(pl.col(TIME).min().over(SESSION).alias(START))
+    begins = (pl.col(SESSION) != pl.col(SESSION).shift()).fill_null(
+        value=True
+    )  # in order: the first is the earliest
+    started = table.with_columns(pl.when(begins).then(pl.col(TIME)).forward_fill().alias(START))
     before = pl.col(TIME) < cut
     later = pl.col(START) >= cut
     train, tested = (started.filter(part).drop(START) for part in (before, later))

@@ -1,0 +1,78 @@
+"""Order and counts by compiled loops, against sorting and counting written plainly."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys_gru.clicks import Vocabulary
+from recsys_gru.clicks.filter import drop_small
+from recsys_gru.clicks.order import codes, event_order, run_starts, sorted_rows
+
+pytestmark = pytest.mark.kernels
+BY = ("session_id", "time", "item_id")
+ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)), max_size=150)
+
+
+@given(ROWS)
+def test_rows_go_by_session_time_and_item_in_short_and_long_sessions(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    sessions, times, items = (np.array([row[i] for row in rows], dtype=np.int64) for i in range(3))
+    order = event_order(sessions, times, items, 4)
+    assert [rows[row] for row in order] == sorted(rows)
+    assert sorted(order) == list(range(len(rows)))
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("wide", [1, 10**12])
+@given(rows=ROWS)
+def test_ids_of_every_kind_are_sorted_as_polars_sorts(
+    rows: list[tuple[int, int, int]], text: bool, wide: int
+) -> None:
+    table = pl.DataFrame(rows, schema=dict.fromkeys(BY, pl.Int64), orient="row")
+    table = table.with_columns(pl.col("session_id") * wide - 7, pl.col("time").cast(pl.Datetime("us", "UTC")))
+    if text:
+        table = table.with_columns(pl.col("session_id", "item_id").cast(pl.String))
+    assert sorted_rows(table, BY).equals(table.sort(BY))
+
+
+def test_rows_with_a_null_come_last_and_stay() -> None:
+    table = pl.DataFrame(
+        {"session_id": [None, 2, 1], "time": [1, 2, 3], "item_id": [1, 1, 1]},
+        schema_overrides={"time": pl.Int64},
+    )
+    assert sorted_rows(table, BY)["session_id"].to_list() == [1, 2, None]
+
+
+@given(st.lists(st.one_of(st.integers(-5, 5), st.integers(-(2**62), 2**62)), min_size=1, max_size=30))
+def test_codes_keep_the_order_and_lead_back(values: list[int]) -> None:
+    coded, known = codes(pl.Series(values, dtype=pl.Int64))
+    assert known[coded].to_list() == values
+    assert np.array_equal(np.argsort(coded, kind="stable"), np.argsort(values, kind="stable"))
+
+
+@given(ROWS, st.integers(1, 5))
+def test_small_groups_are_dropped_and_both_counts_stay_true(
+    rows: list[tuple[int, int, int]], bound: int
+) -> None:
+    groups, others = (np.array([row[i] for row in rows], dtype=np.int64) for i in (0, 1))
+    sizes, other_sizes = np.bincount(groups, minlength=4), np.bincount(others, minlength=6)
+    alive = np.ones(len(rows), dtype=np.bool_)
+    expected = np.array([np.sum(groups == group) >= bound for group in groups], dtype=np.bool_)
+    assert drop_small(alive, groups, sizes, others, other_sizes, bound) == np.sum(~expected)
+    assert np.array_equal(alive, expected)
+    assert np.array_equal(sizes, np.bincount(groups[expected], minlength=4))
+    assert np.array_equal(other_sizes, np.bincount(others[expected], minlength=6))
+
+
+def test_runs_begin_where_the_value_changes() -> None:
+    assert run_starts(pl.Series(["a", "a", "b", "a"])).tolist() == [0, 2, 3]
+    assert run_starts(pl.Series([], dtype=pl.Int64)).tolist() == []
+
+
+def test_ids_are_taken_from_text_and_an_empty_list() -> None:
+    vocabulary = Vocabulary(pl.Series(["a", "b"]), np.array([1, 1]))
+    assert vocabulary.take(np.array([1, 0], dtype=np.int32)).to_list() == ["b", "a"]
+    assert vocabulary.take([]).to_list() == []
