@@ -23,18 +23,29 @@ if TYPE_CHECKING:
     from recsys_gru.clicks import CheckedClicks as CheckedClicks
     from recsys_gru.clicks import ClickStore as ClickStore
     from recsys_gru.clicks import Ledger as Ledger
+    from recsys_gru.clicks import Recipe as Recipe
     from recsys_gru.clicks import Sessions as Sessions
     from recsys_gru.clicks import Split as Split
     from recsys_gru.clicks import Vocabulary as Vocabulary
+    from recsys_gru.clicks import as_sessions as as_sessions
     from recsys_gru.clicks import check_clicks as check_clicks
     from recsys_gru.clicks import collapse_repeats as collapse_repeats
+    from recsys_gru.clicks import describe as describe
+    from recsys_gru.clicks import diagnose_split as diagnose_split
     from recsys_gru.clicks import filter_sessions as filter_sessions
     from recsys_gru.clicks import generate_clicks as generate_clicks
+    from recsys_gru.clicks import prepare as prepare
     from recsys_gru.clicks import read_clicks as read_clicks
+    from recsys_gru.clicks import read_prepared as read_prepared
+    from recsys_gru.clicks import read_sessions as read_sessions
+    from recsys_gru.clicks import recipe_of as recipe_of
     from recsys_gru.clicks import sessionize as sessionize
     from recsys_gru.clicks import split_at as split_at
     from recsys_gru.clicks import split_by_time as split_by_time
+    from recsys_gru.clicks import split_rolling as split_rolling
+    from recsys_gru.clicks import split_three as split_three
     from recsys_gru.clicks import tail_cut as tail_cut
+    from recsys_gru.clicks import write_sessions as write_sessions
     from recsys_gru.contract import Recommender as Recommender
     from recsys_gru.evaluation import Report as Report
     from recsys_gru.evaluation import compare as compare
@@ -55,18 +66,29 @@ _HOMES = {
         "CheckedClicks",
         "ClickStore",
         "Ledger",
+        "Recipe",
         "Sessions",
         "Split",
         "Vocabulary",
+        "as_sessions",
         "check_clicks",
         "collapse_repeats",
+        "describe",
+        "diagnose_split",
         "filter_sessions",
         "generate_clicks",
+        "prepare",
         "read_clicks",
+        "read_prepared",
+        "read_sessions",
+        "recipe_of",
         "sessionize",
         "split_at",
         "split_by_time",
+        "split_rolling",
+        "split_three",
         "tail_cut",
+        "write_sessions",
     ),
     "recsys_gru.ranking": ("ItemFilter",),
     "recsys_gru.evaluation": (

@@ -1,5 +1,6 @@
 """`describe` and `prepare`: look at a log, cut it into files."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
@@ -11,10 +12,18 @@ LENGTHS = (0.5, 0.9, 0.99)
 
 @click.command()
 @log_options
-def describe(log: Log) -> None:
-    """Say what is in a click log: rows, rejected rows with reasons, sessions, items, times, lengths."""
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("described"),
+    show_default=True,
+    help="Folder for log.html and log.png.",
+)
+def describe(log: Log, out: Path) -> None:
+    """Say what is in a click log: rows, rejected rows, sessions, items, times; and draw it as a page."""
     import polars as pl
 
+    from recsys_gru import clicks
     from recsys_gru.cli import preparing, printing
     from recsys_gru.clicks import Ledger
 
@@ -34,6 +43,17 @@ def describe(log: Log) -> None:
     click.echo(f"items      {len(support):,}, {rare:,} with under {log.min_support} clicks")
     click.echo(f"           the most clicked 1 % get {top:.0%} of the clicks")
     click.echo(f"times      {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
+    preparing.make_folder(out)
+    gap = clicks.describe(preparing.raw(log), out, title=log.name).gap
+    if gap is not None:
+        click.echo(f"pauses     a visit seems to end after {gap.total_seconds() / 60:g} minutes of silence")
+    click.echo(f"written    {out / 'log.html'}, {out / 'log.png'}")
+
+
+def _tell(stage: str, done: int, total: int) -> None:
+    """A line on stderr for each tenth of a stage."""
+    if done == total or done * 10 // total > (done - 1) * 10 // total:
+        click.echo(f"{stage:<12} {done} of {total}", err=True)
 
 
 @click.command()
@@ -42,18 +62,23 @@ def describe(log: Log) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Folder to fill."
 )
-def prepare(log: Log, test_days: float | None, out: Path) -> None:
-    """Check, split and filter a click log: train, test, rejected and ledger as files."""
-    from recsys_gru.cli import preparing, printing
-    from recsys_gru.clicks import Ledger
+@click.option("--doctor", is_flag=True, help="Also look for leaks in the split, with the log in memory.")
+def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
+    """Check, split, filter and pack a click log of any size; the ledger and the rejected rows are kept."""
+    from recsys_gru import clicks
+    from recsys_gru.cli import preparing
 
-    ledger = Ledger()
-    checked = preparing.read(log, ledger)
-    printing.show_checked(checked)
-    parts = preparing.cut(preparing.events_of(log, checked), test_days, ledger)
-    train = preparing.filtered(log, parts.train, ledger)
+    recipe = clicks.Recipe(
+        gap=timedelta(minutes=log.gap),
+        min_support=log.min_support,
+        min_length=log.min_length,
+        test=None if test_days is None else timedelta(days=test_days),
+    )
     preparing.make_folder(out)
-    for name, frame in (("train", train), ("test", parts.test), ("rejected", checked.rejected)):
-        frame.lazy().collect().write_parquet(out / f"{name}.parquet")
-    ledger.write(out / "ledger.csv")
-    click.echo(f"\n{ledger}\n\nwritten: {out}/train.parquet, test.parquet, rejected.parquet, ledger.csv")
+    prepared = clicks.prepare(preparing.raw(log), out, recipe, on_progress=_tell)
+    click.echo(f"\n{prepared.ledger}\n")
+    counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
+    click.echo(f"rows       {counts}\nsplit      test: sessions from {prepared.cut:%Y-%m-%d %H:%M} UTC")
+    if doctor:
+        click.echo(f"\n{clicks.diagnose_split(prepared.train.events(), prepared.test.events())}\n")
+    click.echo(f"written    {out}: train/, test/, quarantine/ (rejected rows), ledger.parquet")

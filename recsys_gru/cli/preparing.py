@@ -34,12 +34,18 @@ class Prepared:
 
 def read(log: Log, ledger: "Ledger") -> "CheckedClicks":
     """Read and check the log; a made-up one where no path is given."""
-    from recsys_gru.clicks import check_clicks, generate_clicks, read_clicks
+    from recsys_gru.clicks import check_clicks
+
+    return check_clicks(raw(log), ledger)
+
+
+def raw(log: Log) -> "pl.LazyFrame":
+    """The log as it is read, nothing checked yet; a made-up one where no path is given."""
+    from recsys_gru.clicks import generate_clicks, read_clicks
 
     if log.clicks is None:
-        return check_clicks(generate_clicks(), ledger)
-    clicks = read_clicks(log.clicks, session=log.session, item=log.item, time=log.time, user=log.user)
-    return check_clicks(clicks, ledger)
+        return generate_clicks().lazy()
+    return read_clicks(log.clicks, session=log.session, item=log.item, time=log.time, user=log.user)
 
 
 def events_of(log: Log, checked: "CheckedClicks") -> "pl.DataFrame":

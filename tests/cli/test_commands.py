@@ -1,14 +1,25 @@
 """The commands do on a small log what they say, one after the other as a person would call them."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
+import pytest
 from click.testing import CliRunner
+from mlflow.entities import Run as MlflowRun
 
 from recsys_gru.cli.app import app
+from recsys_gru.clicks import (
+    Sessions,
+    check_clicks,
+    filter_sessions,
+    read_clicks,
+    read_prepared,
+    split_by_time,
+)
 from tests.cli.conftest import SMALL, Call
-from tests.tracking.helpers import runs_of
+from tests.tracking.helpers import client_of, runs_of
 
 
 def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> None:
@@ -36,17 +47,45 @@ def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> No
 def test_the_test_part_follows_test_days(call: Call, log: Path) -> None:
     call("prepare", log, "--test-days", "2", "--out", "two")
     call("prepare", log, "--test-days", "4", "--out", "four")
-    two, four = (pl.read_parquet(f"{name}/test.parquet")["time"] for name in ("two", "four"))
+    two, four = (read_prepared(name).test.events()["time"] for name in ("two", "four"))
     assert 1.8 < (two.dt.max() - two.dt.min()).total_seconds() / 86400 <= 2  # type: ignore[operator,union-attr]
     assert set(two) < set(four)
 
 
 def test_prepare_writes_parts_that_are_disjoint_in_time(call: Call, log: Path, tmp_path: Path) -> None:
     said = call("prepare", log)
-    train, test = (pl.read_parquet(tmp_path / "data" / f"{name}.parquet") for name in ("train", "test"))
-    assert train["time"].to_numpy().max() < test["time"].to_numpy().min()
-    assert (tmp_path / "data" / "rejected.parquet").exists()
+    prepared = read_prepared(tmp_path / "data")
+    assert prepared.train.times.max() < prepared.test.times.min()
     assert "session too short" in said
+    assert f"rows       {prepared.counts['read']:,} read, {prepared.counts['train']:,} train" in said
+    kept = prepared.counts["train"] + prepared.counts["test"]
+    rejected = pl.read_parquet(tmp_path / "data" / "quarantine" / "*.parquet")
+    assert kept + rejected.height == prepared.counts["read"]
+
+
+def test_prepare_gives_what_the_steps_give_and_the_split_doctor_looks(call: Call, log: Path) -> None:
+    said = call("prepare", log, "--test-days", "2", "--min-support", "3", "--out", "a", "--doctor")
+    train, test = split_by_time(check_clicks(read_clicks(log)).clicks, timedelta(days=2))
+    packed = Sessions.from_events(filter_sessions(train, min_support=3))
+    prepared = read_prepared("a")
+    assert prepared.train.fingerprint() == packed.fingerprint()
+    assert prepared.test.fingerprint() == Sessions.from_events(test, packed.vocabulary).fingerprint()
+    assert re.search(r"time overlap +0\n", said)
+
+
+def test_prepare_tells_how_far_it_is_on_stderr(log: Path, tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, ["prepare", str(log), "--out", str(tmp_path / "data")])
+    assert ran.exit_code == 0
+    for stage in ("check", "fixed point", "filter", "pack train", "pack test"):
+        assert re.search(rf"^{stage} +(\d+) of \1$", ran.stderr, re.MULTILINE), ran.stderr
+
+
+def test_describe_draws_the_log_as_a_page(call: Call, log: Path, tmp_path: Path) -> None:
+    said = call("describe", log, "--out", "page")
+    page = (tmp_path / "page" / "log.html").read_text()
+    assert "<h1>shop</h1>" in page
+    assert (tmp_path / "page" / "log.png").read_bytes().startswith(b"\x89PNG")
+    assert "written    page/log.html, page/log.png" in said
 
 
 def test_describe_counts_what_is_there(call: Call, log: Path) -> None:
@@ -78,6 +117,42 @@ def test_fit_recommend_evaluate_and_register(call: Call, log: Path) -> None:
     said = call("register", "model", "--name", "shop", "--alias", "champion")
     assert "models:/shop@champion" in said
     assert "0 runs would be removed" in call("prune")
+
+
+def test_two_tracked_runs_are_compared_by_name_from_their_ledgers(
+    call: Call, log: Path, tmp_path: Path
+) -> None:
+    call("fit", log, "--model", "Markov", "--out", "markov")
+    call("fit", log, "--model", "Popularity", "--out", "popularity")
+    for folder in ("markov", "popularity"):
+        call("evaluate", folder, log)
+    said = call("compare", "Popularity", "Markov", "--out", "pictures/pair.png")
+    found = re.search(
+        r"^recall@20 +(0\.\d+) +(0\.\d+) +\+(0\.\d+) +\+0\.\d+ +\+0\.\d+ +0\.\d+ +0\.\d+$", said, re.MULTILINE
+    )
+    assert found is not None, said
+    a, b, difference = map(float, found.groups())
+    assert b - a == pytest.approx(difference, abs=2e-4)
+    metrics = {name: run.data.metrics for name, run in evaluated(tmp_path).items()}
+    assert (a, b) == tuple(round(metrics[name]["test/recall_at_20"], 4) for name in ("Popularity", "Markov"))
+    assert "only A: 0, only B: 0" in said
+    assert (tmp_path / "pictures" / "pair.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_evaluated_run_has_the_page_the_ledger_and_the_pictures(
+    call: Call, log: Path, tmp_path: Path
+) -> None:
+    call("fit", log, "--model", "Markov")
+    call("evaluate", "model", log)
+    run = evaluated(tmp_path)["Markov"]
+    files = {file.path for file in client_of(tmp_path / "mlruns").list_artifacts(run.info.run_id)}
+    assert files >= {"report.html", "report.json", "ranks.parquet", "recall_curve.png", "slices.png"}
+
+
+def evaluated(folder: Path) -> dict[str, MlflowRun]:
+    """The evaluated runs by name."""
+    runs = client_of(folder / "mlruns").search_runs(["1"], "tags.test.ties = 'conservative'")
+    return {str(run.info.run_name): run for run in runs}
 
 
 def test_compare_is_demo_without_examples(call: Call, log: Path) -> None:
