@@ -57,9 +57,12 @@ def test_a_failure_that_may_pass_is_tried_again(home: Home) -> None:
 
 
 def test_each_tick_asks_for_the_day_before(home: Home) -> None:
-    schedule = definitions(home.settings()).resolve_schedule_def("every_night")
+    made = definitions(home.settings())
+    schedule = made.resolve_schedule_def("every_night")
     tick = datetime(2026, 1, 5, 3, tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=tick)
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=tick, repository_def=made.get_repository_def()
+        )
         (request,) = schedule.evaluate_tick(context).run_requests or ()
     assert request.partition_key == str((tick - timedelta(days=1)).date())
