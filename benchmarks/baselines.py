@@ -5,7 +5,8 @@
 FOLDER holds bolcom, eshop2008 and retailrocket as Parquet. For each log and model: random settings, each
 fitted before the validation part and judged there by MRR@20; the best is fitted on everything before the
 test part and tested once. Each finished model leaves its facts and its rank ledger in WORK, so that a run
-that was cut off goes on. At the end figures.json, figures.md and recall.png are written there.
+that was cut off, or is asked for more trials, goes on from there. At the end figures.json, figures.md and
+recall.png are written there.
 """
 
 import argparse
@@ -75,11 +76,14 @@ def main() -> None:
     torch.set_num_threads(1)
     asked.work.mkdir(parents=True, exist_ok=True)
     for log in asked.logs:
-        missing = [kind for kind in asked.models if not facts_of(asked.work, log, kind).exists()]
+        missing = [
+            kind for kind in asked.models if len(known(asked.work, log, kind)) < trials_of(kind, asked.trials)
+        ]
         parts = parts_of(asked.folder / f"{log}.parquet", LOGS[log]) if missing else None
         for kind in missing:
             assert parts is not None
-            facts = tuned(kind, parts, asked.trials, ranks_of(asked.work, log, kind))
+            tried = known(asked.work, log, kind)
+            facts = tuned(kind, parts, tried, trials_of(kind, asked.trials), ranks_of(asked.work, log, kind))
             facts_of(asked.work, log, kind).write_text(json.dumps(facts, indent=1) + "\n")
             print(
                 log, kind, {name: facts[name] for name in ("recall", "mrr", "chosen", "seconds")}, flush=True
@@ -93,6 +97,24 @@ def main() -> None:
 def facts_of(work: Path, log: str, kind: str) -> Path:
     """Where a finished model's facts lie."""
     return work / f"{log}-{kind}.json"
+
+
+def known(work: Path, log: str, kind: str) -> list[dict[str, Any]]:
+    """The trials that an earlier run has finished, with their validation MRR."""
+    path = facts_of(work, log, kind)
+    tried: list[dict[str, Any]] = json.loads(path.read_text())["tried"] if path.exists() else []
+    return tried
+
+
+def trials_of(kind: str, trials: int) -> int:
+    """Trials of a model: one where there is nothing to tune."""
+    return trials if space_of(kind) else 1
+
+
+def space_of(kind: str) -> SearchSpace:
+    """What is searched."""
+    space: SearchSpace = GRU_SPACE if kind == "GRU4Rec" else getattr(rg, kind).search_space()
+    return space
 
 
 def ranks_of(work: Path, log: str, kind: str) -> Path:
@@ -120,14 +142,18 @@ def parts_of(path: Path, span: timedelta) -> Parts:
     return Parts(inner, validation.filter(pl.col("session_id").is_in(drawn.implode())), outer, test)
 
 
-def tuned(kind: str, parts: Parts, trials: int, ledger: Path) -> dict[str, Any]:
+def tuned(kind: str, parts: Parts, tried: list[dict[str, Any]], trials: int, ledger: Path) -> dict[str, Any]:
     """Choose a model's setting on the validation part, refit it, test it once."""
     began = time.process_time()
-    space = GRU_SPACE if kind == "GRU4Rec" else getattr(rg, kind).search_space()
     generator = np.random.default_rng(SEED)
-    settings = [drawn(space, generator) for _ in range(trials if space else 1)]
-    tried = [(tried_on_validation(kind, setting, parts), setting) for setting in settings]
-    best, chosen = max(tried, key=lambda pair: pair[0])
+    settings = [drawn(space_of(kind), generator) for _ in range(trials)]
+    new = [
+        {"validation_mrr": tried_on_validation(kind, setting, parts), **setting}
+        for setting in settings[len(tried) :]
+    ]
+    tried = tried + new
+    chosen = dict(max(tried, key=lambda trial: trial["validation_mrr"]))
+    best = chosen.pop("validation_mrr")
     searched, began = time.process_time() - began, time.process_time()
     model = new_model(kind, chosen, FINAL_EPOCHS).fit(parts.outer)
     fitted, began = time.process_time() - began, time.process_time()
@@ -142,7 +168,7 @@ def tuned(kind: str, parts: Parts, trials: int, ledger: Path) -> dict[str, Any]:
         "unknown": report.unknown,
         "chosen": chosen,
         "validation_mrr": best,
-        "tried": [{"validation_mrr": value, **setting} for value, setting in tried],
+        "tried": tried,
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
     }
 

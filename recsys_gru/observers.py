@@ -38,11 +38,13 @@ class FitEnded:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """A recommender was evaluated; report is the evaluation's Report, test the packed Sessions."""
+    """A recommender was evaluated; report is the evaluation's Report, test the packed Sessions, items the
+    ItemFilter (may be None)."""
 
     model: object
     report: object
     test: object = None
+    items: object = None
 
 
 Event: TypeAlias = FitStarted | EpochEnded | FitEnded | Evaluated

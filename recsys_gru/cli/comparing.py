@@ -1,5 +1,6 @@
-"""`demo` and `compare`: the GRU beside the baselines, on one log, in one tracked comparison."""
+"""`demo` and `compare`: the GRU beside the baselines on one log, or one tracked run beside another."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,34 @@ EXAMPLES = 5
 
 @click.command()
 @log_options
+@click.argument("run_b", required=False)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("comparison.png"),
+    show_default=True,
+    help="Picture of two runs' differences.",
+)
 @test_days_option
 @parameters_option
 @tracking_option
-def compare(log: Log, test_days: float | None, parameters: tuple[str, ...], where: str) -> None:
-    """Fit GRU4Rec and the baselines on a click log and compare them on its last days."""
-    compared(log, test_days, parse_parameters(parameters), where)
+def compare(
+    log: Log,
+    run_b: str | None,
+    out: Path,
+    test_days: float | None,
+    parameters: tuple[str, ...],
+    where: str,
+) -> None:
+    """Fit GRU4Rec and the baselines on CLICKS, or compare two evaluated runs: compare RUN_A RUN_B.
+
+    A run is given by its id or its name, which means the newest of that name with a rank ledger. Both are
+    compared event by event from their stored ledgers, without scoring again; a picture goes to --out.
+    """
+    if run_b is None:
+        compared(log, test_days, parse_parameters(parameters), where)
+    else:
+        compared_runs(str(log.clicks), run_b, where, out)
 
 
 @click.command()
@@ -53,6 +76,7 @@ def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: 
     click.echo(f"\nmodel      {DEMO_FOLDER}/     recsys-gru recommend {DEMO_FOLDER} --items ID,ID,...")
     click.echo(f"registry   {registered(gru, tracker, where)}")
     click.echo(f"dashboard  make dashboard     the runs lie in {where}")
+    click.echo("compare    recsys-gru compare Markov GRU4Rec     any two runs, by name or id")
 
 
 def registered(model: "Recommender", tracker: "Tracker", where: str) -> str:
@@ -76,7 +100,7 @@ def compared(
     from recsys_gru import tracking
     from recsys_gru.cli import preparing, printing
     from recsys_gru.clicks import Ledger
-    from recsys_gru.evaluation import report_page
+    from recsys_gru.evaluation import report_page, write_report
     from recsys_gru.tracking.comparison import show_comparison
 
     ledger = Ledger()
@@ -96,12 +120,29 @@ def compared(
             prepared.test,
             reports["GRU4Rec"],
             baselines=others,
+            train=prepared.train.events(),
             data_ledger=ledger.table(),
             facts=gru.parameters(),
         )
-        tracker.run_of(gru).file("report.html", page.write)
+        tracker.run_of(gru).file("report", partial(write_report, page))  # in place of that without baselines
     printing.show_reports(reports)
     return prepared, models, tracker
+
+
+def compared_runs(run_a: str, run_b: str, where: str, out: Path) -> None:
+    """Print and draw the paired comparison of two runs' rank ledgers."""
+    from recsys_gru.cli.preparing import make_folder
+    from recsys_gru.cli.printing import show_comparison
+    from recsys_gru.evaluation import compare as compare_ranks
+    from recsys_gru.evaluation import draw_comparison
+    from recsys_gru.tracking.comparison import stored_ranks
+
+    a, b = stored_ranks(where, run_a), stored_ranks(where, run_b)
+    found = compare_ranks(a.ranks, b.ranks)
+    show_comparison(found, a, b)
+    make_folder(out.parent)
+    draw_comparison(found, out, (a.label, b.label))
+    click.echo(f"drawn in {out}")
 
 
 def fitted_models(prepared: "Prepared", parameters: dict[str, object]) -> "dict[str, Recommender]":

@@ -8,7 +8,8 @@ import click
 if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
     from recsys_gru.clicks import CheckedClicks, Sessions
-    from recsys_gru.evaluation import Report
+    from recsys_gru.evaluation import Comparison, Report
+    from recsys_gru.tracking.comparison import StoredRanks
     from recsys_gru.training import EpochReport
 
 
@@ -80,6 +81,27 @@ def show_reports(reports: "dict[str, Report]") -> None:
     click.echo(
         f"{first.events:,} test events of {first.sessions:,} sessions, every one ranked against all items; "
         f"{first.unknown:,} clicks on items unknown to the training part are left out"
+    )
+
+
+def show_comparison(found: "Comparison", a: "StoredRanks", b: "StoredRanks") -> None:
+    """Differences of two runs with intervals and p-values, and what they rest on."""
+    click.echo(f"A  {a.label}   run {a.run}\nB  {b.label}   run {b.run}")
+    head = ["", "A", "B", "B - A", "95 % from", "to", "p", "p (Holm)"]
+    rows = [
+        [
+            f"{row['metric']}@{row['k']}",
+            *(f"{row[name]:.4f}" for name in ("a", "b")),
+            *(f"{row[name]:+.4f}" for name in ("difference", "low", "high")),
+            *(f"{row[name]:.4f}" for name in ("p", "p_holm")),
+        ]
+        for row in found.table.iter_rows(named=True)
+    ]
+    click.echo(f"\n{table(head, rows)}")
+    click.echo(
+        f"{found.events:,} events of {found.sessions:,} sessions that both ranked "
+        f"(only A: {found.only_a:,}, only B: {found.only_b:,}); an interval that holds 0 is no difference to "
+        "rely on"
     )
 
 

@@ -83,7 +83,7 @@ def evaluate(
         unknown_rule=unknown,
         ranks=ledger,
     )
-    announce(Evaluated(model, report, sessions))
+    announce(Evaluated(model, report, sessions, items))
     return report
 
 

@@ -18,7 +18,7 @@ from recsys_gru.evaluation.plots import draw_recall_curves, draw_slices
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.sanity import warnings_of
 from recsys_gru.evaluation.slices import first_seen, slices
-from recsys_gru.ranking import Scorer
+from recsys_gru.ranking import ItemFilter, Scorer
 
 NEW = timedelta(days=7)
 """How long an item counts as new."""
@@ -34,6 +34,7 @@ def report_page(
     train: pl.DataFrame | pl.LazyFrame | None = None,
     data_ledger: pl.DataFrame | None = None,
     facts: Mapping[str, object] | None = None,
+    items: ItemFilter | None = None,
 ) -> ReportPage:
     """Gather everything the report page tells about a model.
 
@@ -46,6 +47,7 @@ def report_page(
         train: events of the training part; adds what is said of new items.
         data_ledger: what each step of preparation removed.
         facts: parameters and the like.
+        items: the filter the report was made with; the lists and examples keep it too.
 
     >>> import recsys_gru as rg
     >>> from datetime import timedelta
@@ -57,7 +59,7 @@ def report_page(
     True
     """
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
-    lists = recommendation_lists(model, sessions, max(report.recall))
+    lists = recommendation_lists(model, sessions, max(report.recall), items=items)
     metrics = list_metrics(lists, None if train is None else _new_items(train))
     return ReportPage(
         title,
@@ -66,7 +68,7 @@ def report_page(
         list_metrics=metrics,
         warnings=warnings_of(report.ranks, metrics),
         data_ledger=data_ledger,
-        examples=example_recommendations(model, sessions, least=2),
+        examples=example_recommendations(model, sessions, items=items, least=2),
         facts=facts or {},
         first_seen=None if train is None else first_seen(train),
     )

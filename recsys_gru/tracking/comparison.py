@@ -1,13 +1,68 @@
-"""A parent run's page: the table and the picture that tell which of its models is better."""
+"""Which model is better: a parent run's table and picture, and the stored rank ledgers of two runs."""
 
+import os
+import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, final
 
-from recsys_gru.evaluation import Report
+import polars as pl
+
+from recsys_gru.errors import TrackingError
+from recsys_gru.evaluation import Report, read_ranks
 from recsys_gru.tracking.records import RUN_ID
 from recsys_gru.tracking.run import Run
+from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
-PICTURE = "comparison.png"
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+PICTURE, RANKS = "comparison.png", "ranks.parquet"
+NEWEST = 50
+"""Runs of one name that are looked through for a rank ledger."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class StoredRanks:
+    """The rank ledger of a run, with the run's id and a label for people."""
+
+    run: str
+    label: str
+    ranks: pl.DataFrame
+
+
+def stored_ranks(where: str | os.PathLike[str], run: str, experiment: str = EXPERIMENT) -> StoredRanks:
+    """The rank ledger of a run given by its id or name; of several of that name the newest that has one.
+
+    Raises:
+        TrackingError: if no such run has a rank ledger.
+    """
+    store = store_at(where)
+    client = connect(store)
+    for found in _candidates(client, experiment_id(client, store, experiment), run):
+        key = found.info.run_id
+        if RANKS in {file.path for file in client.list_artifacts(key)}:
+            with tempfile.TemporaryDirectory() as folder:
+                ranks = read_ranks(client.download_artifacts(key, RANKS, folder))
+            return StoredRanks(key, f"{found.info.run_name} {key[:6]}", ranks)
+    raise TrackingError(
+        f"expected the id or the name of an evaluated run in {where}, got {run!r}, which has no {RANKS}: "
+        "take the id from the dashboard, or evaluate the model first"
+    )
+
+
+def _candidates(client: "MlflowClient", experiment: str, run: str) -> "list[MlflowRun]":
+    """The run of this id, else the newest runs of this name."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return [client.get_run(run)]
+    except MlflowException:  # no id; a name may hold anything, so it is compared here and not in a query
+        runs = client.search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=1000)
+        return [found for found in runs if found.info.run_name == run][:NEWEST]
 
 
 def show_comparison(parent: Run, reports: Mapping[str, Report], data: str) -> None:

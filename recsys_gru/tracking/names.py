@@ -50,9 +50,11 @@ TAGS = {
 
 ARTIFACTS = {
     "model/": "the saved model, as recsys_gru loads it",
-    "report.json": "test metrics and counts",
-    "report.html": "the same as a page with plots, when the evaluation made one",
-    "ranks.parquet": "the rank of every test event",
+    "report.html": "the evaluation as a page: metrics with intervals, slices, warnings, examples",
+    "report.json": "test metrics, metrics of the lists, counts and warnings",
+    "ranks.parquet": "the rank of every test event, read by recsys-gru compare; of a trial the only report",
+    "recall_curve.png": "recall@k over k",
+    "slices.png": "recall by position, length, popularity, hour and more",
     "comparison.png": "on a parent run: recall and MRR of its models side by side",
 }
 

@@ -1,17 +1,17 @@
 """Keep every fit and evaluation of a block as MLflow runs: a parent, and one child for each fit."""
 
-import json
 import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
 
 from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
-from recsys_gru.evaluation import Report, intervals
+from recsys_gru.evaluation import Report, ReportPage, intervals, report_page, write_ranks, write_report
 from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, listening
 from recsys_gru.tracking import facts
 from recsys_gru.tracking.courier import Courier, send_left_over
@@ -20,6 +20,7 @@ from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened
 from recsys_gru.tracking.store import EXPERIMENT, Store, store_at
 
 if TYPE_CHECKING:
+    from recsys_gru.ranking import ItemFilter, Scorer
     from recsys_gru.training import EpochReport
 
 
@@ -154,11 +155,21 @@ class Tracker:
         run.log(metrics, tags=facts_of_test)
         if isinstance(event.test, Sessions):
             run.feed(event.test, self._data, "test")
-        run.file(
-            "report.json",
-            lambda path: path.write_text(json.dumps(report.to_dict(), indent=2), encoding="utf-8"),
+        if self.role == "trial":  # a page for each of many trials would cost more than the trial
+            run.file("ranks.parquet", partial(write_ranks, report.ranks))
+        else:
+            run.file("report", partial(write_report, self._page(event)))
+
+    def _page(self, event: Evaluated) -> ReportPage:
+        model, report = cast("Scorer", event.model), cast("Report", event.report)
+        return report_page(
+            f"{type(model).__name__} on {self._data}",
+            model,
+            cast("Sessions", event.test),
+            report,
+            facts=model.parameters() if isinstance(model, Recommender) else None,
+            items=cast("ItemFilter | None", event.items),
         )
-        run.file("ranks.parquet", report.ranks.write_parquet)
 
 
 @contextmanager

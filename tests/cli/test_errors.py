@@ -40,5 +40,11 @@ def test_an_option_that_does_not_exist(refused: Call) -> None:
     assert "No such option" in refused("fit", "--epochs", "3")
 
 
+def test_a_run_without_a_rank_ledger(refused: Call) -> None:
+    said = refused("compare", "GRU4Rec", "Markov")
+    assert "'GRU4Rec'" in said
+    assert "ranks.parquet" in said
+
+
 def test_a_server_that_does_not_answer(refused: Call) -> None:
     assert "no MLflow server answers" in refused("prune", "--tracking-uri", "http://127.0.0.1:9")

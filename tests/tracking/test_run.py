@@ -9,8 +9,12 @@ from mlflow.artifacts import download_artifacts
 from recsys_gru import tracking
 from recsys_gru.baselines import Popularity
 from recsys_gru.errors import TrackingError
+from recsys_gru.evaluation import evaluate, read_ranks
+from recsys_gru.ranking import ItemFilter
+from recsys_gru.tracking.comparison import stored_ranks
 from tests.tracking.helpers import (
     SESSIONS,
+    TEST,
     announce_evaluation,
     announce_fit,
     client_of,
@@ -50,10 +54,43 @@ def test_the_artifacts_are_the_saved_model_the_report_and_the_ranks(mlruns: Path
     child = runs_of(mlruns)["Popularity"]
     assert child.info.artifact_uri.startswith((mlruns / "artifacts").as_uri())
     folder = Path(download_artifacts(run_id=child.info.run_id, tracking_uri=tracking.store_at(mlruns).uri))
-    assert json.loads((folder / "report.json").read_text()) == report.to_dict()
-    assert (folder / "ranks.parquet").exists()
+    told = json.loads((folder / "report.json").read_text())
+    assert report.to_dict().items() <= told.items()
+    assert "coverage" in told
+    assert read_ranks(folder / "ranks.parquet").equals(report.ranks)
+    assert "<h1>Popularity on clicks</h1>" in (folder / "report.html").read_text(encoding="utf-8")
+    assert (folder / "recall_curve.png").exists()
+    assert (folder / "slices.png").exists()
     loaded = Popularity.load(folder / "model")
     assert loaded.recommend_one(["a"], k=3).equals(fitted().recommend_one(["a"], k=3))
+
+
+def test_the_page_of_a_filtered_evaluation_shows_filtered_lists(mlruns: Path) -> None:
+    with tracking.run(mlruns, name="filtered"):
+        evaluate(fitted(), TEST, items=ItemFilter(allow=["c"]))
+    child = runs_of(mlruns)["Popularity"]
+    folder = Path(download_artifacts(run_id=child.info.run_id, tracking_uri=tracking.store_at(mlruns).uri))
+    assert json.loads((folder / "report.json").read_text())["coverage"] == 0.25  # one item of four
+
+
+def test_a_ledger_is_found_by_id_and_by_name_newest_first(mlruns: Path) -> None:
+    for _ in range(2):
+        with tracking.run(mlruns, name="again"):
+            report = announce_evaluation(announce_fit())
+    runs = client_of(mlruns).search_runs(["1"], "attributes.run_name = 'Popularity'")
+    newest, oldest = sorted(runs, key=lambda run: -run.info.start_time)
+    assert stored_ranks(mlruns, "Popularity").run == newest.info.run_id
+    found = stored_ranks(mlruns, oldest.info.run_id)
+    assert found.run == oldest.info.run_id
+    assert found.ranks.equals(report.ranks)
+
+
+@pytest.mark.parametrize("name", ["nobody", "again", 'it\'s "x"'])
+def test_a_run_without_a_ledger_is_refused(mlruns: Path, name: str) -> None:
+    with tracking.run(mlruns, name="again"):
+        pass
+    with pytest.raises(TrackingError, match=r"which has no ranks\.parquet"):
+        stored_ranks(mlruns, name)
 
 
 def test_validation_within_a_fit_is_no_test_result(mlruns: Path) -> None:
