@@ -32,7 +32,8 @@ class Adapter:
         separator: between the fields.
         quoted: whether a quotation mark has a meaning.
         pattern: the files of a folder that belong to the log.
-        recipe: the preprocessing of the comparison paper (Hidasi and Czapp 2023) for this log.
+        recipe: the preprocessing of the comparison paper (Hidasi and Czapp 2023) for this log; of the same
+            pattern, but our own, for otto, globo and lastfm-1k.
     """
 
     columns: Mapping[str, pl.Expr]
@@ -107,7 +108,7 @@ def adapter_of(name: str) -> Adapter:
 
 
 def recipe_of(format: str) -> Recipe:  # noqa: A002 - the same word as in read_clicks
-    """The preprocessing of the comparison paper for a published log.
+    """The preprocessing of the comparison paper for a published log (our own for otto, globo, lastfm-1k).
 
     Raises:
         ParameterError: the format is unknown.
