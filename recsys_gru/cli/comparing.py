@@ -12,6 +12,7 @@ from recsys_gru.cli.options import (
     parameters_option,
     parse_parameters,
     test_days_option,
+    threads_option,
     tracking_option,
 )
 from recsys_gru.errors import TrackingError
@@ -40,6 +41,7 @@ EXAMPLES = 5
 )
 @test_days_option
 @parameters_option
+@threads_option
 @tracking_option
 def compare(
     log: Log,
@@ -64,6 +66,7 @@ def compare(
 @log_options
 @test_days_option
 @parameters_option
+@threads_option
 @tracking_option
 def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: str) -> None:
     """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""

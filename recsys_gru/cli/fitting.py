@@ -12,6 +12,7 @@ from recsys_gru.cli.options import (
     model_option,
     parameters_option,
     parse_parameters,
+    threads_option,
     tracking_option,
 )
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
 )
+@threads_option
 @tracking_option
 def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str) -> None:
     """Fit a model on the whole of a click log and save it."""
@@ -53,6 +55,7 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
     "--k", "cutoffs", type=int, multiple=True, default=(5, 10, 20), show_default=True, help="List length."
 )
 @click.option("--unknown", type=click.Choice(["drop", "miss"]), default="drop", show_default=True)
+@threads_option
 @tracking_option
 def evaluate(folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, where: str) -> None:
     """Test the model in FOLDER on every session of a click log."""

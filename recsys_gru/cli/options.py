@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -60,6 +61,25 @@ _LOG = (
     click.option("--min-length", default=2, show_default=True, help="Fewest training events of a session."),
 )
 
+THREADS = "OMP_NUM_THREADS"
+
+
+def _use_threads(_context: click.Context, _option: click.Parameter, threads: int) -> None:
+    """Tell torch, which reads it when it is loaded: not before a command runs."""
+    os.environ[THREADS] = str(threads)
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    envvar=THREADS,
+    show_envvar=True,
+    expose_value=False,
+    callback=_use_threads,
+    help="Threads of the network; on a machine with other work more than one waits for itself.",
+)
 tracking_option = click.option(
     "--tracking-uri",
     "where",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recsys_gru.cli.options import Log, log_options
+from recsys_gru.cli.options import Log, log_options, threads_option
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write: .parquet or .csv; else a table is printed."
 )
+@threads_option
 def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out: Path | None) -> None:
     """Rank the next items of the sessions in CLICKS, or of one list of --items, with the model in FOLDER."""
     from recsys_gru.cli import preparing

@@ -11,6 +11,7 @@ from recsys_gru.cli.options import (
     parameters_option,
     parse_parameters,
     test_days_option,
+    threads_option,
     tracking_option,
 )
 
@@ -30,6 +31,7 @@ from recsys_gru.cli.options import (
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
 )
+@threads_option
 @tracking_option
 def tune(
     log: Log,
