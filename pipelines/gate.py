@@ -73,7 +73,6 @@ def decide(
     gate = settings.gate
     checks = [
         _newer(day, standing),
-        _unmoved(standing),
         _against_champion(gate, interval),
         _against_baselines(gate, measured.facts),
         *_guard_rails(gate, data.facts, measured.facts),
@@ -104,12 +103,6 @@ def _newer(day: date, standing: Standing) -> Check:
         return Check("newer", True, "no dated champion to be newer than")
     said = f"{day} must be after {standing.bar}"
     return Check("newer", day > standing.bar, said)
-
-
-def _unmoved(standing: Standing) -> Check:
-    same = standing.champion in (standing.rival, standing.own)
-    said = f"compared with {_version(standing.rival)}, serving is {_version(standing.champion)}"
-    return Check("champion unmoved", same, said)
 
 
 def _against_champion(gate: Gate, interval: Facts | None) -> Check:
@@ -154,7 +147,3 @@ def _guard_rails(gate: Gate, data: Facts, measured: Facts) -> list[Check]:
 def _limit(name: str, value: float, limit: float, *, least: bool) -> Check:
     passed = value >= limit if least else value <= limit
     return Check(name, passed, f"{value:.4g}, {'at least' if least else 'at most'} {limit:g} allowed")
-
-
-def _version(version: int | None) -> str:
-    return "none" if version is None else f"version {version}"

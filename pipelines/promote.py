@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from pipelines import evaluate, sessions, train
+from pipelines.errors import PipelineError
 from pipelines.gate import Decision, Standing, compare_with_champion, decide
 from pipelines.record import day_run, decision_tags
 from pipelines.registry import CHALLENGER, CHAMPION, bar_of, registry_of
@@ -71,9 +72,14 @@ def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int
 
 
 def _standing(settings: Settings, measured: Done, own: int) -> Standing:
-    champion = registry_of(settings).version_of(CHAMPION)
+    champion, met = registry_of(settings).version_of(CHAMPION), measured.facts["rival"]
+    if champion not in (met, own):
+        raise PipelineError(
+            f"the champion was moved from version {met} to {champion} while this day was measured: "
+            "run the day again, it is then compared with the new one"
+        )
     bar = None if champion is None else bar_of(settings, champion)
-    return Standing(measured.facts["rival"], champion, bar, own)
+    return Standing(met, champion, bar, own)
 
 
 def _interval(settings: Settings, measured: Done) -> Facts | None:

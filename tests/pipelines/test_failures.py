@@ -14,9 +14,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.errors import BAD_INPUT, DONE, FAILED, REFUSED
+from pipelines.errors import BAD_INPUT, DONE, FAILED, REFUSED, PipelineError
+from pipelines.evaluate import evaluate
+from pipelines.ingest import ingest
+from pipelines.promote import promote
 from pipelines.registry import CHAMPION, registry_of
+from pipelines.sessions import sessions
 from pipelines.status import page, status
+from pipelines.train import train
+from recsys_gru import GRU4Rec, Recommender
 from tests.pipelines.nights import DAY, FIRST, Home
 
 NEXT = DAY + timedelta(days=1)
@@ -175,3 +181,20 @@ def test_a_dry_run_does_nothing(home: Home) -> None:
     assert nightly.run_night(DAY, replace(home.settings(), dry_run=True)) == DONE
     assert not (home.work / "days").exists()
     assert not (home.work / "clicks").exists()
+
+
+def test_an_alias_moved_while_a_day_is_measured_has_it_measured_again(serving: Home) -> None:
+    settings = serving.settings()
+    for stage in (ingest, sessions, train, evaluate):
+        stage(NEXT, settings)
+    registry_of(settings).promote(registry_of(settings).register(challenger(serving)), "by hand")
+    with pytest.raises(PipelineError, match="evaluate of 2026-01-05 is not done"):
+        promote(NEXT, settings)
+    assert serving.run(NEXT) in (DONE, REFUSED)
+    assert serving.decision(NEXT)["rival"] == 2
+
+
+def challenger(home: Home) -> Recommender:
+    """The model that was trained for the next day."""
+    (folder,) = (home.work / "days" / str(NEXT)).glob("train-*/model")
+    return GRU4Rec.load(folder)
