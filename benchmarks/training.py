@@ -2,8 +2,8 @@
 
 Each side trains in a process of its own, by turns, on the same sessions with the same parameters and threads;
 the table holds medians of events per second, the ratio, and peak memory. CHECKOUT is a clone of
-hidasib/GRU4Rec_PyTorch_Official; on NumPy 2 and pandas 3 cast its initial weights to float32 and take `.values`
-of the support look-up. Nothing of it is part of this project.
+hidasib/GRU4Rec_PyTorch_Official; on NumPy 2 and pandas 3 cast its initial weights to float32 and take
+`.values` of the support look-up. Nothing of it is part of this project.
 """
 
 import argparse
