@@ -212,6 +212,9 @@ def figures_of(work: Path, log: str) -> dict[str, Any]:
         facts = json.loads(facts_of(work, log, kind).read_text())
         for metric, _, value, low, high in ev.intervals(ranks, cutoffs=(K,)).iter_rows():
             facts[metric] = {"value": value, "low": low, "high": high}
+        facts["first_clicks"] = ev.metrics_from_ranks(
+            ranks.filter(~pl.col("repeat")), ("recall", "mrr"), (K,)
+        )
         models[kind] = facts
     if not {"GRU4Rec", "VSKNN"} <= set(done):
         return {"models": models} if models else {}
@@ -233,7 +236,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
         models = found["models"]
         some = next(iter(models.values()))
         lines += [f"**{log}**: {some['events']:,} events of {some['sessions']:,} test sessions", ""]
-        lines += ["| | recall@20 | MRR@20 | validation MRR@20 |", "|---|---|---|---|"]
+        lines += ["| | recall@20 | MRR@20 | first clicks only | validation MRR@20 |", "|---|---|---|---|---|"]
         order = sorted(models, key=lambda kind: -models[kind]["mrr"]["value"])
         lines += [f"| `{kind}` | {row(models[kind])} |" for kind in order]
         for pair in found.get("paired", []):
@@ -248,8 +251,9 @@ def markdown(figures: Mapping[str, Any]) -> str:
 
 def row(facts: Mapping[str, Any]) -> str:
     """The cells of one model."""
-    cells = [f"{m['value']:.4f} ({m['low']:.4f} - {m['high']:.4f})" for m in (facts["recall"], facts["mrr"])]
-    return " | ".join([*cells, f"{facts['validation_mrr']:.4f}"])
+    cells = [f"{m['value']:.4f} ({m['low']:.4f} – {m['high']:.4f})" for m in (facts["recall"], facts["mrr"])]
+    first = "{recall_at_20:.4f}, {mrr_at_20:.4f}".format_map(facts["first_clicks"])
+    return " | ".join([*cells, first, f"{facts['validation_mrr']:.4f}"])
 
 
 def draw(figures: Mapping[str, Any], path: Path) -> None:
@@ -265,7 +269,7 @@ def draw(figures: Mapping[str, Any], path: Path) -> None:
                 recall = found["models"][kind]["recall"]
                 colour = "#0b6e8a" if kind == "GRU4Rec" else "#8a949b"
                 axes.plot([recall["low"], recall["high"]], [place, place], color=colour, linewidth=2)
-                axes.plot(recall["value"], place, "o", color=colour, markersize=6)
+                axes.plot(recall["value"], place, "o", color=colour, markersize=4)
         axes.set_yticks(range(len(MODELS)), MODELS)
         axes.set(title=log, xlabel="recall@20, 95 % interval", xlim=(0, None))
         axes.grid(axis="x", color="#e2e5e8")
