@@ -77,8 +77,8 @@ class GRU4Rec(Recommender):
     Source: Hidasi et al. 2016 (ICLR); Hidasi & Karatzoglou 2018 (CIKM).
 
     >>> from recsys_gru.contract.toy import clicks_of
-    >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1).fit(clicks_of("abc",
-    "abc", "dbc"))
+    >>> clicks = clicks_of("abc", "abc", "dbc")
+    >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1).fit(clicks)
     >>> model.recommend_one(["a"], k=1)["item_id"].to_list()
     ['b']
     """
