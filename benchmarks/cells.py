@@ -116,13 +116,8 @@ def recall_by(ranks: pl.DataFrame, group: pl.Expr) -> dict[str, tuple[float, int
 def length_band() -> pl.Expr:
     """Name the band of a session's length."""
     length = pl.col("length")
-    return (
-        pl.when(length <= 3)
-        .then(pl.lit("2-3"))
-        .when(length <= 10)
-        .then(pl.lit("4-10"))
-        .otherwise(pl.lit("11+"))
-    )
+    short = pl.when(length <= 3).then(pl.lit("02-03")).when(length <= 6).then(pl.lit("04-06"))
+    return short.when(length <= 12).then(pl.lit("07-12")).otherwise(pl.lit("13 and more"))
 
 
 def shared_recall(cell: str, rate: float, share: float, train: rg.Sessions, test: rg.Sessions) -> float:
