@@ -19,8 +19,8 @@ from recsys_gru.ranking import Block
 
 LANES = 128
 """Sessions whose hidden states are computed side by side."""
-FEWEST = 8
-"""Rows of the smallest matrix product."""
+ROWS = 16
+"""Rows of a matrix product come in multiples of this, so that threads never share out a handful of them."""
 NARROWEST = 16
 """Columns of the smallest matrix product."""
 Ints = NDArray[np.int64]
@@ -78,18 +78,18 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
 def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tuple[Ints, Tensor]:
     begins = sessions.offsets[chosen]
     lengths = sessions.lengths[chosen] - (1 if every else 0)  # descending
-    alive = np.maximum((lengths[:, None] > np.arange(lengths[0])).sum(0), FEWEST)  # (T,)
+    alive = _whole((lengths[:, None] > np.arange(lengths[0])).sum(0))  # (T,)
     lane = np.concatenate([np.arange(count) for count in alive])  # (P,)
     step = np.repeat(np.arange(len(alive)), alive)
-    real = (lane < len(chosen)) & (step < np.append(lengths, np.zeros(FEWEST, np.int64))[lane])
-    at = np.append(begins, np.zeros(FEWEST, np.int64))[lane] + step
+    real = (lane < len(chosen)) & (step < np.append(lengths, np.zeros(ROWS, np.int64))[lane])
+    at = np.append(begins, np.zeros(ROWS, np.int64))[lane] + step
     items = np.where(real, sessions.items[np.minimum(at, len(sessions.items) - 1)], 0).astype(np.int64)
 
     device = network.device
     rows = network.input_rows(torch.from_numpy(items).to(device))
     flow = Flow(alive.tolist(), rows.new_ones(len(lane), 1), torch.from_numpy(lane).to(device))
-    hidden, _, _ = network.forward(rows, flow, network.zero_states(max(len(chosen), FEWEST)))  # (P, H)
-    wanted = real if every else real & (step == np.append(lengths, np.zeros(FEWEST, np.int64))[lane] - 1)
+    hidden, _, _ = network.forward(rows, flow, network.zero_states(int(alive[0])))  # (P, H)
+    wanted = real if every else real & (step == np.append(lengths, np.zeros(ROWS, np.int64))[lane] - 1)
     return at[wanted], hidden[torch.from_numpy(wanted).to(device)]
 
 
@@ -108,6 +108,11 @@ def _cut(
     rows[:], states[:] = [ends[last:]], [hidden[last:]]
 
 
+def _whole(count: Ints) -> Ints:
+    """Round up to multiples of ROWS."""
+    return -(-count // ROWS) * ROWS
+
+
 def _padded(hidden: Tensor) -> Tensor:
-    missing = FEWEST - len(hidden)
-    return hidden if missing <= 0 else torch.cat((hidden, hidden.new_zeros(missing, hidden.shape[1])))
+    missing = -len(hidden) % ROWS
+    return torch.cat((hidden, hidden.new_zeros(missing, hidden.shape[1]))) if missing else hidden
