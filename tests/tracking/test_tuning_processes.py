@@ -62,7 +62,8 @@ def test_a_killed_search_goes_on(tmp_path: Path, mlruns: Path) -> None:
     asked = (*SMALL, "--trials", 4, "--study", "killed")
     first = tune(tmp_path, *asked)
     assert first.stdout is not None
-    before = next(line for line in first.stdout if line.startswith("trial 0"))
+    # a trial's line comes a moment before its result is stored: the second line says that the first is
+    before = next(line for line in first.stdout if line.startswith("trial 1"))
     first.send_signal(signal.SIGKILL)
     first.communicate()
     assert first.returncode == -signal.SIGKILL, before
