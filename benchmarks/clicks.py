@@ -1,25 +1,28 @@
 """How fast and in how much memory a log is prepared, beside the same steps in pandas.
 
-    python benchmarks/clicks.py 1 10 --folder /tmp/clicks          # million clicks
-    python benchmarks/clicks.py 100 --folder /tmp/clicks --no-pandas
+    python -m benchmarks.clicks 1 10 --folder /tmp/clicks          # million clicks
+    python -m benchmarks.clicks 100 --folder /tmp/clicks --ways on_disk --repeats 1
+    python -m benchmarks.clicks 100 --folder /tmp/clicks --generate           # only writes the log
 
-Each size is generated once in files of a million clicks. Each way runs in a process of its own, so that the
-peak of its memory is its own; the ways take turns, ``--repeats`` times, and the medians are compared. Every
-process does a small log first, so that imports and compiling are not timed. The two ways in memory must
-give the same training arrays, or the script stops.
+Each size is generated once: a file of a million clicks for each day, its rows in random order. Ids are text
+that does not compress, as shops write it (``--numbers``: whole numbers). Each way runs in a process of its
+own, so that the peak of its memory is its own; the ways take turns, ``--repeats`` times, and the medians are
+compared. Every process does a small log first, so that imports and compiling are not timed. All ways must
+give the same arrays, or the script stops. ``--out`` writes everything measured as JSON.
 """
 
 import argparse
 import hashlib
+import json
 import multiprocessing
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -39,41 +42,51 @@ from recsys_gru.clicks import (
 if TYPE_CHECKING:
     import pandas as pd
 
+Arrays: TypeAlias = tuple[NDArray[np.generic], ...]
+Way: TypeAlias = Callable[[Path], Arrays]
+Facts: TypeAlias = dict[str, str | int | float | list[float]]
 CLICKS_PER_SESSION = 5
 MILLION = 1_000_000
+TEST = timedelta(hours=6)
 
 
-def generated(folder: Path, millions: int) -> Path:
+def generated(folder: Path, millions: int, *, text: bool) -> Path:
     """A folder of files of about a million clicks each (0: one of a few thousand), written once."""
-    place = folder / f"log-{millions}m"
+    place = folder / f"log-{millions}m-{'text' if text else 'numbers'}"
     place.mkdir(parents=True, exist_ok=True)
+    n_sessions, n_items = (MILLION // CLICKS_PER_SESSION, 200_000) if millions else (1_000, 100)
     for part in range(millions or 1):
         file = place / f"{part:04}.parquet"
-        if not file.exists():
-            n_sessions = MILLION // CLICKS_PER_SESSION if millions else 1_000
-            log = generate_clicks(n_sessions, 50_000 if millions else 100, days=60, part=part)
-            log.write_parquet(file)
+        if file.exists():
+            continue
+        days = 1 if millions else 3
+        log = generate_clicks(n_sessions, n_items, days, part=part, text_ids=text)
+        log = log.with_columns(pl.col("time") + timedelta(days=part))
+        aside = file.with_suffix(".partial")
+        shuffled = log.sample(fraction=1.0, shuffle=True, seed=part)
+        shuffled.write_parquet(aside, use_pyarrow=True, compression="snappy")  # as most systems write it
+        aside.rename(file)
     return place
 
 
-def in_memory(place: Path) -> str:
-    """Our way for logs that fit into memory; gives a digest of the training arrays."""
+def in_memory(place: Path) -> Arrays:
+    """Our way for logs that fit into memory; gives the training and test arrays."""
     clicks = check_clicks(read_clicks(place)).clicks
-    split = split_by_time(clicks, test=timedelta(days=1))
+    split = split_by_time(clicks, TEST)
     train = Sessions.from_events(filter_sessions(split.train, min_support=5, min_length=2))
     test = Sessions.from_events(split.test, train.vocabulary)
-    return digest(train.items, train.offsets, train.times, test.items, test.offsets)
+    return train.items, train.offsets, train.times, test.items, test.offsets
 
 
-def on_disk(place: Path) -> str:
+def on_disk(place: Path) -> Arrays:
     """Our way for logs of any size; also keeps the ledger and the rejected rows."""
-    target, recipe = place.with_name(f"{place.name}-prepared"), Recipe(test=timedelta(days=1))
+    target, recipe = place.with_name(f"{place.name}-prepared"), Recipe(test=TEST)
     prepared = prepare(read_clicks(place), target, recipe)
     train, test = prepared.train, prepared.test
-    return digest(train.items, train.offsets, train.times, test.items, test.offsets)
+    return train.items, train.offsets, train.times, test.items, test.offsets
 
 
-def in_pandas(place: Path) -> str:
+def in_pandas(place: Path) -> Arrays:
     """The same steps in pandas: checks, duplicates, split, fixed point, numbers, packed arrays."""
     import pandas as pd
 
@@ -86,7 +99,7 @@ def in_pandas(place: Path) -> str:
     bad = holed | far | log.duplicated()
     rejected, log = log[bad], log[~bad].sort_values(["session_id", "time", "item_id"], ignore_index=True)
     start = log.groupby("session_id")["time"].transform("min")
-    cut = log["time"].max() - timedelta(days=1)
+    cut = log["time"].max() - TEST
     train, test = log[log["time"] < cut], log[start >= cut]
     height = -1
     while height != len(train):
@@ -100,7 +113,7 @@ def in_pandas(place: Path) -> str:
     known = np.concatenate([[0], np.cumsum(tested >= 0)])[tested_offsets]
     times = train["time"].dt.as_unit("us").astype("int64").to_numpy()
     assert len(rejected) + len(log) == len(bad)
-    return digest(numbers.astype(np.int32), offsets, times, tested[tested >= 0].astype(np.int32), known)
+    return numbers.astype(np.int32), offsets, times, tested[tested >= 0].astype(np.int32), known
 
 
 def oldest_first(part: "pd.DataFrame") -> "pd.DataFrame":
@@ -111,73 +124,102 @@ def oldest_first(part: "pd.DataFrame") -> "pd.DataFrame":
 
 def offsets_of(sessions: "pd.Series[int]") -> NDArray[np.int64]:
     """Where each session begins, and the end."""
-    ids = sessions.to_numpy()
-    return np.concatenate([np.flatnonzero(np.diff(ids, prepend=ids[0] - 1)), [len(ids)]])
+    begins = (sessions != sessions.shift()).to_numpy()
+    return np.append(np.flatnonzero(begins), len(begins))
 
 
-def digest(*arrays: NDArray[np.generic]) -> str:
+def digest(arrays: Arrays) -> str:
     """A short name of what came out."""
     whole = hashlib.sha256()
     for array in arrays:
-        whole.update(np.ascontiguousarray(array).tobytes())
+        whole.update(np.ascontiguousarray(array).view(np.uint8).data)
     return whole.hexdigest()[:12]
 
 
-def measured(way: Callable[[Path], str], place: Path) -> tuple[float, float, str]:
+def measured(way: Way, place: Path, small: Path) -> tuple[float, float, str]:
     """Seconds, peak memory in GB and the digest of one way, in a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_one, (way, place))
+        return pool.apply(_one, (way, place, small))
 
 
-def _one(way: Callable[[Path], str], place: Path) -> tuple[float, float, str]:
-    way(generated(place.parent, 0))
+def _one(way: Way, place: Path, small: Path) -> tuple[float, float, str]:
+    way(small)
     begin = time.perf_counter()
     made = way(place)
     seconds = time.perf_counter() - begin
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, made
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return seconds, peak, digest(made)
 
 
-def compare(place: Path, ways: list[Callable[[Path], str]], repeats: int) -> None:
-    """Run the ways in turns and print every median, then the ratio to pandas."""
-    clicks = pl.scan_parquet(place / "*.parquet").select(pl.len()).collect().item()
-    runs = [(way, measured(way, place)) for _ in range(repeats) for way in ways]
-    seconds = {way: statistics.median(run[0] for ran, run in runs if ran is way) for way in ways}
-    for way, middle in seconds.items():
-        peak, made = (
-            max(run[1] for ran, run in runs if ran is way),
-            {run[2] for ran, run in runs if ran is way},
-        )
-        each = ", ".join(f"{run[0]:.1f}" for ran, run in runs if ran is way)
-        print(
-            f"{clicks:>12,} clicks  {way.__name__:<10} {middle:8.1f} s ({each})  {clicks / middle:>11,.0f}"
-            f" clicks/s  peak {peak:5.2f} GB  made {' '.join(made)}",
-            flush=True,
-        )
-    if in_pandas in seconds:
-        if len({run[2] for _, run in runs}) > 1:
-            raise SystemExit("the ways do not agree")
-        for way in (in_memory, on_disk):
-            ratio = seconds[in_pandas] / seconds[way]
-            print(f"{clicks:>12,} clicks  {way.__name__:<10} is {ratio:.1f}x as fast as in_pandas")
+def compare(place: Path, small: Path, ways: Sequence[Way], repeats: int) -> list[Facts]:
+    """Run the ways in turns, print every median and the ratio to pandas, and give the facts."""
+    files = sorted(place.glob("*.parquet"))
+    clicks = int(pl.scan_parquet(files).select(pl.len()).collect().item())
+    size = sum(file.stat().st_size for file in files) / 1e9
+    print(f"{place.name}: {clicks:,} clicks in {len(files)} files of {size:.2f} GB together", flush=True)
+    runs = [(way, measured(way, place, small)) for _ in range(repeats) for way in ways]
+    log: Facts = {"log": place.name, "clicks": clicks, "files": len(files), "gigabytes": round(size, 3)}
+    found = [log | _summary(way, [run for ran, run in runs if ran is way], clicks) for way in ways]
+    if len({run[2] for _, run in runs}) > 1:
+        raise SystemExit("the ways do not agree")
+    _ratios(found)
+    return found
+
+
+def _summary(way: Way, runs: list[tuple[float, float, str]], clicks: int) -> Facts:
+    seconds, peak = [round(run[0], 2) for run in runs], max(run[1] for run in runs)
+    middle = statistics.median(seconds)
+    each = ", ".join(f"{one:.1f}" for one in seconds)
+    print(
+        f"  {way.__name__:<10}{middle:8.1f} s ({each}) {clicks / middle:>11,.0f} clicks/s"
+        f"  peak {peak:5.2f} GB  made {runs[0][2]}",
+        flush=True,
+    )
+    return {
+        "way": way.__name__,
+        "seconds": seconds,
+        "median_seconds": middle,
+        "clicks_per_second": round(clicks / middle),
+        "peak_gigabytes": round(peak, 3),
+        "digest": runs[0][2],
+    }
+
+
+def _ratios(found: list[Facts]) -> None:
+    middle = {str(facts["way"]): float(str(facts["median_seconds"])) for facts in found}
+    for facts in found if in_pandas.__name__ in middle else []:
+        facts["times_as_fast_as_pandas"] = round(middle["in_pandas"] / middle[str(facts["way"])], 2)
+        print(f"  {facts['way']:<10} {facts['times_as_fast_as_pandas']} times as fast as in_pandas")
 
 
 def main() -> None:
     """Print a line for each size and way."""
+    ways = {way.__name__: way for way in (in_memory, in_pandas, on_disk)}
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("millions", type=int, nargs="+")
     options.add_argument("--folder", type=Path, required=True)
     options.add_argument("--repeats", type=int, default=3)
-    options.add_argument("--no-pandas", action="store_true", help="only on_disk, once: for the largest logs")
+    options.add_argument("--ways", nargs="+", choices=ways, default=list(ways))
+    options.add_argument("--numbers", action="store_true", help="ids as whole numbers")
+    options.add_argument("--generate", action="store_true", help="only write the logs")
+    options.add_argument("--out", type=Path, help="file for the results as JSON")
     chosen = options.parse_args()
     print(f"polars {pl.__version__}, {pl.thread_pool_size()} threads, Python {sys.version.split()[0]}")
-    for millions in chosen.millions:
-        place = generated(chosen.folder, millions)
-        if chosen.no_pandas:
-            compare(place, [on_disk], 1)
-        else:
-            compare(place, [in_memory, in_pandas, on_disk], chosen.repeats)
+    small = generated(chosen.folder, 0, text=not chosen.numbers)
+    logs = [generated(chosen.folder, millions, text=not chosen.numbers) for millions in chosen.millions]
+    if chosen.generate:
+        return
+    picked = [ways[name] for name in chosen.ways]
+    found = [facts for place in logs for facts in compare(place, small, picked, chosen.repeats)]
+    if chosen.out is not None:
+        versions = {
+            "polars": pl.__version__,
+            "threads": pl.thread_pool_size(),
+            "python": sys.version.split()[0],
+        }
+        chosen.out.write_text(json.dumps({"versions": versions, "runs": found}, indent=1))
 
 
 if __name__ == "__main__":

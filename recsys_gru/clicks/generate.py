@@ -102,13 +102,16 @@ def generate_clicks(
     *,
     mean_length: float = 5.0,
     part: int = 0,
+    text_ids: bool = False,
 ) -> pl.DataFrame:
     """Draw a click log with session_id, item_id (whole numbers) and time (UTC, whole seconds), sorted by
     time.
 
     Popularity follows Zipf's law, the next click mostly ``planted_law(n_items, seed)``; lengths are
     geometric with the given mean, at most 50; sessions begin more often in the evening. Logs of different
-    ``part`` follow the same law and have different sessions: put them together for a log of any size.
+    ``part`` follow the same law and have different sessions: put them together for a log of any size. With
+    ``text_ids`` the ids are what shops write, text that no compression makes smaller: sessions like
+    ``6e9c5a1f-...`` (36 characters), items of 16; each stands for one number.
 
     Raises:
         ParameterError: a size is below 1.
@@ -134,7 +137,32 @@ def generate_clicks(
             TIME: (np.concatenate(seconds) + int(_START.timestamp())) * 1_000_000,
         }
     )
+    if text_ids:
+        log = log.with_columns(_as_text(log[SESSION], 2), _as_text(log[ITEM], 1))
     return log.with_columns(pl.col(TIME).cast(UTC_TIME)).sort(TIME, SESSION, ITEM)
+
+
+def _as_text(ids: pl.Series, words: int) -> pl.Series:
+    """Whole numbers as hexadecimal text of 64-bit words that look drawn at random; two words with dashes."""
+    known = ids.unique(maintain_order=True)
+    numbers = known.to_numpy().astype(np.uint64)
+    mixed = np.stack([_mixed(numbers + np.uint64(word << 60)) for word in range(words)], axis=1)
+    text = np.frombuffer(mixed.astype(">u8").tobytes().hex().encode(), dtype=np.uint8)
+    letters = text.reshape(len(numbers), 16 * words)
+    if words > 1:
+        letters = np.insert(letters, (8, 12, 16, 20), ord("-"), axis=1)
+    width = letters.shape[1]
+    texts = pl.Series(np.ascontiguousarray(letters).view(f"S{width}").ravel()).cast(pl.String)
+    return ids.replace_strict(known, texts, return_dtype=pl.String)
+
+
+def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """A one-to-one scrambling of 64-bit numbers: the finalizer of SplitMix64 (Steele et al., 2014)."""
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    scrambled: NDArray[np.uint64] = mixed ^ (mixed >> np.uint64(31))
+    return scrambled
 
 
 def draw_steps(

@@ -31,6 +31,18 @@ def test_a_log_has_the_sizes_asked_for_and_passes_the_checks() -> None:
     assert log["time"].max() - log["time"].min() < timedelta(days=7)  # type: ignore[operator]
 
 
+def test_text_ids_stand_one_for_one_for_the_numbers_and_look_like_those_of_a_shop() -> None:
+    numbers = generate_clicks(500, 100, days=3, seed=1)
+    text = generate_clicks(500, 100, days=3, seed=1, text_ids=True)
+    for name, length in (("session_id", 36), ("item_id", 16)):
+        pairs = pl.DataFrame({"number": numbers.sort("time", maintain_order=True)[name], "text": text[name]})
+        assert set(text[name].str.len_bytes()) == {length}
+        assert text[name].n_unique() == numbers[name].n_unique() <= pairs.n_unique()
+    assert text["session_id"].str.contains(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").all()
+    assert text["time"].equals(numbers["time"])
+    assert Sessions.from_events(text).lengths.sum() == numbers.height
+
+
 def test_popularity_is_skewed() -> None:
     counts = generate_clicks(5_000, 500, seed=4)["item_id"].value_counts(sort=True)["count"].to_numpy()
     assert counts[:50].sum() > 0.3 * counts.sum()
