@@ -1,20 +1,28 @@
-"""A log cut into buckets on disk, so that each can be worked on in memory whatever the size of the whole."""
+"""A log cut into buckets on disk, so that each can be worked on in memory whatever the size of the whole.
 
-from dataclasses import dataclass
+After the checks a bucket is arrays: numbers instead of ids, so that no text moves through later stages.
+"""
+
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys_gru.clicks.check import REASON, as_they_came, sieve
-from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER
-from recsys_gru.clicks.read import AS_READ
+from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, UTC_TIME
+from recsys_gru.clicks.order import codes, run_starts
 from recsys_gru.clicks.recipe import Recipe
-from recsys_gru.clicks.scan import collect, whole_files
+from recsys_gru.clicks.scan import whole_files
 from recsys_gru.clicks.sessionize import sessionize
+from recsys_gru.clicks.tally import Tally
 
 REPEAT, ROBOT = "consecutive repeat", "session too long for a person"
 _BUCKET = "bucket"
+_MINUTE = 60_000_000
 
 
 def scatter(frame: pl.LazyFrame, bucket: pl.Expr, folder: Path) -> list[Path]:
@@ -22,7 +30,7 @@ def scatter(frame: pl.LazyFrame, bucket: pl.Expr, folder: Path) -> list[Path]:
     target = pl.PartitionBy(folder, key={_BUCKET: bucket}, include_key=False)
     folder.mkdir(parents=True)
     with whole_files():
-        frame.sink_parquet(target, mkdir=True, engine="streaming", compression="lz4")
+        frame.sink_parquet(target, mkdir=True, engine="streaming", compression="lz4", statistics=False)
     return sorted(folder.iterdir(), key=lambda path: int(path.name.partition("=")[2]))
 
 
@@ -31,79 +39,186 @@ def owner_of(frame: pl.LazyFrame) -> str:
     return SESSION if SESSION in frame.collect_schema().names() else USER
 
 
-@dataclass(frozen=True)
-class Bucket:
-    """One bucket after the checks: ``events`` (a file, rows with their rule), and what the whole log needs
-    to know.
+class ItemNumbers:
+    """Items numbered as they are met, one number for all buckets."""
+
+    def __init__(self) -> None:
+        self._met: pl.DataFrame | None = None
+
+    def __len__(self) -> int:
+        return 0 if self._met is None else self._met.height
+
+    def numbers(self, ids: pl.Series) -> NDArray[np.int32]:
+        """The numbers of items, new ones for items not met before; (n,) int32."""
+        coded, found = codes(ids)
+        table = found.alias(ITEM).to_frame()
+        if self._met is not None:
+            table = table.join(self._met, on=ITEM, how="left", maintain_order="left")
+        else:
+            table = table.with_columns(pl.lit(None, dtype=pl.Int32).alias("number"))
+        fresh = pl.col("number").is_null()
+        table = table.with_columns(
+            pl.when(fresh)
+            .then(fresh.cum_sum() - 1 + len(self))
+            .otherwise("number")
+            .cast(pl.Int32)
+            .alias("number")
+        )
+        more = table.filter(pl.col("number") >= len(self))
+        self._met = more if self._met is None else pl.concat([self._met, more])
+        numbers: NDArray[np.int32] = table["number"].to_numpy()[coded]
+        return numbers
+
+    def ids(self) -> pl.Series:
+        """The items in the order of their numbers."""
+        return pl.Series(ITEM, [], dtype=pl.Int64) if self._met is None else self._met[ITEM]
+
+
+class Rows(NamedTuple):
+    """The readable rows of a bucket, session after session, each by time and item.
 
     Attributes:
-        events: session_id, item_id, time, start, reason (null where the row is good) and user_id for logs of
-            users.
-        last: the last good time, None where there is none.
-        starts: good events and sessions by minute of the session's start.
+        items: item numbers, (n,) int32.
+        times: microseconds since 1970 UTC, (n,) int64.
+        levels: the place of the rule that took the row in the list of rules, (n,) int8; its length where the
+            row is kept.
+        sizes: rows of each session, int64.
     """
 
-    events: Path
-    last: datetime | None
+    items: NDArray[np.int32]
+    times: NDArray[np.int64]
+    levels: NDArray[np.int8]
+    sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One bucket after the checks, and what the whole log needs to know of it.
+
+    Attributes:
+        folder: its arrays and the ids of its sessions.
+        last: the last good time in microseconds, None where there is none.
+        starts: good sessions by minute of their start.
+    """
+
+    folder: Path
+    last: int | None
     starts: pl.DataFrame
 
+    def rows(self) -> Rows:
+        """The arrays, mapped into memory."""
+        return Rows(*(np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in Rows._fields))
 
-def check_bucket(raw: Path, folder: Path, recipe: Recipe, limits: tuple[int, int]) -> Bucket:
-    """Apply the rules that need one session only, write the events, and the rejected rows to quarantine."""
-    good, bad = sieve(collect(pl.scan_parquet(raw / "*.parquet")), limits)
-    unbroken = pl.lit(None, dtype=pl.String).alias(REASON)
-    events = _ruled(_in_sessions(good, recipe).with_columns(unbroken), recipe)
-    name = f"{raw.name.partition('=')[2]}.parquet"
-    write_quarantine(as_they_came(bad), folder / "quarantine" / f"unreadable-{name}")
-    write_quarantine(events.filter(pl.col(REASON).is_not_null()), folder / "quarantine" / f"session-{name}")
-    parsed = bad.select(name for name in bad.columns if not name.endswith(AS_READ))
-    table = pl.concat([events, parsed], how="diagonal_relaxed")
-    (folder / "events").mkdir(exist_ok=True)
-    table.write_parquet(folder / "events" / name, compression="lz4")
-    clean = events.filter(pl.col(REASON).is_null())
-    minutes = clean.group_by(pl.col(START).dt.truncate("1m")).agg(
-        pl.len().alias("events"), pl.col(SESSION).n_unique().alias("sessions")
-    )
-    return Bucket(folder / "events" / name, clean.select(pl.col(TIME).max()).item(), minutes)
+    def ids(self) -> pl.DataFrame:
+        """The session_id and the owner (session or user) of each session."""
+        return pl.read_parquet(self.folder / "ids.parquet")
 
+    def keep_levels(self, levels: NDArray[np.int8]) -> None:
+        """Write which rule took each row."""
+        np.save(self.folder / "levels.npy", levels)
 
-def _in_sessions(good: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    # rows of sessions are in order already
-    events = good if SESSION in good.columns else sessionize(good, gap=recipe.gap).collect()
-    return events.select(name for name in events.columns if not name.endswith(AS_READ))
-
-
-def _ruled(events: pl.DataFrame, recipe: Recipe) -> pl.DataFrame:
-    if recipe.collapse:
-        events = mark(events, _repeats(), REPEAT)
-    if recipe.max_length is not None:
-        good_length = pl.col(REASON).is_null().sum().over(SESSION)
-        events = mark(events, good_length > recipe.max_length, ROBOT)
-    alive = pl.when(pl.col(REASON).is_null()).then(pl.col(TIME))
-    return events.with_columns(alive.min().over(SESSION).alias(START))
+    def frame(self, where: NDArray[np.bool_], items: ItemNumbers, rules: list[str]) -> pl.DataFrame:
+        """Some of the rows as they were, with their reason."""
+        rows, place = self.rows(), np.flatnonzero(where)
+        session = np.repeat(np.arange(len(rows.sizes)), rows.sizes)[place]
+        table = pl.DataFrame(
+            {
+                SESSION: self.ids()[SESSION][session],
+                ITEM: items.ids()[rows.items[place].astype(np.int64)],
+                TIME: pl.Series(rows.times[place]).cast(UTC_TIME),
+                REASON: pl.Series(rules, dtype=pl.String)[rows.levels[place].astype(np.int64)],
+            }
+        )
+        users = self.folder / "users.parquet"
+        return table.with_columns(pl.read_parquet(users)[USER][place]) if users.exists() else table
 
 
-def _repeats() -> pl.Expr:
-    same_session = pl.col(SESSION) == pl.col(SESSION).shift()
-    return (same_session & (pl.col(ITEM) == pl.col(ITEM).shift())).fill_null(value=False)
+@dataclass(frozen=True)
+class Checker:
+    """Applies to each bucket the rules that need one session only.
+
+    Attributes:
+        folder: where buckets and quarantine go.
+        recipe: the rules' settings.
+        rules: all rules in their order.
+        tally: counts what each rule takes.
+        items: the numbers of the items met so far.
+    """
+
+    folder: Path
+    recipe: Recipe
+    rules: list[str]
+    tally: Tally
+    items: ItemNumbers = field(default_factory=ItemNumbers)
+
+    def check(self, number: int, rows: pl.DataFrame, limits: tuple[int, int]) -> Bucket:
+        """Write the readable rows of a bucket as arrays, and the others to quarantine."""
+        good, bad = sieve(rows, limits)
+        events = good if SESSION in good.columns else sessionize(good, gap=self.recipe.gap).collect()
+        place = self.folder / "work" / f"bucket-{number}"
+        place.mkdir(parents=True)
+        if bad.height:
+            write_quarantine(as_they_came(bad), self.folder / "quarantine" / f"unreadable-{number}.parquet")
+            self.tally.add(_named(bad, events))
+        starts = run_starts(events[SESSION])
+        times = events[TIME].dt.epoch("us").to_numpy()
+        items = self.items.numbers(events[ITEM])
+        levels = np.full(len(items), len(self.rules), dtype=np.int8)
+        sizes = np.diff(starts, append=len(items))
+        packed = Rows(items, times, self._marked(items, levels, starts, sizes), sizes)
+        for name, array in packed._asdict().items():
+            np.save(place / f"{name}.npy", array)
+        owner = events[USER if SESSION not in rows.columns else SESSION]
+        ids = pl.DataFrame({SESSION: events[SESSION][starts], "owner": owner[starts]})
+        ids.write_parquet(place / "ids.parquet", compression="lz4", statistics=False)
+        if USER in events.columns:
+            events.select(USER).write_parquet(place / "users.parquet", compression="lz4", statistics=False)
+        return self._bucket(place, packed, starts)
+
+    def _marked(
+        self,
+        items: NDArray[np.int32],
+        levels: NDArray[np.int8],
+        starts: NDArray[np.int64],
+        sizes: NDArray[np.int64],
+    ) -> NDArray[np.int8]:
+        if self.recipe.collapse and len(items):
+            again = np.append(False, items[1:] == items[:-1])
+            again[starts] = False
+            levels[again] = self.rules.index(REPEAT)
+        if self.recipe.max_length is not None and len(items):
+            good = levels == len(self.rules)
+            long = np.add.reduceat(good, starts, dtype=np.int64) > self.recipe.max_length
+            levels[good & np.repeat(long, sizes)] = self.rules.index(ROBOT)
+        return levels
+
+    def _bucket(self, place: Path, rows: Rows, starts: NDArray[np.int64]) -> Bucket:
+        """The first row of a session is never a repeat, so a session is good where its first row is."""
+        good = rows.levels == len(self.rules)
+        first = rows.times[starts[good[starts]]]
+        minutes = pl.Series(START, first // _MINUTE * _MINUTE).cast(UTC_TIME)
+        counted = minutes.to_frame().group_by(START).agg(pl.len().alias("sessions"))
+        return Bucket(place, int(rows.times[good].max()) if good.any() else None, counted)
 
 
-def mark(events: pl.DataFrame, broken: pl.Expr, rule: str) -> pl.DataFrame:
-    """Give rows that break a rule its name, unless they broke an earlier one."""
-    reason = pl.coalesce(pl.col(REASON), pl.when(broken).then(pl.lit(rule)))
-    return events.with_columns(reason.alias(REASON))
+def _named(bad: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Rejected rows for the tally: sessions that have readable rows too are counted with those."""
+    if SESSION not in bad.columns:
+        return bad.select(pl.lit(None, dtype=pl.String).alias(SESSION), ITEM, REASON)
+    alone = bad.select(SESSION).unique().join(events.select(SESSION).unique(), on=SESSION, how="anti")
+    counted = pl.when(pl.col(SESSION).is_in(alone[SESSION].implode())).then(pl.col(SESSION))
+    return bad.select(counted.alias(SESSION), ITEM, REASON)
 
 
 def write_quarantine(rows: pl.DataFrame, path: Path) -> None:
     """Write rejected rows, sorted, where there are any."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if rows.height:
-        rows.drop(START, strict=False).sort(pl.all(), nulls_last=True).write_parquet(path)
+        rows.sort(pl.all(), nulls_last=True).write_parquet(path)
 
 
-def row_spans(buckets: list[Bucket], rows: int) -> pl.Series:
-    """Session starts that cut the log into spans of about ``rows`` events, in order."""
-    starts = pl.concat([bucket.starts for bucket in buckets])
-    minutes = starts.group_by(START).agg(pl.col("events").sum()).sort(START)
-    span = (pl.col("events").cum_sum() - pl.col("events")) // rows
-    return minutes.group_by(span.alias("span"), maintain_order=True).agg(pl.col(START).first())[START]
+def last_of(buckets: list[Bucket]) -> datetime | None:
+    """The last good time of the whole log."""
+    ends = [bucket.last for bucket in buckets if bucket.last is not None]
+    last: datetime | None = pl.Series([max(ends)]).cast(UTC_TIME)[0] if ends else None
+    return last

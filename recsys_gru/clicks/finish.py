@@ -1,21 +1,19 @@
 """The rules that need the whole log: window, cut, rare items, short sessions, unknown items at test."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from pathlib import Path
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from recsys_gru.clicks.buckets import REPEAT, ROBOT, Bucket, mark, write_quarantine
-from recsys_gru.clicks.check import REASON, check_rules
+from recsys_gru.clicks.buckets import REPEAT, ROBOT, Bucket, Checker, Rows, write_quarantine
+from recsys_gru.clicks.check import check_rules
 from recsys_gru.clicks.filter import RARE, SHORT
-from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME
+from recsys_gru.clicks.frames import ITEM, SESSION
 from recsys_gru.clicks.split import CUT_OFF
-from recsys_gru.clicks.tally import Tally
-from recsys_gru.clicks.vocabulary import SUPPORT, Vocabulary
-from recsys_gru.errors import ClickLogError
+from recsys_gru.jit import kernel
 
 WINDOW, UNKNOWN = "outside the window", "unknown item at test"
 TRAIN, TEST = "train", "test"
@@ -27,125 +25,185 @@ def rules_of(clicks: pl.LazyFrame) -> list[str]:
     return [*check_rules(clicks), REPEAT, ROBOT, WINDOW, CUT_OFF, RARE, SHORT, UNKNOWN]
 
 
-def _no_items() -> pl.DataFrame:
-    return pl.DataFrame(schema={ITEM: pl.Null})
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was decided by looking at the whole log.
+class Law(NamedTuple):
+    """What is decided over the whole log, and the levels of the rules that follow from it.
 
     Attributes:
-        owner: the column that, with the start, tells the sessions of all buckets apart.
-        cut: where training ends and testing begins.
-        begin: where training begins, None for everything.
+        begin: where training begins, microseconds.
+        cut: where training ends and testing begins, microseconds.
         min_length: events that a training session needs.
-        rare: items too rare for training.
-        known: the items that stay, with their support.
+        window: the level of rows before ``begin``.
+        cut_off: the level of rows after the cut of sessions that began before it.
+        rare: the level of rows of rare items.
+        short: the level of rows of short sessions.
+        unknown: the level of test rows whose item training lacks.
+        kept: the level of rows that no rule took.
     """
 
-    owner: str
-    cut: datetime
-    begin: datetime | None
+    begin: int
+    cut: int
     min_length: int
-    rare: pl.DataFrame = field(default_factory=_no_items)
-    known: pl.DataFrame = field(default_factory=_no_items)
-
-    @property
-    def tested(self) -> pl.Expr:
-        """Rows of sessions that belong to the test part."""
-        return pl.col(START) >= self.cut
-
-    @property
-    def too_early(self) -> pl.Expr:
-        """Training rows before the window."""
-        return pl.lit(value=False) if self.begin is None else ~self.tested & (pl.col(TIME) < self.begin)
-
-    @property
-    def cut_off(self) -> pl.Expr:
-        """Rows after the cut of sessions that began before it."""
-        return ~self.tested & (pl.col(TIME) >= self.cut)
+    window: int
+    cut_off: int
+    rare: int
+    short: int
+    unknown: int
+    kept: int
 
 
-def fixed_point(buckets: list[Bucket], choice: Choice, min_support: int, tell: OnProgress) -> Choice:
-    """Find the items that stay when rare items and short sessions are dropped until nothing changes.
+def law_of(rules: list[str], begin: int, cut: int, min_length: int) -> Law:
+    """The law with the levels of its rules."""
+    window, cut_off, rare, short, unknown = map(rules.index, (WINDOW, CUT_OFF, RARE, SHORT, UNKNOWN))
+    return Law(begin, cut, min_length, window, cut_off, rare, short, unknown, kept=len(rules))
+
+
+@kernel
+def _level(time: int, too_rare: bool, law: Law) -> int:
+    """The level of a training row by itself."""
+    if time < law.begin:
+        return law.window
+    if time >= law.cut:
+        return law.cut_off
+    return law.rare if too_rare else law.kept
+
+
+@kernel
+def judge(rows: Rows, law: Law, rare: NDArray[np.bool_], support: NDArray[np.int64]) -> None:
+    """Give each training row that breaks a rule its level, and count the others by item in ``support``."""
+    end = 0
+    for size in rows.sizes:
+        start, end, left = end, end + size, 0
+        first = start
+        while first < end and rows.levels[first] != law.kept:
+            first += 1
+        if first == end or rows.times[first] >= law.cut:
+            continue
+        for row in range(first, end):
+            if rows.levels[row] == law.kept:
+                rows.levels[row] = _level(rows.times[row], rare[rows.items[row]], law)
+                left += rows.levels[row] == law.kept
+        for row in range(first, end):
+            if rows.levels[row] == law.kept and left < law.min_length:
+                rows.levels[row] = law.short
+            elif rows.levels[row] == law.kept:
+                support[rows.items[row]] += 1
+
+
+@kernel
+def outline(
+    rows: Rows, law: Law, support: NDArray[np.int64]
+) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
+    """Mark test rows of unknown items, and give of each session the part (-1 none, 0 train, 1 test), its
+    start and its events.
+    """
+    n_sessions, end = len(rows.sizes), 0
+    part = np.full(n_sessions, -1, dtype=np.int8)
+    starts, lengths = np.zeros(n_sessions, dtype=np.int64), np.zeros(n_sessions, dtype=np.int64)
+    for session in range(n_sessions):
+        start, end = end, end + rows.sizes[session]
+        for row in range(start, end):
+            if rows.levels[row] != law.kept:
+                continue
+            if part[session] < 0:
+                part[session] = rows.times[row] >= law.cut
+                starts[session] = rows.times[row]
+            if part[session] == 1 and support[rows.items[row]] == 0:
+                rows.levels[row] = law.unknown
+            else:
+                lengths[session] += 1
+    return part, starts, lengths
+
+
+@kernel
+def last_rules(rows: Rows, by_item: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The highest level among the rows of each session, and in ``by_item`` of each item."""
+    highest = np.full(len(rows.sizes), -1, dtype=np.int8)
+    end = 0
+    for session in range(len(rows.sizes)):
+        start, end = end, end + rows.sizes[session]
+        for row in range(start, end):
+            level = rows.levels[row]
+            highest[session] = max(highest[session], level)
+            by_item[rows.items[row]] = max(by_item[rows.items[row]], level)
+    return highest
+
+
+def fixed_point(
+    buckets: list[Bucket], law: Law, min_support: int, n_items: int, tell: OnProgress
+) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Find the items that are too rare, and the support of the others, when rare items and short sessions
+    are dropped until nothing changes.
 
     Only the rare items are remembered from round to round: given them, the sessions that stay follow.
     """
+    rare = np.zeros(n_items, dtype=np.bool_)
     rounds = 0
     while True:
-        counts = pl.concat([_support(bucket, choice) for bucket in buckets])
-        support = counts.group_by(ITEM).agg(pl.col("len").sum())
-        rare = support.filter(pl.col("len") < min_support).select(ITEM)
+        support = np.zeros(n_items, dtype=np.int64)
+        for bucket in buckets:
+            judge(_judged(bucket), law, rare, support)
+        more = (support > 0) & (support < min_support)
         rounds += 1
-        tell("fixed point", rounds, rounds + bool(rare.height))
-        if rare.is_empty():
-            return replace(choice, known=support)
-        choice = replace(choice, rare=rare if choice.rare.is_empty() else pl.concat([choice.rare, rare]))
+        tell("fixed point", rounds, rounds + bool(more.any()))
+        if not more.any():
+            return rare, support
+        rare |= more
 
 
-def _support(bucket: Bucket, choice: Choice) -> pl.DataFrame:
-    good = pl.scan_parquet(bucket.events).filter(pl.col(REASON).is_null() & ~choice.tested)
-    rows = good.filter(~choice.too_early & ~choice.cut_off).select(SESSION, ITEM).collect()
-    if choice.rare.height:
-        rows = rows.join(choice.rare, on=ITEM, how="anti")
-    long_enough = rows.filter(pl.len().over(SESSION) >= choice.min_length)
-    return long_enough.group_by(ITEM).len()
+def _judged(bucket: Bucket) -> Rows:
+    """The rows of a bucket with levels that may be written to."""
+    rows = bucket.rows()
+    return rows._replace(levels=np.array(rows.levels))
 
 
-def finish_bucket(bucket: Bucket, folder: Path, choice: Choice, tally: Tally) -> pl.DataFrame:
-    """Write what stays and what does not; gives the first appearance of each item in the training part."""
-    table = pl.read_parquet(bucket.events)
-    fresh = table[REASON].is_null()
-    tested = choice.tested
-    for rule, broken in (
-        (WINDOW, choice.too_early),
-        (CUT_OFF, choice.cut_off),
-        (RARE, _within(table, choice.rare)),
-    ):
-        table = mark(table, broken & ~tested if rule == RARE else broken, rule)
-    left = pl.col(REASON).is_null()
-    table = mark(table, ~tested & (left.sum().over(SESSION) < choice.min_length), SHORT)
-    table = mark(table, tested & ~_within(table, choice.known), UNKNOWN)
-    tally.add(table)
-    write_quarantine(
-        table.filter(fresh & table[REASON].is_not_null()), folder / "quarantine" / f"log-{bucket.events.name}"
-    )
-    train = table.filter(left & ~tested).with_columns(pl.col(TIME).min().over(SESSION).alias(START))
-    test = table.filter(tested & (left | (pl.col(REASON) == UNKNOWN)))
-    for part, rows in ((TRAIN, train), (TEST, test)):
-        place = folder / "work" / part
-        place.mkdir(parents=True, exist_ok=True)
-        rows.drop(REASON).write_parquet(place / bucket.events.name, compression="lz4")
-    return _first_seen(train, choice.owner)
+@dataclass(frozen=True)
+class Finisher:
+    """Applies the rules of the whole log to each bucket, once they are known.
 
-
-def _within(table: pl.DataFrame, items: pl.DataFrame) -> pl.Expr:
-    if items.is_empty():
-        return pl.lit(value=False)
-    return pl.lit(table[ITEM].is_in(items[ITEM].implode()))
-
-
-def in_order(table: pl.DataFrame, owner: str) -> pl.DataFrame:
-    """Rows in their final order."""
-    return table.sort(START, owner, TIME, ITEM)
-
-
-def _first_seen(train: pl.DataFrame, owner: str) -> pl.DataFrame:
-    first = [pl.col(name).first() for name in (START, owner, TIME)]
-    return in_order(train, owner).group_by(ITEM, maintain_order=True).agg(*first, pl.len().alias(SUPPORT))
-
-
-def vocabulary_of(first_seen: list[pl.DataFrame], owner: str) -> Vocabulary:
-    """The items by first appearance in the whole training part.
-
-    Raises:
-        ClickLogError: there are none.
+    Attributes:
+        checker: where rows go, and what was counted so far.
+        law: the rules.
+        rare: whether an item is too rare, by number.
+        support: training events by item number.
+        last_rule: the highest level among the rows of each item, filled bucket by bucket.
     """
-    table = in_order(pl.concat(first_seen), owner)
-    items = table.group_by(ITEM, maintain_order=True).agg(pl.col(SUPPORT).sum().cast(pl.Int64))
-    if items.is_empty():
-        raise ClickLogError(
-            "expected training events; no rule left any. What to do: lower min_support or shorten test"
+
+    checker: Checker
+    law: Law
+    rare: NDArray[np.bool_]
+    support: NDArray[np.int64]
+    last_rule: NDArray[np.int8]
+
+    @property
+    def of_users(self) -> bool:
+        """Whether sessions were cut out of the clicks of users."""
+        return f"null {SESSION}" not in self.checker.rules
+
+    def finish(self, number: int, bucket: Bucket) -> pl.DataFrame:
+        """Write which rule took each row and the rows it took; gives the sessions that stay."""
+        rows = _judged(bucket)
+        judge(rows, self.law, self.rare, np.zeros_like(self.support))
+        part, starts, lengths = outline(rows, self.law, self.support)
+        by_session = last_rules(rows, self.last_rule)
+        self.checker.tally.add_levels(rows.levels, by_session)
+        bucket.keep_levels(rows.levels)
+        rules = self.checker.rules
+        taken = bucket.frame(rows.levels < self.law.kept, self.checker.items, rules)
+        write_quarantine(taken, self.checker.folder / "quarantine" / f"log-{number}.parquet")
+        return (
+            bucket.ids()
+            .with_columns(
+                pl.Series("part", part),
+                pl.Series("start", starts),
+                pl.Series("length", lengths),
+                pl.int_range(pl.len(), dtype=pl.Int32).alias("session"),
+                pl.lit(number, dtype=pl.Int32).alias("bucket"),
+            )
+            .filter(pl.col("part") >= 0)
         )
-    return Vocabulary(items[ITEM], items[SUPPORT].to_numpy())
+
+    def close(self) -> None:
+        """Tell the tally of the items, when the last bucket is finished."""
+        items = self.checker.items.ids().alias(ITEM)
+        seen = pl.DataFrame({ITEM: items, "level": self.last_rule.astype(np.int64)})
+        self.checker.tally.add_items(seen.filter(pl.col("level") >= 0))

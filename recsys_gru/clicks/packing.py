@@ -7,10 +7,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
-from recsys_gru.clicks.sessions import Sessions
+from recsys_gru.clicks.buckets import Bucket, Rows
+from recsys_gru.clicks.frames import SESSION, TIME, UTC_TIME
+from recsys_gru.clicks.sessions import POSITION, Sessions
 from recsys_gru.clicks.vocabulary import Vocabulary
 from recsys_gru.errors import ClickLogError
+from recsys_gru.jit import kernel
 
 _ARRAYS = ("items", "offsets", "times")
 
@@ -62,45 +64,98 @@ def _write_tables(place: Path, ids: pl.Series, unknown: pl.DataFrame, vocabulary
     vocabulary.write(place / "vocabulary.parquet")
 
 
+@kernel
+def spread(
+    rows: Rows, level: int, places: NDArray[np.int64], items: NDArray[np.int32], times: NDArray[np.int64]
+) -> None:
+    """Put the rows of a level where the session begins, one after the other; -1: the session is left out."""
+    end = 0
+    for session in range(len(rows.sizes)):
+        start, end, place = end, end + rows.sizes[session], places[session]
+        for row in range(start, end):
+            if place >= 0 and rows.levels[row] == level:
+                items[place], times[place] = rows.items[row], rows.times[row]
+                place += 1
+
+
+@kernel
+def number_by_appearance(items: NDArray[np.int32], numbers: NDArray[np.int32]) -> None:
+    """Number the items by first appearance after those that have a number already (-1: none), in place."""
+    met = 0
+    for number in numbers:
+        met = max(met, number + 1)
+    for row in range(len(items)):
+        if numbers[items[row]] < 0:
+            numbers[items[row]] = met
+            met += 1
+        items[row] = numbers[items[row]]
+
+
 class Packer:
-    """Packs tables of whole sessions, given in order, into one folder of packed sessions."""
+    """Writes the sessions of one part, oldest first, straight to their place in mapped arrays.
 
-    def __init__(self, folder: Path, n_events: int, vocabulary: Vocabulary) -> None:
+    ``sessions`` has a row per session: its bucket and place there, start, length, session_id and owner.
+    """
+
+    def __init__(self, folder: Path, sessions: pl.DataFrame, kept: int) -> None:
         folder.mkdir(parents=True)
-        self._folder = folder
-        self._vocabulary = vocabulary
-        self._items = _array(folder / "items.npy", n_events, np.int32)
-        self._times = _array(folder / "times.npy", n_events, np.int64)
-        self._filled = 0
-        self._parts: list[tuple[NDArray[np.int64], pl.Series, pl.DataFrame]] = []
+        self._folder, self._kept = folder, kept
+        self.sessions = sessions[oldest_first(sessions["start"], sessions["owner"])]
+        self._offsets = np.append(0, self.sessions["length"].cum_sum().to_numpy()).astype(np.int64)
+        self.items = _array(folder / "items.npy", int(self._offsets[-1]), np.int32)
+        self._times = _array(folder / "times.npy", int(self._offsets[-1]), np.int64)
 
-    def add(self, table: pl.DataFrame) -> None:
-        """Add whole sessions: rows with session_id, item_id and time in their final order."""
-        part = Sessions.in_order(table, self._vocabulary)
-        end = self._filled + part.n_events
-        self._items[self._filled : end] = part.items
-        self._times[self._filled : end] = part.times
-        self._filled = end
-        self._parts.append((part.lengths, part.ids, part.unknown))
+    def add(self, number: int, rows: Rows) -> None:
+        """Put the sessions of one bucket into their place."""
+        ranks = self._ranks(number, len(rows.sizes))
+        places = np.where(ranks >= 0, self._offsets[ranks], -1)
+        spread(rows, self._kept, places, self.items, self._times)
 
-    @property
-    def n_sessions(self) -> int:
-        """Sessions added so far."""
-        return sum(len(part[1]) for part in self._parts)
+    def unknown(self, number: int, bucket: Bucket, level: int) -> pl.DataFrame:
+        """The rows of a bucket taken at a level: rank of their session, position in it, item, time."""
+        rows = bucket.rows()
+        stays = rows.levels >= level  # the last rule's level, and that of kept rows
+        before = np.append(0, np.cumsum(stays))
+        ends = np.cumsum(rows.sizes)
+        place = np.flatnonzero(rows.levels == level)
+        session = np.searchsorted(ends, place, side="right")
+        return pl.DataFrame(
+            {
+                "rank": self._ranks(number, len(rows.sizes))[session],
+                POSITION: before[place] - before[(ends - rows.sizes)[session]],
+                "item": rows.items[place],
+                TIME: pl.Series(rows.times[place]).cast(UTC_TIME),
+            }
+        )
 
-    def close(self) -> Sessions:
+    def _ranks(self, number: int, n_sessions: int) -> NDArray[np.int64]:
+        """The place of each session of a bucket in this part, -1 where it is not in it."""
+        mine = np.flatnonzero((self.sessions["bucket"] == number).to_numpy())
+        ranks = np.full(n_sessions, -1, dtype=np.int64)
+        ranks[self.sessions["session"].to_numpy()[mine]] = mine
+        return ranks
+
+    def close(self, ids: pl.Series, unknown: pl.DataFrame, vocabulary: Vocabulary) -> Sessions:
         """Write what is left and map the whole into memory."""
-        lengths = np.concatenate([np.zeros(1, dtype=np.int64), *(part[0] for part in self._parts)])
-        np.save(self._folder / "offsets.npy", np.cumsum(lengths))
-        nothing = {SESSION: pl.Int64(), ITEM: pl.Int64(), TIME: UTC_TIME}
-        empty = Sessions.from_events(pl.DataFrame(schema=nothing))
-        ids = pl.concat([part[1] for part in self._parts]) if self._parts else empty.ids
-        unknown = pl.concat([part[2] for part in self._parts]) if self._parts else empty.unknown
-        _write_tables(self._folder, ids, unknown, self._vocabulary)
-        for array in (self._items, self._times):
+        np.save(self._folder / "offsets.npy", self._offsets)
+        _write_tables(self._folder, ids, unknown, vocabulary)
+        for array in (self.items, self._times):
             if isinstance(array, np.memmap):
                 array.flush()
         return read_sessions(self._folder)
+
+
+def oldest_first(starts: pl.Series, owners: pl.Series) -> NDArray[np.int64]:
+    """The order by start, then by owner; text is compared only where starts are equal."""
+    times = starts.to_numpy()
+    order = np.argsort(times, kind="stable")
+    equal = np.diff(times[order]) == 0
+    tied = np.flatnonzero(np.append(equal, False) | np.append(False, equal))
+    if len(tied):
+        some = order[tied]
+        pairs = pl.DataFrame({"start": times[some], "owner": owners[some]})
+        order[tied] = some[pairs.select(pl.arg_sort_by("start", "owner")).to_series().to_numpy()]
+    return order
 
 
 def _array(path: Path, size: int, kind: type[np.generic]) -> NDArray[Any]:

@@ -1,8 +1,9 @@
 """From a log of any size to packed training and test sessions, in bounded memory.
 
-The log is cut into buckets by a hash of the session (or user) on disk; checks, sessions and filters work on
-one bucket at a time. The rows that stay are cut anew, by the time their session begins, and packed in that
-order. What grows with the log in memory is one number per item and two per session.
+A log that is larger than one bucket is dealt out to several by a hash of the session (or user) on disk;
+checks, sessions and filters work on one bucket at a time. The first stage turns ids into numbers; later ones
+see arrays only. The events that stay go straight to their place in mapped arrays. What grows with the log in
+memory is some numbers per item, and some numbers and the id per session.
 """
 
 import json
@@ -10,39 +11,32 @@ import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import polars as pl
 
-from recsys_gru.clicks.buckets import Bucket, check_bucket, owner_of, row_spans, scatter
+from recsys_gru.clicks.buckets import Bucket, Checker, last_of, owner_of, scatter
 from recsys_gru.clicks.check import ready, time_limits
-from recsys_gru.clicks.finish import (
-    TEST,
-    TRAIN,
-    Choice,
-    OnProgress,
-    finish_bucket,
-    fixed_point,
-    in_order,
-    rules_of,
-    vocabulary_of,
-)
-from recsys_gru.clicks.frames import ITEM, SESSION, START, USER, Frame, lazy
+from recsys_gru.clicks.finish import TEST, TRAIN, Finisher, OnProgress, fixed_point, law_of, rules_of
+from recsys_gru.clicks.frames import ITEM, SESSION, TIME, Frame, lazy
 from recsys_gru.clicks.ledger import Ledger
-from recsys_gru.clicks.packing import Packer, read_sessions
+from recsys_gru.clicks.packing import Packer, number_by_appearance, read_sessions
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import collect
-from recsys_gru.clicks.sessions import Sessions
+from recsys_gru.clicks.sessions import POSITION, Sessions
 from recsys_gru.clicks.split import TEST_SHARE, tail_of_minutes
 from recsys_gru.clicks.tally import Tally
 from recsys_gru.clicks.vocabulary import Vocabulary
 from recsys_gru.errors import ClickLogError, InputError
 
 T = TypeVar("T")
-ROWS_PER_BUCKET = 2_000_000
+ROWS_PER_BUCKET = 4_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EVER = datetime(1, 1, 1, tzinfo=UTC)
 _SUMMARY = "prepared.json"
 
 
@@ -140,27 +134,39 @@ class _Work:
     tell: OnProgress
 
     def run(self, clicks: pl.LazyFrame) -> None:
-        """All stages, each reading what the one before wrote."""
-        rows, owner = int(collect(clicks.select(pl.len())).item()), owner_of(clicks)
-        limits = time_limits(clicks)
-        n_buckets = math.ceil(rows / self.rows_per_bucket) or 1
-        raw = scatter(clicks, pl.col(owner).hash(0) % n_buckets, self.folder / "work" / "raw")
-        buckets = self._told("check", [partial(self._check, path, limits) for path in raw])
+        """All stages, each on the arrays that the one before wrote."""
+        rows, rules = int(collect(clicks.select(pl.len())).item()), rules_of(clicks)
+        checker = Checker(self.folder, self.recipe, rules, Tally(rules))
+        buckets = self._buckets(clicks, checker, math.ceil(rows / self.rows_per_bucket) or 1)
         cut = self._cut(buckets)
-        begin = cut - self.recipe.window if self.recipe.window is not None else None
-        choice = Choice(owner, cut, begin, self.recipe.min_length)
-        choice = fixed_point(buckets, choice, self.recipe.min_support, self.tell)
-        tally = Tally(rules_of(clicks))
-        jobs = [partial(finish_bucket, bucket, self.folder, choice, tally) for bucket in buckets]
-        vocabulary = vocabulary_of(self._told("filter", jobs), owner)
-        spans = row_spans(buckets, self.rows_per_bucket)
-        train = self._pack(TRAIN, spans, owner, vocabulary)
-        test = self._pack(TEST, spans, owner, vocabulary, first_id=train.n_sessions)
+        begin = cut - self.recipe.window if self.recipe.window is not None else _EVER
+        law = law_of(rules, _micros(begin), _micros(cut), self.recipe.min_length)
+        n_items = len(checker.items)
+        found = fixed_point(buckets, law, self.recipe.min_support, n_items, self.tell)
+        finisher = Finisher(checker, law, *found, np.full(n_items, -1, dtype=np.int8))
+        jobs = [partial(finisher.finish, number, bucket) for number, bucket in enumerate(buckets)]
+        train, test = self._pack(buckets, pl.concat(self._told("filter", jobs)), finisher)
+        finisher.close()
         counts = {"read": rows, TRAIN: train.n_events, TEST: test.n_events}
-        self._sum_up(cut, tally.ledger(), counts | {"rejected": rows - train.n_events - test.n_events})
+        counts["rejected"] = rows - train.n_events - test.n_events
+        self._sum_up(cut, checker.tally.ledger(), counts)
 
-    def _check(self, path: Path, limits: tuple[int, int]) -> Bucket:
-        return check_bucket(path, self.folder, self.recipe, limits)
+    def _buckets(self, clicks: pl.LazyFrame, checker: Checker, n_buckets: int) -> list[Bucket]:
+        """Check a log that fits into one bucket at once; deal a larger one out to several first."""
+        if n_buckets == 1:
+            rows = collect(clicks)
+            limits = time_limits(rows.lazy())
+            return self._told("check", [lambda: checker.check(0, rows, limits)])
+        raw = self.folder / "work" / "raw"
+        paths = scatter(clicks, pl.col(owner_of(clicks)).hash(0) % n_buckets, raw)
+        limits = time_limits(pl.scan_parquet(raw / "*" / "*.parquet"))
+
+        def check(number: int, path: Path) -> Bucket:
+            bucket = checker.check(number, collect(pl.scan_parquet(path / "*.parquet")), limits)
+            shutil.rmtree(path)
+            return bucket
+
+        return self._told("check", [partial(check, number, path) for number, path in enumerate(paths)])
 
     def _told(self, stage: str, jobs: Sequence[Callable[[], T]]) -> list[T]:
         """Do the jobs of a stage and tell after each one."""
@@ -171,31 +177,48 @@ class _Work:
         return results
 
     def _cut(self, buckets: list[Bucket]) -> datetime:
-        ends = [bucket.last for bucket in buckets if bucket.last is not None]
-        if not ends:
+        last = last_of(buckets)
+        if last is None:
             raise ClickLogError(
                 "expected usable clicks; every row broke a rule. What to do: run check_clicks and look"
             )
         if self.recipe.test is not None:
-            return max(ends) - self.recipe.test
+            return last - self.recipe.test
         return tail_of_minutes(pl.concat([bucket.starts for bucket in buckets]), TEST_SHARE)
 
     def _pack(
-        self, part: str, spans: pl.Series, owner: str, vocabulary: Vocabulary, first_id: int = 0
-    ) -> Sessions:
-        rows = pl.scan_parquet(self.folder / "work" / part / "*.parquet")
-        words = pl.LazyFrame({ITEM: vocabulary.ids})
-        n_events = int(collect(rows.join(words, on=ITEM, how="semi").select(pl.len())).item())
-        span = pl.sum_horizontal((pl.col(START) >= start).cast(pl.Int64) for start in spans)
-        packer = Packer(self.folder / part, n_events, vocabulary)
+        self, buckets: list[Bucket], sessions: pl.DataFrame, finisher: Finisher
+    ) -> tuple[Sessions, Sessions]:
+        """Write both parts; sessions of users get numbers in their final order."""
+        items = finisher.checker.items.ids()
+        numbers = np.full(len(items), -1, dtype=np.int32)
+        train = self._placed(TRAIN, buckets, sessions.filter(pl.col("part") == 0), finisher.law.kept)
+        number_by_appearance(train.items, numbers)
+        by_number = np.argsort(numbers, kind="stable")[np.count_nonzero(numbers < 0) :]
+        if not len(by_number):
+            raise ClickLogError(
+                "expected training events; no rule left any. What to do: lower min_support or shorten test"
+            )
+        vocabulary = Vocabulary(items[by_number], finisher.support[by_number])
+        test = self._placed(TEST, buckets, sessions.filter(pl.col("part") == 1), finisher.law.kept)
+        number_by_appearance(test.items, numbers)
+        level = finisher.law.unknown
+        lost = pl.concat([test.unknown(number, bucket, level) for number, bucket in enumerate(buckets)])
+        lost = lost.sort("rank", POSITION)
+        ids, test_ids = train.sessions[SESSION], test.sessions[SESSION]
+        if finisher.of_users:
+            ids = pl.int_range(len(ids), eager=True)
+            test_ids = pl.int_range(len(ids), len(ids) + len(test_ids), eager=True)
+        lost = lost.select(
+            test_ids[lost["rank"]].alias(SESSION), POSITION, items[lost["item"]].alias(ITEM), TIME
+        )
+        return train.close(ids, lost.clear(), vocabulary), test.close(test_ids, lost, vocabulary)
 
-        def add(path: Path) -> None:
-            table = in_order(pl.read_parquet(path), owner)
-            packer.add(table if owner == SESSION else _numbered(table, first_id + packer.n_sessions))
-
-        paths = scatter(rows, span, self.folder / "work" / f"{part}-spans")
-        self._told(f"pack {part}", [partial(add, path) for path in paths])
-        return packer.close()
+    def _placed(self, part: str, buckets: list[Bucket], sessions: pl.DataFrame, kept: int) -> Packer:
+        packer = Packer(self.folder / part, sessions, kept)
+        jobs = [partial(packer.add, number, bucket.rows()) for number, bucket in enumerate(buckets)]
+        self._told(f"pack {part}", jobs)
+        return packer
 
     def _sum_up(self, cut: datetime, ledger: Ledger, counts: dict[str, int]) -> None:
         ledger.write(self.folder / "ledger.parquet")
@@ -208,9 +231,6 @@ class _Work:
         (self.folder / _SUMMARY).write_text(json.dumps(summary, indent=1))
 
 
-def _numbered(table: pl.DataFrame, first: int) -> pl.DataFrame:
-    """Sessions of users numbered in their final order."""
-    begins = (pl.col(START) != pl.col(START).shift()) | (pl.col(USER) != pl.col(USER).shift())
-    return table.with_columns(
-        (begins.fill_null(value=True).cum_sum().cast(pl.Int64) - 1 + first).alias(SESSION)
-    )
+def _micros(moment: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import polars as pl
 
 from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, USER, Frame, lazy, require
+from recsys_gru.clicks.order import sorted_rows
 from recsys_gru.errors import ParameterError
 
 
@@ -28,7 +29,7 @@ def sessionize(clicks: Frame, user: str = USER, gap: timedelta = timedelta(minut
         raise ParameterError(f"gap must be longer than nothing; got {gap}")
     log = lazy(clicks)
     require(log, user, ITEM, TIME)
-    ordered = log.sort(user, TIME, ITEM)
+    ordered = sorted_rows(log.collect(), (user, TIME, ITEM)).lazy()
     begins = pl.col(user).ne_missing(pl.col(user).shift()) | (pl.col(TIME).diff() > gap)
     number = begins.fill_null(value=True).cum_sum().cast(pl.Int64) - 1
     rest = [name for name in log.collect_schema().names() if name not in (SESSION, ITEM, TIME)]

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import ITEM, SESSION
 from recsys_gru.clicks.ledger import Ledger, Size
@@ -33,6 +35,15 @@ class Tally:
         items = table.drop_nulls(ITEM).group_by(ITEM).agg(pl.col(_LEVEL).max())
         self._rows = _summed(self._rows, table)
         self._sessions = _summed(self._sessions, sessions)
+        self.add_items(items)
+
+    def add_levels(self, rows: NDArray[np.int8], sessions: NDArray[np.int8]) -> None:
+        """Add a bucket by the levels of its rows and of the last row of each session."""
+        self._rows = _summed(self._rows, pl.DataFrame({_LEVEL: rows.astype(np.int64)}))
+        self._sessions = _summed(self._sessions, pl.DataFrame({_LEVEL: sessions.astype(np.int64)}))
+
+    def add_items(self, items: pl.DataFrame) -> None:
+        """Add items with the level of their last row."""
         known = items if self._items.is_empty() else pl.concat([self._items, items])
         self._items = known.group_by(ITEM).agg(pl.col(_LEVEL).max())
 
