@@ -8,15 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
+from pipelines import record as day_record
 from pipelines.alert import alert
 from pipelines.errors import BadInputError
 from pipelines.evaluate import evaluate
 from pipelines.ingest import ingest
-from pipelines.lock import locked
-from pipelines.nightly import check
+from pipelines.nightly import check, watched
 from pipelines.promote import promote
 from pipelines.recommend import recommend
-from pipelines.record import record
 from pipelines.sessions import sessions
 from pipelines.settings import Settings
 from pipelines.train import train
@@ -35,15 +34,15 @@ NAMES = {
 """Assets in their order, and the stages that make them."""
 
 
-def record_day(day: date, settings: Settings) -> Done:
+def record(day: date, settings: Settings) -> Done:
     """Log the day; its stages are done, so each call here only reads what it left."""
-    return record(day, settings, [stage(day, settings) for stage in NAMES.values()])
+    return day_record.record(day, settings, [stage(day, settings) for stage in NAMES.values()])
 
 
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything the scheduler needs, for one settings file."""
     days = dg.DailyPartitionsDefinition(start_date=settings.schedule.first_day.isoformat(), timezone="UTC")
-    stages: dict[str, Stage] = {**NAMES, "run_record": record_day}
+    stages: dict[str, Stage] = {**NAMES, "run_record": record}
     assets: list[dg.AssetsDefinition] = []
     before: list[str] = []
     for name, stage in stages.items():
@@ -76,10 +75,10 @@ def asset_of(
 
 
 def attempt(stage: Stage, day: date, settings: Settings, tries: int) -> Done:
-    """Run a stage under the lock; what may pass by itself is tried again after a growing pause."""
+    """Run a stage as the command line does; what may pass by itself is tried again after a growing pause."""
     plan = settings.schedule
     try:
-        with locked(settings.work.folder, f"{stage.__name__} of {day}"):
+        with watched(day, settings, stage.__name__, wake=False):
             check(settings)
             return stage(day, settings)
     except BadInputError as error:

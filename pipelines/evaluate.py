@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines import sessions, train
 from pipelines.registry import registry_of, rival
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once
+from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +23,7 @@ def key(day: date, settings: Settings) -> str:
     return fingerprint("evaluate", day, train.key(day, settings), rival(day, settings), settings.evaluate)
 
 
+@stage("evaluate")
 def evaluate(day: date, settings: Settings) -> Done:
     """Write the rank ledgers of all models, and what else the gate asks."""
     before = (sessions.made(day, settings), train.made(day, settings))

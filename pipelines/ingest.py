@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import BadInputError
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, sync
+from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,6 +30,7 @@ def key(day: date, settings: Settings) -> str:
     return fingerprint("ingest", day, file_digest(path), rules, limits)
 
 
+@stage("ingest")
 def ingest(day: date, settings: Settings) -> Done:
     """Take a day's clicks in; taking them in twice changes nothing.
 

@@ -10,7 +10,7 @@ from pipelines.gate import Decision, Standing, compare_with_champion, decide
 from pipelines.record import day_run, decision_tags
 from pipelines.registry import CHALLENGER, CHAMPION, bar_of, registry_of
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once
+from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
 
 PAGE = "decision.md"
 
@@ -20,6 +20,7 @@ def key(day: date, settings: Settings) -> str:
     return fingerprint("promote", day, evaluate.key(day, settings), settings.gate)
 
 
+@stage("promote")
 def promote(day: date, settings: Settings) -> Done:
     """Register the challenger and decide; doing it again moves nothing."""
     before = (sessions.made(day, settings), train.made(day, settings), evaluate.made(day, settings))

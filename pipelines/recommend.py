@@ -9,7 +9,7 @@ from pipelines import promote, sessions
 from pipelines.errors import BadInputError
 from pipelines.registry import registry_of
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, sync
+from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +27,7 @@ def key(day: date, settings: Settings) -> str:
                        settings.recommend.k, settings.recommend.exclude_seen)  # fmt: skip
 
 
+@stage("recommend")
 def recommend(day: date, settings: Settings) -> Done:
     """Write the lists of the model that serves after this day's decision, and publish them.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, once
+from pipelines.workshop import Done, Facts, fingerprint, once, stage
 
 if TYPE_CHECKING:
     from recsys_gru.tracking import LastingRun
@@ -39,6 +39,7 @@ def day_run(day: date, settings: Settings, trained: Done) -> "Iterator[LastingRu
         yield run
 
 
+@stage("record")
 def record(day: date, settings: Settings, stages: Sequence[Done]) -> Done:
     """Log what all stages counted, measured and decided."""
     name = fingerprint("record", day, [done.fingerprint for done in stages])
@@ -55,9 +56,9 @@ def record_failure(day: date, settings: Settings, trained: Done, error: BaseExce
 def _log(day: date, settings: Settings, stages: Sequence[Done], folder: Path) -> Facts:
     by_name = {done.stage: done for done in stages}
     metrics = {f"stage/{done.stage}_seconds": done.seconds for done in stages}
-    for stage, names in COUNTED.items():
-        facts = by_name[stage].facts if stage in by_name else {}
-        metrics |= {f"stage/{stage}_{name}": facts[name] for name in names if name in facts}
+    for done_stage, names in COUNTED.items():
+        facts = by_name[done_stage].facts if done_stage in by_name else {}
+        metrics |= {f"stage/{done_stage}_{name}": facts[name] for name in names if name in facts}
     metrics |= _measured(by_name["evaluate"].facts)
     decision, trained = by_name["promote"], by_name["train"]
     with day_run(day, settings, trained) as run:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pipelines.errors import BadInputError, PipelineError
 from pipelines.ingest import store_of
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once
+from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,6 +25,7 @@ def key(day: date, settings: Settings) -> str:
     return fingerprint("sessions", day, clicks, settings.window, settings.gate.volume_days)
 
 
+@stage("sessions")
 def sessions(day: date, settings: Settings) -> Done:
     """Build the sessions to learn from and to test on.
 

@@ -3,7 +3,7 @@
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -147,7 +147,10 @@ class Advise:
 
 @dataclass(frozen=True)
 class Settings:
-    """All of them; ``model`` is the recommender's class and its hyper-parameters, checked by itself."""
+    """All of them; ``model`` is the recommender's class and its hyper-parameters, checked by itself.
+
+    What does not stand in the file: whether nothing shall be done, and which file it is.
+    """
 
     work: Work
     input: Input
@@ -161,7 +164,8 @@ class Settings:
     schedule: Schedule
     alerts: Alerts
     advise: Advise
-    dry_run: bool = field(default=False, metadata={"hidden": True})
+    dry_run: bool = False
+    file: Path = DEFAULT
 
     def first_day(self, day: date) -> date:
         """The first day of the training window of a day; the day itself is what models are tested on."""
@@ -188,7 +192,7 @@ def read_settings(path: Path = DEFAULT) -> Settings:
             sections[name] = _section(name, kinds[name], {**usual[name], **entries})
     settings = Settings(**sections)
     _check(settings)
-    return _placed(settings, path.absolute().parent)
+    return _placed(settings, path)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -261,13 +265,14 @@ def _at(settings: Settings, place: str) -> Any:  # noqa: ANN401 - any setting
     return getattr(getattr(settings, section), key)
 
 
-def _placed(settings: Settings, home: Path) -> Settings:
-    """The settings with their paths counted from a folder."""
+def _placed(settings: Settings, path: Path) -> Settings:
+    """The settings with their paths counted from the folder of their file."""
     from dataclasses import replace
 
-    where, given = settings.tracking.where, settings.recommend.sessions
+    home, where, given = path.absolute().parent, settings.tracking.where, settings.recommend.sessions
     return replace(
         settings,
+        file=path.absolute(),
         work=replace(settings.work, folder=(home / settings.work.folder).resolve()),
         input=replace(settings.input, path=str(home / settings.input.path)),
         tracking=replace(settings.tracking, where=where if "://" in where else str((home / where).resolve())),

@@ -2,12 +2,12 @@
 
 import json
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines import advice
 from pipelines.backfill import missed
-from pipelines.errors import BAD_INPUT, LOCKED
 from pipelines.lock import holder
 from pipelines.nightly import FAILURE
 from pipelines.registry import CHALLENGER, CHAMPION, registry_of
@@ -16,14 +16,6 @@ from pipelines.workshop import Done, day_folder, read_done
 
 STAGES = ("ingest", "sessions", "train", "evaluate", "promote", "recommend", "record")
 SHOWN_DAYS = 10
-ADVICE = {
-    "TrackingError": "the MLflow store does not answer: start it, then run the day again",
-    "BundleError": "the champion's files are damaged: roll back, or restore mlruns/artifacts from a backup",
-    "LockedError": "wait for the other run, or end the process that holds the lock",
-    "OSError": "look at the disk (df -h) and the rights of the work folder, then run the day again",
-    "MemoryError": "shorten window.days, or run on a larger machine",
-    "DivergedError": "lower model.learning_rate or set model.grad_clip, then run the day again",
-}
 
 
 @dataclass(frozen=True)
@@ -36,8 +28,9 @@ class Night:
     decision: dict[str, Any] | None
 
 
-def status(settings: Settings) -> dict[str, Any]:
+def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
     """Everything the page tells, as plain values."""
+    today = today or datetime.now(UTC).date()
     nights = nights_of(settings)
     decided = [night.day for night in nights if night.decision is not None]
     lost = missed(decided[0], decided[-1], settings) if decided else []
@@ -46,7 +39,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "serving": _serving(settings),
         "nights": [vars(night) for night in nights[-SHOWN_DAYS:]],
         "missed": lost,
-        "to_do": _to_do(nights, lost),
+        "to_do": _to_do(nights, lost, today, settings),
     }
 
 
@@ -61,19 +54,8 @@ def page(told: dict[str, Any]) -> str:
     lines = [f"running   {told['running'] or 'nothing'}", f"serving   {told['serving']}", ""]
     lines += [_line(night) for night in told["nights"]] or ["no night has run yet"]
     lines += ["", f"missed    {', '.join(map(str, told['missed'])) or 'none'}", "to do"]
-    lines += [f"  {advice}" for advice in told["to_do"]] or ["  nothing"]
+    lines += [f"  {line}" for line in told["to_do"]] or ["  nothing"]
     return "\n".join(lines)
-
-
-def advice_for(failure: dict[str, Any]) -> str:
-    """What to do about a failure."""
-    kind = failure["why"].partition(":")[0]
-    if failure["exit_code"] == BAD_INPUT:
-        return f"correct what was delivered or set, then: python -m pipelines nightly --day {failure['day']}"
-    if failure["exit_code"] == LOCKED:
-        return ADVICE["LockedError"]
-    usual = f"see the log of {failure['day']}, then: python -m pipelines nightly --day {failure['day']}"
-    return ADVICE.get(kind, usual)
 
 
 def _night(folder: Path) -> Night:
@@ -95,7 +77,7 @@ def _line(night: dict[str, Any]) -> str:
         return f"{night['day']} failed in {night['failure']['stage']}: {night['failure']['why'][:300]}"
     if night["decision"]:
         return f"{night['day']} {night['decision']['reason'][:300]}"
-    return f"{night['day']} unfinished, done: {', '.join(night['stages']) or 'nothing'}"
+    return f"{night['day']} not decided, done: {', '.join(night['stages']) or 'nothing'}"
 
 
 def _serving(settings: Settings) -> str:
@@ -111,8 +93,12 @@ def _serving(settings: Settings) -> str:
         return f"not known, the registry does not answer: {type(error).__name__}: {error}"
 
 
-def _to_do(nights: list[Night], lost: list[date]) -> list[str]:
-    advice = [f"{night.day}: {advice_for(night.failure)}" for night in nights if night.failure]
-    if lost:
-        advice.append(f"missed days: python -m pipelines backfill --first {lost[0]} --last {lost[-1]}")
-    return advice
+def _to_do(nights: list[Night], lost: list[date], today: date, settings: Settings) -> list[str]:
+    told = [
+        f"{night.day}: {advice.for_failure(night.failure, settings)}" for night in nights if night.failure
+    ]
+    decided = [(night.day, night.decision) for night in nights if night.decision is not None]
+    for day, decision in decided[-1:]:
+        told += [f"{day}: {line}" for line in advice.for_refusal(day, decision, settings)]
+        told += advice.for_missed(lost, day, today, settings)
+    return told

@@ -11,7 +11,7 @@ from pipelines.errors import BadInputError
 from pipelines.events import say
 from pipelines.registry import day_of, registry_of, rival
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, day_folder, fingerprint, found, once
+from pipelines.workshop import Done, Facts, day_folder, fingerprint, found, once, stage
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +27,7 @@ def key(day: date, settings: Settings) -> str:
     return fingerprint("train", day, sessions.key(day, settings), settings.model, settings.train, base)
 
 
+@stage("train")
 def train(day: date, settings: Settings) -> Done:
     """Train a challenger; a training that was killed goes on from its last checkpoint.
 

@@ -5,7 +5,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date
 from functools import cache
@@ -19,6 +20,7 @@ from pipelines.settings import Settings
 
 MARK = "done.json"
 Facts = dict[str, Any]
+STAGE_NOTE = "stage: "
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,22 @@ class Done:
     fingerprint: str
     facts: Facts
     seconds: float
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Mark a function as a stage: what fails inside it, or in what it asks for first, bears its name."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(STAGE_NOTE + name)
+        raise
+
+
+def stage_of(error: Exception, otherwise: str) -> str:
+    """The innermost stage in which something failed."""
+    notes = getattr(error, "__notes__", ())
+    return next((n.removeprefix(STAGE_NOTE) for n in notes if n.startswith(STAGE_NOTE)), otherwise)
 
 
 def once(settings: Settings, stage: str, day: date, key: str, make: Callable[[Path], Facts]) -> Done:
@@ -62,11 +80,7 @@ def once(settings: Settings, stage: str, day: date, key: str, make: Callable[[Pa
     aside = target.with_name(f".{target.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    try:
-        facts = make(aside)
-    except Exception as error:
-        error.add_note(f"stage: {stage}")
-        raise
+    facts = make(aside)
     seconds = time.monotonic() - began
     mark = {"stage": stage, "day": day.isoformat(), "fingerprint": key, "facts": facts, "seconds": seconds}
     (aside / MARK).write_text(json.dumps(mark, indent=1, default=str), encoding="utf-8")

@@ -103,4 +103,4 @@ def test_the_alert_gets_the_message(home: Home) -> None:
     said = home.folder / "said.txt"
     home.configure(alerts={"command": ["tee", str(said)]}, input={"path": "nowhere/{day}.csv"})
     assert home.run() == BAD_INPUT
-    assert said.read_text().startswith(f"night of {DAY} failed in start (exit 2)")
+    assert said.read_text().startswith(f"night of {DAY} failed in ingest (exit 2)")
