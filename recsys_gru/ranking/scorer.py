@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import NonFiniteScoresError
+from recsys_gru.ranking.rough import Rough
 
 TILE = 4096
 """Items scored at once: 256 rows of them fill 4 MB, so comparing and counting stay in the cache."""
@@ -30,6 +31,10 @@ class Block(ABC):
     @abstractmethod
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Score (Q,) of one item per row, bit-equal to that column of its tile."""
+
+    def rough(self) -> Rough | None:
+        """Nearly the scores of a single row, from one reading of the item table; None: no such short cut."""
+        return None
 
 
 @final

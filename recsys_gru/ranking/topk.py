@@ -6,10 +6,13 @@ from numpy.typing import NDArray
 from recsys_gru.errors import ParameterError
 from recsys_gru.jit import kernel
 from recsys_gru.ranking.filters import Candidates
+from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import Block, refuse_non_finite, tiles
 
 CHUNK = 128
 """Scores compared with the k-th best in one vector sweep, before any is looked at one by one."""
+LONGEST = 1024
+"""Items scored once more for a single row, beside 4 k; where more are too near to each other, all are."""
 
 
 @kernel
@@ -107,15 +110,48 @@ def top_k(
     """
     if k < 1:
         raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
-    shape = (len(block.rows), k)
-    best, items = np.full(shape, -np.inf, dtype=np.float32), np.full(shape, -1, dtype=np.int32)
-    broken = np.zeros(len(block.rows), dtype=np.bool_)
+    rough = block.rough() if len(block.rows) == 1 else None
+    quick = None if rough is None else _top_of_one(rough, k, candidates)
+    if quick is not None:
+        return quick
+    best, items, broken = _empty_heaps(len(block.rows), k)
     for start, scores in tiles(block):
         allowed = _no_mask if candidates is None else candidates.tile(start, start + scores.shape[1])
         push_tile(scores, allowed, start, best, items, broken)
     refuse_non_finite(block, broken)
     order = np.lexsort((items, -best), axis=1)  # (Q, k)
     return np.take_along_axis(items, order, axis=1), np.take_along_axis(best, order, axis=1)
+
+
+def _top_of_one(
+    rough: Rough, k: int, candidates: Candidates | None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
+    """What ``top_k`` answers for a single row; None if rough scores do not tell the best from the rest.
+
+    k items score at least the k-th best rough score less the error, so no item whose rough score is two
+    errors below it is among the best k.
+    """
+    best, items, broken = _empty_heaps(1, k)
+    allowed = _no_mask if candidates is None else candidates.tile(0, len(rough.scores))  # (1, N)
+    push_tile(rough.scores[None], allowed, 0, best, items, broken)
+    if broken[0] or not np.isfinite(rough.error):
+        return None
+    limit = max(float(best[0, 0]) - 2 * rough.error, float(np.finfo(np.float32).min))
+    near = rough.scores >= np.float32(limit)  # (N,)
+    short = np.flatnonzero(near if candidates is None else near & allowed[0]).astype(np.int32)
+    if len(short) > LONGEST + 4 * k:
+        return None
+    scores = rough.exact(short)
+    order = np.lexsort((short, -scores))[:k]
+    best, items, _ = _empty_heaps(1, k)
+    items[0, : len(order)], best[0, : len(order)] = short[order], scores[order]
+    return items, best
+
+
+def _empty_heaps(rows: int, k: int) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]:
+    """Heaps of scores and of items (Q, k), and whether a row has shown a score that is not finite (Q,)."""
+    best, items = np.full((rows, k), -np.inf, dtype=np.float32), np.full((rows, k), -1, dtype=np.int32)
+    return best, items, np.zeros(rows, dtype=np.bool_)
 
 
 _no_mask = np.empty((0, 1), dtype=np.bool_)

@@ -16,6 +16,7 @@ from torch import Tensor
 from recsys_gru.clicks import Sessions
 from recsys_gru.model.network import Flow, Network
 from recsys_gru.ranking import Block
+from recsys_gru.ranking.rough import Rough, rough_scores
 
 LANES = 128
 """Sessions whose hidden states are computed side by side."""
@@ -47,6 +48,13 @@ class NetworkBlock(Block):
         scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
         return scores.diagonal().copy()
 
+    def rough(self) -> Rough | None:
+        if self._output.device.type != "cpu" or self._output.dtype != torch.float32:
+            return None
+        table, bias, hidden = self._output.numpy(), self._bias.numpy(), self._hidden[0].numpy()
+        scores, error = rough_scores(table, bias, hidden)
+        return Rough(scores, error, lambda items: self._scores(torch.from_numpy(items))[0])
+
     def _scores(self, items: Tensor) -> NDArray[np.float32]:
         """Scores (Q, T) of any items, by a product of at least NARROWEST columns."""
         padded = torch.cat((items, items.new_zeros(max(NARROWEST - len(items), 0))))
@@ -76,20 +84,21 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
 
 
 def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tuple[Ints, Tensor]:
-    begins = sessions.offsets[chosen]
-    lengths = sessions.lengths[chosen] - (1 if every else 0)  # descending
+    none = np.zeros(ROWS, np.int64)  # lanes that fill a step up, without a session
+    begins = np.concatenate((sessions.offsets[chosen], none))
+    lengths = np.concatenate((sessions.lengths[chosen] - (1 if every else 0), none))  # descending
     alive = _whole((lengths[:, None] > np.arange(lengths[0])).sum(0))  # (T,)
-    lane = np.concatenate([np.arange(count) for count in alive])  # (P,)
-    step = np.repeat(np.arange(len(alive)), alive)
-    real = (lane < len(chosen)) & (step < np.append(lengths, np.zeros(ROWS, np.int64))[lane])
-    at = np.append(begins, np.zeros(ROWS, np.int64))[lane] + step
-    items = np.where(real, sessions.items[np.minimum(at, len(sessions.items) - 1)], 0).astype(np.int64)
+    step = np.repeat(np.arange(len(alive)), alive)  # (P,)
+    lane = np.arange(len(step)) - (np.cumsum(alive) - alive)[step]
+    left = lengths[lane] - step  # events from here on; fillers and ended lanes have none
+    at = begins[lane] + step
+    items = np.where(left > 0, sessions.items[np.minimum(at, len(sessions.items) - 1)], 0).astype(np.int64)
 
     device = network.device
     rows = network.input_rows(torch.from_numpy(items).to(device))
     flow = Flow(alive.tolist(), rows.new_ones(len(lane), 1), torch.from_numpy(lane).to(device))
     hidden, _, _ = network.forward(rows, flow, network.zero_states(int(alive[0])))  # (P, H)
-    wanted = real if every else real & (step == np.append(lengths, np.zeros(ROWS, np.int64))[lane] - 1)
+    wanted = left > 0 if every else left == 1
     return at[wanted], hidden[torch.from_numpy(wanted).to(device)]
 
 

@@ -1,15 +1,19 @@
 """Hidden states and scores of prefixes: equal to a walk of one session alone, whatever is scored beside
 it."""
 
+from typing import Any
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from numpy.typing import NDArray
+from polars.testing import assert_frame_equal
 
-from recsys_gru.clicks import Sessions, generate_clicks
+from recsys_gru.clicks import Sessions, Vocabulary, generate_clicks
 from recsys_gru.model.network import Flow, Network
 from recsys_gru.recommender import GRU4Rec
-from recsys_gru.recommender.scoring import network_blocks, prefix_states
+from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_states
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +80,69 @@ def test_sessions_without_an_event_give_no_block(model: GRU4Rec, sessions: Sessi
     )
     assert list(network_blocks(model.network_, nothing, False, 10)) == []
     assert len(list(network_blocks(model.network_, sessions, False, 10))) > 1
+
+
+@pytest.fixture(scope="module", params=["apart", "doubled rows", "all alike", "nearly alike"])
+def wide(request: pytest.FixtureRequest, model: GRU4Rec) -> GRU4Rec:
+    """A model of 5000 items whose rows are drawn, or come twice, or are all the same, or almost."""
+    many, generator = 5000, torch.Generator().manual_seed(2)
+    fitted = GRU4Rec(**model.parameters())  # type: ignore[arg-type]
+    support = np.arange(many, 0, -1, dtype=np.int64)
+    fitted.vocabulary_ = Vocabulary(pl.Series(np.arange(many)), support)
+    fitted.network_ = Network(model.settings().architecture(many), generator=generator)
+    output, bias = fitted.network_.tables["output"], fitted.network_.tables["bias"]
+    bias.normal_(0, 0.1, generator=generator)
+    if request.param == "doubled rows":
+        output[1::2], bias[1::2] = output[::2].clone(), bias[::2].clone()
+    elif request.param != "apart":
+        output[:], bias[:] = output[:1].clone(), 0.0
+    if request.param == "nearly alike":
+        bias[::3] = 1e-7
+    return fitted
+
+
+@pytest.mark.parametrize("k", [1, 20, 6000])
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {},
+        {"exclude_seen": False},
+        {"allow": range(0, 5000, 3)},
+        {"deny": range(4990)},
+        {"allow": [4, 5, 9], "deny": [5]},
+    ],
+    ids=str,
+)
+def test_one_session_alone_gets_the_items_and_bits_that_it_gets_among_many(
+    wide: GRU4Rec, k: int, rules: dict[str, Any]
+) -> None:
+    generator = np.random.default_rng(3)
+    clicks = pl.DataFrame(
+        {
+            "session_id": np.repeat(np.arange(20), 4),
+            "item_id": generator.integers(0, 5000, 80),
+            "time": pl.Series(np.arange(80) * 1_000_000).cast(pl.Datetime("us", "UTC")),
+        }
+    )
+    among = wide.recommend(clicks, k=k, **rules)
+    for session in (0, 7):
+        items = clicks.filter(pl.col("session_id") == session)["item_id"].to_list()
+        alone = wide.recommend_one(items, k=k, **rules)
+        every = among.filter(pl.col("session_id") == session).drop("session_id")
+        assert_frame_equal(alone, every, check_exact=True)
+
+
+def test_one_session_alone_is_answered_without_a_full_product(
+    wide: GRU4Rec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles: list[int] = []
+
+    def counted(block: NetworkBlock, start: int, stop: int) -> NDArray[np.float32]:
+        tiles.append(start)
+        return tile(block, start, stop)
+
+    tile = NetworkBlock.tile
+    monkeypatch.setattr(NetworkBlock, "tile", counted)
+    wide.recommend_one([1, 2, 3])
+    alike = bool((wide.network_.tables["output"] == wide.network_.tables["output"][0]).all())
+    assert (tiles != []) is alike

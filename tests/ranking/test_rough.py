@@ -1,0 +1,102 @@
+"""Answers for a single prefix from rough scores: equal to a full sort of the exact ones, or the long way."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from recsys_gru.errors import NonFiniteScoresError
+from recsys_gru.ranking import Candidates, scorer, top_k, topk
+from recsys_gru.ranking.rough import Rough, rough_scores
+from tests.oracles import slow_top_k
+
+pytestmark = pytest.mark.kernels
+
+
+class Nearly(scorer.Block):
+    """Exact scores (N,) and rough ones beside them; counts how often a tile is asked for."""
+
+    rows = np.array([0])
+
+    def __init__(self, exact: NDArray[np.float32], rough: NDArray[np.float32], error: float) -> None:
+        self.n_items = len(exact)
+        self.tiles = 0
+        self._exact, self._rough, self._error = exact, rough, error
+
+    def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        self.tiles += 1
+        return self._exact[None, start:stop]
+
+    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        return self._exact[items]
+
+    def rough(self) -> Rough:
+        return Rough(self._rough, self._error, lambda items: self._exact[items])
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    items=st.integers(1, 60),
+    k=st.integers(1, 70),
+    levels=st.sampled_from([1, 3, 1000]),
+    error=st.sampled_from([0.0, 0.5, 4.0]),
+    longest=st.sampled_from([-1000, 0, 1024]),
+    share=st.sampled_from([0.0, 0.3, 1.0]),
+)
+def test_top_k_equals_a_full_sort_of_the_exact_scores_whatever_the_error(
+    seed: int, items: int, k: int, levels: int, error: float, longest: int, share: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    exact = (generator.integers(-levels, levels, items) / 8).astype(np.float32)
+    rough = (exact + generator.uniform(-error, error, items)).astype(np.float32)
+    distance = float(np.abs(rough.astype(np.float64) - exact).max())
+    keep = generator.random(items) < share
+    none = np.empty(0, dtype=np.int64)
+    candidates = Candidates(keep, None, np.zeros(1, dtype=np.int64), none.astype(np.int32), none)
+    block = Nearly(exact, rough, distance)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(topk, "LONGEST", longest)
+        found, scores = top_k(block, k, None if share == 1 else candidates)
+    expected = slow_top_k(exact.tolist(), k, [True] * items if share == 1 else keep.tolist())
+    assert found[0].tolist() == expected
+    np.testing.assert_array_equal(scores[0], np.where(found[0] >= 0, exact[found[0]], -np.inf))
+
+
+def test_a_short_list_needs_no_tile_and_too_long_a_one_takes_the_long_way() -> None:
+    exact = np.random.default_rng(2).normal(size=5000).astype(np.float32)
+    clear, unclear = Nearly(exact, exact, 1e-6), Nearly(exact, exact, 10.0)
+    np.testing.assert_array_equal(top_k(clear, 20)[0], top_k(unclear, 20)[0])
+    assert (clear.tiles, unclear.tiles > 0) == (0, True)
+    same = Nearly(np.ones(5000, dtype=np.float32), np.ones(5000, dtype=np.float32), 0.0)
+    assert top_k(same, 3)[0].tolist() == [[0, 1, 2]]
+    assert same.tiles > 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_rough_scores_or_errors_that_are_not_finite_leave_the_word_to_the_exact_ones(bad: float) -> None:
+    exact = np.arange(6, dtype=np.float32)
+    rough = exact.copy()
+    rough[2] = bad
+    assert top_k(Nearly(exact, rough, 0.1), 2)[0].tolist() == [[5, 4]]
+    assert top_k(Nearly(exact, exact, bad), 2)[0].tolist() == [[5, 4]]
+    with pytest.raises(NonFiniteScoresError):
+        top_k(Nearly(rough, rough, 0.1), 2)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("units", [1, 7, 100])
+def test_every_order_of_summing_stays_within_the_stated_error(scale: float, units: int) -> None:
+    generator = np.random.default_rng(units)
+    table = (scale * generator.normal(size=(200, units))).astype(np.float32)
+    table[3] = 0
+    bias, hidden = generator.normal(size=200).astype(np.float32) * np.float32(scale), table[5].copy()
+    scores, error = rough_scores(table, bias, hidden)
+    twin = table.astype(np.float64) @ hidden.astype(np.float64) + bias
+    assert np.abs(scores - twin).max() <= error / 2
+    for _ in range(5):
+        order = generator.permutation(units)
+        summed = np.add.accumulate(table[:, order] * hidden[order], axis=1, dtype=np.float32)[:, -1] + bias
+        assert np.abs(summed.astype(np.float64) - scores).max() <= error
+    assert error <= 4e-6 * (units + 1) * max(np.abs(twin).max(), scale * scale)
