@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.clicks.check import REASON, as_they_came, sieve
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, UTC_TIME
-from recsys_gru.clicks.order import codes, run_starts
+from recsys_gru.clicks.order import codes, numbered, run_starts
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import whole_files
 from recsys_gru.clicks.sessionize import sessionize
@@ -48,9 +48,8 @@ class ItemNumbers:
     def __len__(self) -> int:
         return 0 if self._met is None else self._met.height
 
-    def numbers(self, ids: pl.Series) -> NDArray[np.int32]:
-        """The numbers of items, new ones for items not met before; (n,) int32."""
-        coded, found = codes(ids)
+    def numbers(self, found: pl.Series) -> NDArray[np.int32]:
+        """The numbers of different items, new ones for items not met before; (n,) int32."""
         table = found.alias(ITEM).to_frame()
         if self._met is not None:
             table = table.join(self._met, on=ITEM, how="left", maintain_order="left")
@@ -66,8 +65,7 @@ class ItemNumbers:
         )
         more = table.filter(pl.col("number") >= len(self))
         self._met = more if self._met is None else pl.concat([self._met, more])
-        numbers: NDArray[np.int32] = table["number"].to_numpy()[coded]
-        return numbers
+        return table["number"].to_numpy()
 
     def ids(self) -> pl.Series:
         """The items in the order of their numbers."""
@@ -153,35 +151,36 @@ class Checker:
 
     def check(self, number: int, rows: pl.DataFrame, limits: tuple[int, int]) -> Bucket:
         """Write the readable rows of a bucket as arrays, and the others to quarantine."""
-        good, bad = sieve(rows, limits)
-        events = good if SESSION in good.columns else sessionize(good, gap=self.recipe.gap).collect()
+        owner = owner_of(rows.lazy())
+        owners, known = coded(rows[owner], ordered=owner == USER)
+        items, found = coded(rows[ITEM], ordered=True)  # their order settles ties
+        good, bad = sieve(rows.with_columns(owners, items), limits)
+        events = good if owner == SESSION else sessionize(good, gap=self.recipe.gap).collect()
+        if bad.height:
+            whole = bad.with_columns(known.gather(bad[owner]), found.gather(bad[ITEM]))
+            write_quarantine(as_they_came(whole), self.folder / "quarantine" / f"unreadable-{number}.parquet")
+            self.tally.add(_named(bad, events).with_columns(whole[ITEM]))
+        starts = run_starts(events[SESSION])
+        firsts = known.gather(events[owner][starts])
+        sizes = np.diff(starts, append=events.height)
+        numbers = self.items.numbers(found)[events[ITEM].to_numpy()]
+        levels = self._levels(numbers, starts, sizes)
+        packed = Rows(numbers, events[TIME].dt.epoch("us").to_numpy(), levels, sizes)
         place = self.folder / "work" / f"bucket-{number}"
         place.mkdir(parents=True)
-        if bad.height:
-            write_quarantine(as_they_came(bad), self.folder / "quarantine" / f"unreadable-{number}.parquet")
-            self.tally.add(_named(bad, events))
-        starts = run_starts(events[SESSION])
-        times = events[TIME].dt.epoch("us").to_numpy()
-        items = self.items.numbers(events[ITEM])
-        levels = np.full(len(items), len(self.rules), dtype=np.int8)
-        sizes = np.diff(starts, append=len(items))
-        packed = Rows(items, times, self._marked(items, levels, starts, sizes), sizes)
         for name, array in packed._asdict().items():
             np.save(place / f"{name}.npy", array)
-        owner = events[USER if SESSION not in rows.columns else SESSION]
-        ids = pl.DataFrame({SESSION: events[SESSION][starts], "owner": owner[starts]})
-        ids.write_parquet(place / "ids.parquet", compression="lz4", statistics=False)
+        sessions = events[SESSION][starts] if owner == USER else firsts
+        _quick(pl.DataFrame({SESSION: sessions, "owner": firsts}), place / "ids.parquet")
         if USER in events.columns:
-            events.select(USER).write_parquet(place / "users.parquet", compression="lz4", statistics=False)
+            users = events.select(USER) if owner == SESSION else known.gather(events[USER]).to_frame()
+            _quick(users, place / "users.parquet")
         return self._bucket(place, packed, starts)
 
-    def _marked(
-        self,
-        items: NDArray[np.int32],
-        levels: NDArray[np.int8],
-        starts: NDArray[np.int64],
-        sizes: NDArray[np.int64],
+    def _levels(
+        self, items: NDArray[np.int32], starts: NDArray[np.int64], sizes: NDArray[np.int64]
     ) -> NDArray[np.int8]:
+        levels = np.full(len(items), len(self.rules), dtype=np.int8)
         if self.recipe.collapse and len(items):
             again = np.append(False, items[1:] == items[:-1])
             again[starts] = False
@@ -199,6 +198,22 @@ class Checker:
         minutes = pl.Series(START, first // _MINUTE * _MINUTE).cast(UTC_TIME)
         counted = minutes.to_frame().group_by(START).agg(pl.len().alias("sessions"))
         return Bucket(place, int(rows.times[good].max()) if good.any() else None, counted)
+
+
+def coded(ids: pl.Series, *, ordered: bool) -> tuple[pl.Series, pl.Series]:
+    """Ids as numbers, null where they are null, and what the numbers stand for."""
+    whole = ids.is_not_null()
+    numbers, known = (codes if ordered else numbered)(ids.drop_nulls())
+    if whole.all():
+        return pl.Series(ids.name, numbers), known.alias(ids.name)
+    table = np.zeros(len(ids), dtype=np.int64)
+    table[whole.to_numpy()] = numbers
+    return pl.select(pl.when(whole).then(pl.Series(table)).alias(ids.name)).to_series(), known.alias(ids.name)
+
+
+def _quick(table: pl.DataFrame, path: Path) -> None:
+    """Write a table that is read back soon."""
+    table.write_parquet(path, compression="lz4", statistics=False)
 
 
 def _named(bad: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:

@@ -57,15 +57,21 @@ def codes(ids: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
         low, high = int(numbers.min()), int(numbers.max())
         if high - low < _SPARE * len(ids):
             return numbers - low, pl.int_range(low, high + 1, dtype=pl.Int64, eager=True)
-    ids = ids.rechunk()
-    numbers, firsts = number_equal(ids.hash().to_numpy())
-    found = ids[firsts]
-    if not (found[numbers].eq_missing(ids)).all():  # two ids share a hash: once in a blue moon
-        return _codes_by_join(ids)
+    numbers, found = numbered(ids)
     order = found.arg_sort().to_numpy()
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
     return place[numbers], found[order]
+
+
+def numbered(ids: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
+    """Ids as numbers from 0 in no promised order, and the ids that the numbers stand for."""
+    whole = ids.rechunk()
+    numbers, firsts = number_equal(whole.hash().to_numpy())
+    found = whole[firsts]
+    if not found[numbers].eq_missing(whole).all():  # two ids share a hash: once in a blue moon
+        return _codes_by_join(whole)
+    return numbers, found
 
 
 def _codes_by_join(ids: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
