@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys_gru.clicks.frames import TIME
+from recsys_gru.clicks.frames import KIND, TIME
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import Source, collect, files_of, opened
 from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
@@ -27,7 +27,7 @@ class Adapter:
 
     Attributes:
         columns: where session_id or user_id, item_id and time come from.
-        keep: column and value of the rows that are clicks, None where all are.
+        clicks: column and value of the rows that are clicks, None where all are.
         names: the columns of a file without a header line.
         separator: between the fields.
         quoted: whether a quotation mark has a meaning.
@@ -37,7 +37,7 @@ class Adapter:
     """
 
     columns: Mapping[str, pl.Expr]
-    keep: tuple[str, str] | None = None
+    clicks: tuple[str, str] | None = None
     names: tuple[str, ...] | None = None
     separator: str = ","
     quoted: bool = True
@@ -66,12 +66,12 @@ ADAPTERS: Mapping[str, Adapter] = {
     ),
     "retailrocket": Adapter(
         _named(user_id="visitorid", item_id="itemid", time="timestamp"),
-        keep=("event", "view"),
+        clicks=("event", "view"),
         pattern="events*.csv*",
         recipe=_WEEK_RECIPE,
     ),
     "otto": Adapter(
-        _named(session_id="session", item_id="aid", time="ts"), keep=("type", "clicks"), pattern="*.jsonl*"
+        _named(session_id="session", item_id="aid", time="ts"), clicks=("type", "clicks"), pattern="*.jsonl*"
     ),
     "globo": Adapter(
         _named(session_id="session_id", item_id="click_article_id", time="click_timestamp"),
@@ -79,11 +79,11 @@ ADAPTERS: Mapping[str, Adapter] = {
     ),
     "rees46": Adapter(
         _named(session_id="user_session", item_id="product_id", time="event_time"),
-        keep=("event_type", "view"),
+        clicks=("event_type", "view"),
     ),
     "coveo": Adapter(
         _named(session_id="session_id_hash", item_id="product_sku_hash", time="server_timestamp_epoch_ms"),
-        keep=("product_action", "detail"),
+        clicks=("product_action", "detail"),
         pattern="browsing*.csv*",
     ),
     "lastfm-1k": Adapter(
@@ -122,7 +122,7 @@ def recipe_of(format: str) -> Recipe:  # noqa: A002 - the same word as in read_c
 def scan_published(source: Source, name: str) -> tuple[pl.LazyFrame, bool]:
     """The columns of a published file under their house names, and whether they are untyped text.
 
-    Rows that are no clicks (a purchase, say) are left out, and counted in the log.
+    Rows that are no clicks (a purchase, say) have what they are in ``kind_as_read``, null for clicks.
 
     Raises:
         ParameterError: the format is unknown.
@@ -137,10 +137,10 @@ def scan_published(source: Source, name: str) -> tuple[pl.LazyFrame, bool]:
     files = files_of(source, adapter.pattern)
     raw = pl.concat([_open_otto(file) if name == "otto" else _open_csv(file, adapter) for file in files])
     _expect(raw, adapter, name)
-    if adapter.keep is not None:
-        column, value = adapter.keep
-        raw = _only(raw, column, value)
-    return raw.select(source.alias(role) for role, source in adapter.columns.items()), name != "otto"
+    columns = [source.alias(role) for role, source in adapter.columns.items()]
+    if adapter.clicks is not None:
+        columns.append(_kind(raw, *adapter.clicks))
+    return raw.select(columns), name != "otto"
 
 
 def _open_csv(file: Path, adapter: Adapter) -> pl.LazyFrame:
@@ -168,15 +168,15 @@ def _open_otto(file: Path) -> pl.LazyFrame:
 def _expect(raw: pl.LazyFrame, adapter: Adapter, name: str) -> None:
     found = raw.collect_schema().names()
     needed = {column for source in adapter.columns.values() for column in source.meta.root_names()}
-    needed |= {adapter.keep[0]} if adapter.keep else set()
+    needed |= {adapter.clicks[0]} if adapter.clicks else set()
     if missing := sorted(needed - set(found)):
         raise SchemaError(f"a {name} file has the columns {', '.join(missing)}; found {', '.join(found)}")
 
 
-def _only(raw: pl.LazyFrame, column: str, value: str) -> pl.LazyFrame:
+def _kind(raw: pl.LazyFrame, column: str, value: str) -> pl.Expr:
     wanted = pl.col(column).eq_missing(pl.lit(value))
     clicks, rows = collect(raw.select(wanted.sum().alias("clicks"), pl.len().alias("rows"))).row(0)
     if not clicks:
         raise ClickLogError(f"expected rows whose {column} is {value!r}; none of {rows:,} is")
-    log.info("%d of %d rows are clicks (%s is %s); the others are left out", clicks, rows, column, value)
-    return raw.filter(wanted)
+    log.info("%d of %d rows are clicks (%s is %s); the others are set aside", clicks, rows, column, value)
+    return pl.when(~wanted).then(pl.col(column).fill_null("of no kind")).alias(KIND)

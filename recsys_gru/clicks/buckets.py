@@ -30,7 +30,7 @@ def scatter(frame: pl.LazyFrame, bucket: pl.Expr, folder: Path) -> list[Path]:
     target = pl.PartitionBy(folder, key={_BUCKET: bucket}, include_key=False)
     folder.mkdir(parents=True)
     with whole_files():
-        frame.sink_parquet(target, mkdir=True, engine="streaming", compression="lz4", statistics=False)
+        frame.sink_ipc(target, mkdir=True, engine="streaming")
     return sorted(folder.iterdir(), key=lambda path: int(path.name.partition("=")[2]))
 
 

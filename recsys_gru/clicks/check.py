@@ -4,15 +4,26 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, UTC_TIME, Frame, key_columns, lazy
+from recsys_gru.clicks.frames import (
+    AS_READ,
+    ITEM,
+    KIND,
+    SESSION,
+    TIME,
+    USER,
+    UTC_TIME,
+    Frame,
+    key_columns,
+    lazy,
+)
 from recsys_gru.clicks.ledger import Ledger
 from recsys_gru.clicks.order import sorted_rows
-from recsys_gru.clicks.read import AS_READ, read_clicks
+from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.tally import Tally
 
 REASON = "reason"
-DUPLICATE = "duplicate"
+NOT_A_CLICK, DUPLICATE = "not a click", "duplicate"
 FAR_TIME = "time far outside the log"
 _ODD_WORDS = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity")
 _NULL_WORDS = ("null", "none", "na", "n/a")
@@ -42,8 +53,8 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
 
     Reasons: ``null item_id``, ``non-finite item_id``, ``bad item_id`` (the same for session_id, user_id and
     time), ``time far outside the log`` (further from the middle 98 % of the clicks than a year and ten times
-    their span), ``duplicate``. Rows kept and rejected add up to the rows read. The log is held in memory; for
-    larger ones there is ``prepare``.
+    their span), ``duplicate``, and for published logs ``not a click``. Rows kept and rejected add up to the
+    rows read. The log is held in memory; for larger ones there is ``prepare``.
 
     Raises:
         SchemaError: a column is missing.
@@ -81,7 +92,8 @@ def ready(frame: pl.LazyFrame) -> pl.LazyFrame:
 def check_rules(frame: pl.LazyFrame) -> list[str]:
     """The rules of ``check_clicks`` in the order in which a row is held against them."""
     fields = [f"{fault} {name}" for name in used_columns(frame) for fault in ("null", "non-finite", "bad")]
-    return [*fields, FAR_TIME, DUPLICATE]
+    first = [NOT_A_CLICK] if KIND in frame.collect_schema() else []
+    return [*first, *fields, FAR_TIME, DUPLICATE]
 
 
 def used_columns(frame: pl.LazyFrame) -> list[str]:
@@ -103,6 +115,8 @@ def time_limits(frame: pl.LazyFrame) -> tuple[int, int]:
     is more. One number per day is all that is kept, so a log of any size can be asked.
     """
     day = (pl.col(TIME).dt.epoch("us") // _DAY).alias("day")
+    if KIND in frame.collect_schema():
+        frame = frame.filter(pl.col(KIND).is_null())
     days = collect(frame.filter(pl.col(TIME).is_not_null()).group_by(day).agg(pl.len().alias("n"))).sort(
         "day"
     )
@@ -123,7 +137,12 @@ def sieve(rows: pl.DataFrame, limits: tuple[int, int]) -> tuple[pl.DataFrame, pl
     far = ~pl.col(TIME).dt.epoch("us").is_between(*limits)
     again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in used)
     broken = ordered.select((unread | far | again).fill_null(value=False)).to_series()
-    rules = [*(_field_reason(name, rows.columns) for name in used), pl.when(far).then(pl.lit(FAR_TIME))]
+    kind = [pl.when(pl.col(KIND).is_not_null()).then(pl.lit(NOT_A_CLICK))] if KIND in rows.columns else []
+    rules = [
+        *kind,
+        *(_field_reason(name, rows.columns) for name in used),
+        pl.when(far).then(pl.lit(FAR_TIME)),
+    ]
     reason = pl.coalesce(*rules, pl.lit(DUPLICATE)).alias(REASON)
     bad = ordered.filter(broken).with_columns(reason)
     return (ordered.filter(~broken) if bad.height else ordered), bad

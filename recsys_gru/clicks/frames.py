@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SESSION, ITEM, TIME, USER = "session_id", "item_id", "time", "user_id"
+AS_READ = "_as_read"  # the end of the name of a column that holds values as they came
+KIND = "kind" + AS_READ  # in published logs: what a row is that is no click
 START = "_start"  # the first time of a row's session
 EVENT_ORDER = (SESSION, TIME, ITEM)
 UTC_TIME = pl.Datetime("us", "UTC")

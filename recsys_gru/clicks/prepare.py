@@ -159,10 +159,10 @@ class _Work:
             return self._told("check", [lambda: checker.check(0, rows, limits)])
         raw = self.folder / "work" / "raw"
         paths = scatter(clicks, pl.col(owner_of(clicks)).hash(0) % n_buckets, raw)
-        limits = time_limits(pl.scan_parquet(raw / "*" / "*.parquet"))
+        limits = time_limits(pl.scan_ipc(raw / "*" / "*.ipc"))
 
         def check(number: int, path: Path) -> Bucket:
-            bucket = checker.check(number, collect(pl.scan_parquet(path / "*.parquet")), limits)
+            bucket = checker.check(number, collect(pl.scan_ipc(path / "*.ipc")), limits)
             shutil.rmtree(path)
             return bucket
 

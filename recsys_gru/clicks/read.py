@@ -8,13 +8,12 @@ import polars as pl
 
 from recsys_gru.clicks import times
 from recsys_gru.clicks.adapters import scan_published
-from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER
+from recsys_gru.clicks.frames import AS_READ, ITEM, KIND, SESSION, TIME, USER
 from recsys_gru.clicks.scan import Source, collect, damaged, scan
 from recsys_gru.errors import ClickLogError, SchemaError
 
 log = logging.getLogger("recsys_gru")
 
-AS_READ = "_as_read"
 _SYNONYMS = {
     SESSION: ("sessionid", "session", "sid", "sessionidhash", "usersession", "visitid", "visit"),
     ITEM: ("itemid", "item", "productid", "product", "productskuhash", "articleid", "aid", "sku", "asin"),
@@ -54,7 +53,8 @@ def read_clicks(
     found from their size unless ``time_unit`` names it. ``format`` reads a published file (yoochoose,
     diginetica, retailrocket, otto, globo, rees46, coveo, lastfm-1k) without naming columns. Times without a
     zone are of ``time_zone``. No row is dropped: a value that cannot be read is null and kept as it came in
-    a column such as ``time_as_read``, which check_clicks takes up.
+    a column such as ``time_as_read``, which check_clicks takes up; so does the item of a row of a published
+    log that is no click, a purchase say.
 
     Raises:
         SchemaError: a column is missing, or files differ in their columns.
@@ -71,13 +71,19 @@ def read_clicks(
         wanted = {SESSION: session, ITEM: item, TIME: time, USER: user}
         names = _find_columns(raw.collect_schema().names(), wanted)
         log_rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
+    is_click = pl.col(KIND).is_null() if KIND in log_rows.collect_schema() else None
     try:
-        plans = _plans(log_rows, untyped=untyped, time_unit=time_unit, time_zone=time_zone)
+        plans = _plans(
+            log_rows.drop(KIND, strict=False), untyped=untyped, time_unit=time_unit, time_zone=time_zone
+        )
     except ClickLogError as error:
         raise ClickLogError(f"{error}{damaged(source)}") from error
+    if is_click is not None:
+        plans[ITEM] = _Plan(pl.when(is_click).then(plans[ITEM].value), lossy=True)
     return log_rows.select(
         *(plan.value.alias(name) for name, plan in plans.items()),
         *(pl.col(name).cast(pl.String).alias(name + AS_READ) for name, plan in plans.items() if plan.lossy),
+        *([pl.col(KIND)] if is_click is not None else []),
     )
 
 

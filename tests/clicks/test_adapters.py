@@ -1,16 +1,35 @@
 """Published files, written by hand exactly as they are published."""
 
 import gzip
+import json
 import logging
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from recsys_gru.clicks import check_clicks, prepare, read_clicks, recipe_of, sessionize
+from recsys_gru.clicks import (
+    Ledger,
+    Recipe,
+    Sessions,
+    check_clicks,
+    prepare,
+    read_clicks,
+    recipe_of,
+    sessionize,
+)
 from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
 
+KINDS = {  # what a row may be, and where clicks say so
+    "retailrocket": ("view", "addtocart", "transaction", ""),
+    "otto": ("clicks", "carts", "orders"),
+    "rees46": ("view", "cart", "remove_from_cart", "purchase", ""),
+    "coveo": ("detail", "add", "purchase", "remove", "click", ""),
+}
 FILES = {
     "yoochoose": (
         "yoochoose-clicks.dat",
@@ -98,18 +117,81 @@ def test_a_published_file_is_read_as_it_is(tmp_path: Path, name: str, whole_fold
     path = written(tmp_path, name)
     (tmp_path / "README.md").write_text("about the data")
     clicks = read_clicks(tmp_path if whole_folder else path, format=name)
-    table = clicks.collect()
-    _, _, first, n_rows = FILES[name]
-    assert table.row(0) == first
-    assert table.columns[1:] == ["item_id", "time"]
-    assert table.height == n_rows
-    assert check_clicks(clicks).counts["rejected"] == 0
+    _, text, first, n_clicks = FILES[name]
+    assert clicks.collect().row(0)[:3] == first
+    checked = check_clicks(clicks)
+    assert checked.clicks.collect_schema().names()[1:] == ["item_id", "time"]
+    n_rows = text.count('"aid"') or len(text.splitlines()) - (not text[0].isdigit() and name != "lastfm-1k")
+    assert checked.counts["read"] == n_rows
+    assert checked.counts["kept"] == n_clicks
+    assert checked.counts.get("not a click", 0) == n_rows - n_clicks
 
 
-def test_rows_that_are_no_clicks_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_rows_that_are_no_clicks_are_set_aside_as_they_came(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "recsys_gru"):
-        read_clicks(written(tmp_path, "retailrocket"), format="retailrocket")
+        clicks = read_clicks(written(tmp_path, "retailrocket"), format="retailrocket")
     assert "2 of 4 rows are clicks (event is view)" in caplog.text
+    rejected = check_clicks(clicks).rejected
+    assert rejected.select("user_id", "item_id", "kind", "reason").sort("user_id").rows() == [
+        (111016, "318965", "addtocart", "not a click"),
+        (599528, "356475", "transaction", "not a click"),
+    ]
+
+
+def test_a_purchase_never_passes_for_a_click_where_the_check_is_left_out(tmp_path: Path) -> None:
+    clicks = read_clicks(written(tmp_path, "rees46"), format="rees46")
+    with pytest.raises(ClickLogError, match="check_clicks"):
+        Sessions.from_events(clicks)
+
+
+def line_of(name: str, session: int, item: int, second: int, kind: str) -> str:
+    """One row in the published form."""
+    if name == "retailrocket":
+        return f"{1_433_221_332_000 + 1_000 * second},{session},{kind},{item},"
+    if name == "otto":
+        event = {"aid": item, "ts": 1_659_304_800_000 + 1_000 * second, "type": kind}
+        return json.dumps({"session": session, "events": [event]})
+    if name == "rees46":
+        return f"2019-10-01 00:00:{second:02} UTC,{kind},{item},1,,,1.0,1,s{session}"
+    return f"s{session},event_product,{kind},i{item},{1_550_885_210_000 + 1_000 * second},u"
+
+
+@pytest.mark.parametrize("name", KINDS)
+@settings(max_examples=15)
+@given(data=st.data(), bucket=st.sampled_from([3, 1_000]))
+def test_in_published_logs_too_kept_and_rejected_add_up_to_the_rows_read(
+    name: str, data: st.DataObject, bucket: int
+) -> None:
+    kinds = KINDS[name]
+    small = st.integers(0, 4)
+    drawn = st.tuples(small, small, st.integers(0, 59), st.sampled_from(kinds))
+    rows = [(9, 9, 0, kinds[0]), *data.draw(st.lists(drawn, max_size=25))]
+    header = "" if name == "otto" else FILES[name][1].splitlines()[0] + "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FILES[name][0].removesuffix(".gz")
+        path.write_text(header + "".join(line_of(name, *row) + "\n" for row in rows))
+        clicks, ledger = read_clicks(path, format=name), Ledger()
+        checked = check_clicks(clicks, ledger)
+        no_clicks = sum(kind != kinds[0] for *_, kind in rows)
+        assert checked.counts["read"] == len(rows)
+        assert checked.clicks.collect().height + checked.rejected.height == len(rows)
+        assert checked.counts.get("not a click", 0) == ledger.removed("not a click") == no_clicks
+        recipe = Recipe(test=timedelta(seconds=1), min_support=1, min_length=1)
+        try:
+            prepared = prepare(clicks, Path(folder) / "out", recipe, rows_per_bucket=bucket)
+        except ClickLogError:  # all clicks fell into the test part
+            return
+        files = (prepared.folder / "quarantine").glob("*.parquet")
+        reasons = [reason for file in files for reason in pl.read_parquet(file)["reason"]]
+        assert prepared.counts["read"] == len(rows)
+        assert (
+            len(reasons)
+            == prepared.counts["rejected"]
+            == len(rows) - prepared.train.n_events - prepared.test.n_events
+        )
+        assert reasons.count("not a click") == prepared.ledger.removed("not a click") == no_clicks
 
 
 def test_a_log_of_users_goes_through_its_recipe(tmp_path: Path) -> None:
