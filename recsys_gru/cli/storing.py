@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from recsys_gru.cli.options import tracking_option
+from recsys_gru.cli.options import threads_option, tracking_option
 
 
 @click.command()
@@ -27,6 +27,7 @@ def dashboard(where: str, port: int) -> None:
 @click.option(
     "--alias", type=click.Choice(["champion", "challenger"]), default="challenger", show_default=True
 )
+@threads_option
 @tracking_option
 def register(folder: Path, name: str, alias: str, where: str) -> None:
     """Put the saved model in FOLDER into the registry, as something `mlflow models serve` can serve."""

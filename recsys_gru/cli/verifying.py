@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recsys_gru.cli.options import threads_option
 from recsys_gru.cli.printing import table
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ HEAD = ("case", "steps", "loss", "weights", "metrics", "lanes", "")
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON, for machines.")
+@threads_option
 def verify(folder: Path | None, as_json: bool) -> None:
     """Replay recorded trajectories in FOLDER, or those shipped with the package, and print every difference.
 
     Loss: the largest relative difference of a step; weights and metrics: the largest absolute difference. The
-        exit
-    code is 1 if any is above its tolerance (1e-4, 1e-3, 1e-6).
+    exit code is 1 if any is above its tolerance (1e-4, 1e-3, 1e-6).
     """
     from recsys_gru.recommender.verify import verify as replay
 

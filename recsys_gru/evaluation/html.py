@@ -3,12 +3,15 @@
 import html
 import math
 from collections.abc import Mapping, Sequence
+from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 480, 300
 LEFT, RIGHT, TOP, BOTTOM = 36, 16, 10, 36
+SMALL = 160
+"""Height of a trend."""
 TICKS = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -25,6 +28,16 @@ def text(value: object) -> Html:
     '&lt;b&gt;'
     """
     return value if isinstance(value, Html) else Html(html.escape(str(value)))
+
+
+def document(title: str, body: str) -> str:
+    """A whole page: no script, no file from elsewhere, light and dark."""
+    style = resources.files("recsys_gru.evaluation").joinpath("page.css").read_text(encoding="utf-8")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(title)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
+    )
 
 
 def section(title: str, note: str, *parts: str) -> Html:
@@ -95,6 +108,36 @@ def curves(series: Mapping[str, NDArray[np.float64]], label: str) -> Html:
         f'<figure><svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(label)}">'
         f'{_grid(longest, top, steps)}{lines}</svg><figcaption class="keys">{legend}</figcaption></figure>'
     )
+
+
+def trend(title: str, values: Sequence[float]) -> Html:
+    """A card with a line over 1, 2, ...: the lowest and the highest value are written at its left."""
+    low, high = min(values), max(values)
+    wide, tall = WIDTH - LEFT - RIGHT, SMALL - TOP - BOTTOM
+    points = " ".join(
+        f"{LEFT + wide * place / max(len(values) - 1, 1):.1f},"
+        f"{TOP + tall * (1 - (value - low) / ((high - low) or 1)):.1f}"
+        for place, value in enumerate(values)
+    )
+    ends = [(low, TOP + tall), (high, TOP)]
+    grid = "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+        f'<text x="{LEFT - 4}" y="{y + 4}" text-anchor="end">{_short(value)}</text>'
+        for value, y in ends
+    )
+    steps = (
+        f'<text x="{LEFT}" y="{SMALL - 14}">1</text>'
+        f'<text x="{WIDTH - RIGHT}" y="{SMALL - 14}" text-anchor="end">epoch {len(values)}</text>'
+    )
+    return Html(
+        f'<div class="card"><h3>{text(title)}</h3><svg class="chart" viewBox="0 0 {WIDTH} {SMALL}" '
+        f'role="img" aria-label="{text(title)} by epoch">{grid}{steps}'
+        f'<polyline class="s0" points="{points}"/></svg></div>'
+    )
+
+
+def _short(value: float) -> str:
+    return f"{value / 1000:.0f}k" if abs(value) >= 10_000 else f"{value:.3g}"
 
 
 def _x(k: float, longest: int) -> float:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import final
 
@@ -10,7 +9,7 @@ import polars as pl
 
 from recsys_gru.evaluation.cases import recall_curve, worst_sessions
 from recsys_gru.evaluation.compare import compare_many
-from recsys_gru.evaluation.html import Html, bars, chips, curves, section, table, text, tiles
+from recsys_gru.evaluation.html import Html, bars, chips, curves, document, section, table, text, tiles
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.slices import slices
 from recsys_gru.evaluation.statistics import intervals
@@ -64,7 +63,6 @@ class ReportPage:
 
     def html(self) -> str:
         """The page as one string."""
-        style = resources.files("recsys_gru.evaluation").joinpath("page.css").read_text(encoding="utf-8")
         parts = [
             _top,
             _metrics,
@@ -78,12 +76,7 @@ class ReportPage:
             _facts,
             _reading,
         ]
-        body = "".join(part(self) for part in parts)
-        return (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{text(self.title)}</title><style>{style}</style></head><body><main>{body}</main></body></html>\n"
-        )
+        return document(self.title, "".join(part(self) for part in parts))
 
     def write(self, path: Path | str) -> None:
         """Write the page, aside first and then renamed."""

@@ -80,21 +80,26 @@ def _new_items(train: pl.DataFrame | pl.LazyFrame) -> list[int | str]:
     return first_seen(train).filter(pl.col("first_seen") > end - NEW)["item_id"].to_list()
 
 
-def write_report(page: ReportPage, folder: Path | str) -> list[Path]:
-    """Write report.html, report.json, ranks.parquet, recall_curve.png and slices.png into a folder.
+def write_report(page: ReportPage, folder: Path | str, pictures: bool = True) -> list[Path]:
+    """Write report.html, report.json, ranks.parquet, and unless without ``pictures`` recall_curve.png and
+    slices.png into a folder; the page shows the same curves by itself.
 
     Returns:
         The paths written.
     """
     home = Path(folder)
     home.mkdir(parents=True, exist_ok=True)
-    names = ("report.html", "report.json", "ranks.parquet", "recall_curve.png", "slices.png")
-    html, plain, ranks, curve, parts = paths = [home / name for name in names]
+    html, plain, ranks = paths = [home / name for name in ("report.html", "report.json", "ranks.parquet")]
     page.write(html)
     beyond = {name: None if math.isnan(value) else value for name, value in page.list_metrics.items()}
     told = {**page.report.to_dict(), **beyond, "warnings": list(page.warnings)}
     plain.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     write_ranks(page.report.ranks, ranks)
+    return [*paths, *_draw(page, home)] if pictures else paths
+
+
+def _draw(page: ReportPage, home: Path) -> list[Path]:
+    curve, parts = home / "recall_curve.png", home / "slices.png"
     draw_recall_curves({page.title: page.report.ranks, **page.baselines}, curve)
     draw_slices(slices(page.report.ranks, page.k, ties=page.report.ties, first_seen=page.first_seen), parts)
-    return paths
+    return [curve, parts]

@@ -5,6 +5,7 @@ import threading
 from typing import final
 
 from recsys_gru.errors import TrackingError
+from recsys_gru.tracking.abandoned import end_abandoned
 from recsys_gru.tracking.outbox import Outbox
 from recsys_gru.tracking.records import Desk, Record
 from recsys_gru.tracking.store import Store, check_reachable, connect, experiment_id
@@ -20,10 +21,15 @@ class Courier:
     """Empties an outbox into the store until ``close``.
 
     A store that is down or slow costs a warning and a later delivery, never an error in the training.
+
+    Args:
+        store: where records go.
+        outbox: what is emptied.
+        first: whether what dead processes left, records and open runs, is seen to before.
     """
 
-    def __init__(self, store: Store, outbox: Outbox) -> None:
-        self._store, self._outbox = store, outbox
+    def __init__(self, store: Store, outbox: Outbox, first: bool = False) -> None:
+        self._store, self._outbox, self._untidy = store, outbox, first
         self._news, self._closing = threading.Event(), threading.Event()
         self._desk: Desk | None = None
         self._failures = 0
@@ -66,6 +72,7 @@ class Courier:
             pending = self._outbox.pending()
             if pending:
                 check_reachable(self._store)
+                self._tidy()
             for record in pending:
                 self._send(record)
                 self._outbox.done()
@@ -76,15 +83,27 @@ class Courier:
         else:
             self._failures = 0
 
-    def _send(self, record: Record) -> None:
-        from mlflow.exceptions import MlflowException
+    def _tidy(self) -> None:
+        """What was left is sent first, so that a run opened again now is not closed by an old record."""
+        if self._untidy:
+            self._untidy = False
+            send_left_over(self._store)
+            desk = self._at_desk()
+            end_abandoned(desk.client, desk.experiment)
 
+    def _at_desk(self) -> Desk:
         if self._desk is None:
             client = connect(self._store)
             experiment = experiment_id(client, self._store, self._outbox.target.experiment)
-            self._desk = Desk(client, experiment, self._outbox.folder)
+            self._desk = Desk(client, experiment, self._outbox.folder, self._store.lock)
+        return self._desk
+
+    def _send(self, record: Record) -> None:
+        from mlflow.exceptions import MlflowException
+
+        desk = self._at_desk()
         try:
-            record.send(self._desk)
+            record.send(desk)
         except (MlflowException, TrackingError) as error:
             if getattr(error, "error_code", FOR_GOOD[0]) not in FOR_GOOD:
                 raise

@@ -13,6 +13,8 @@ import psutil
 
 import recsys_gru
 from recsys_gru.clicks import Sessions
+from recsys_gru.tracking.abandoned import PROCESS
+from recsys_gru.tracking.process import address
 
 LIBRARIES = ("torch", "numpy", "polars", "numba", "scipy")
 GIT_SECONDS = 5.0
@@ -31,6 +33,7 @@ def surroundings() -> dict[str, str]:
         "mlflow.user": _user(),
         "machine.system": f"{platform.system()} {platform.machine()}",
         "machine.cores": str(os.cpu_count()),
+        PROCESS: address(),
         **{f"library.{name}": found for name in LIBRARIES if (found := _version(name))},
     }
     torch = sys.modules.get("torch")

@@ -9,6 +9,7 @@ from typing import final
 
 from recsys_gru.errors import TrackingError
 from recsys_gru.tracking import facts
+from recsys_gru.tracking.abandoned import end_abandoned
 from recsys_gru.tracking.records import Desk, Ended, Filed, Logged, Opened, Record
 from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
@@ -90,7 +91,9 @@ def lasting_run(
     """
     store = store_at(where)
     client = connect(store)
-    run = LastingRun(Desk(client, experiment_id(client, store, experiment), store.folder), ticket)
+    number = experiment_id(client, store, experiment)
+    end_abandoned(client, number)
+    run = LastingRun(Desk(client, number, store.folder, store.lock), ticket)
     run.send(Opened(ticket, name, _now(), {**(tags or {}), **facts.surroundings()}))
     try:
         yield run

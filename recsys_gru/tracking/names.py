@@ -8,8 +8,8 @@ METRICS = {
     "train/events_per_second": "training events walked per second in the epoch",
     "train/seconds": "seconds the epoch took, validation not counted",
     "train/total_seconds": "seconds the whole fit took",
-    "valid/recall_at_K": "recall@K on the validation sessions after the epoch",
-    "valid/mrr_at_K": "MRR@K on the validation sessions after the epoch",
+    "valid/recall_at_K": "recall@K on the validation sessions after the epoch, or the fit of a trial",
+    "valid/mrr_at_K": "MRR@K likewise; on the parent of a search that of its best trial",
     "test/recall_at_K": "recall@K on the test sessions",
     "test/mrr_at_K": "MRR@K on the test sessions",
     "test_interval/recall_at_K_low": "lower end of the 95 % interval of recall@K, bootstrapped over sessions",
@@ -21,7 +21,7 @@ METRICS = {
 }
 
 TAGS = {
-    "role": "parent (a comparison or a search), model (one fit), trial (one fit of a search)",
+    "role": "parent (a comparison or a search), model (one fit), trial (one fit of a search), nightly",
     "model": "class of the recommender",
     "data": "name of the click log",
     "data.sessions": "training sessions",
@@ -31,6 +31,7 @@ TAGS = {
     "data.first": "time of the first training event",
     "data.last": "time of the last training event",
     "trial": "number of the trial in its study",
+    "best.NAME": "on the parent of a search: the best trial's hyper-parameter",
     "code.version": "version of recsys-gru",
     "mlflow.source.git.commit": "commit of the code, where it runs from a checkout",
     "library.NAME": "version of a library the result depends on",
@@ -43,19 +44,22 @@ TAGS = {
     "test.excluded": "test events whose target an item filter bars",
     "test.ties": "tie rule of the test metrics",
     "test.unknown_rule": "how test clicks on unknown items count",
-    "error": "what a failed fit said",
+    "error": "what a failed fit said, or that its process was killed",
+    "recsys_gru.process": "machine and process of the run; a run whose process is gone is marked killed",
     "recsys_gru.ticket": "our own name of the run, under which a record that is sent twice finds it",
     "gate": "on a model version: why it was or was not promoted",
 }
 
 ARTIFACTS = {
     "model/": "the saved model, as recsys_gru loads it",
-    "report.html": "the evaluation as a page: metrics with intervals, slices, warnings, examples",
+    "training.html": "the fit as a page: data, curves by epoch, parameters",
+    "report.html": "the evaluation as a page, of a trial on the validation part: intervals, slices, examples",
     "report.json": "test metrics, metrics of the lists, counts and warnings",
-    "ranks.parquet": "the rank of every test event, read by recsys-gru compare; of a trial the only report",
+    "ranks.parquet": "the rank of every test event, read by recsys-gru compare",
     "recall_curve.png": "recall@k over k",
     "slices.png": "recall by position, length, popularity, hour and more",
     "comparison.png": "on a parent run: recall and MRR of its models side by side",
+    "plots/": "on the parent of a search: Optuna's pictures of the study",
 }
 
 ALIASES = {

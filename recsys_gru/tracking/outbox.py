@@ -9,9 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self, final
 
-import psutil
-
 from recsys_gru.errors import TrackingError
+from recsys_gru.tracking.process import alive, this_process
 from recsys_gru.tracking.records import Record, from_line, to_line
 
 RECORDS, SENT, TARGET, REFUSED = "records.jsonl", "sent", "target.json", "refused.jsonl"
@@ -46,7 +45,7 @@ class Outbox:
         Raises:
             TrackingError: if the folder cannot be made.
         """
-        folder = place / f"{_owner()}-{uuid.uuid4().hex}"
+        folder = place / f"{this_process()}-{uuid.uuid4().hex}"
         try:
             (folder / "files").mkdir(parents=True)
         except OSError as error:
@@ -61,9 +60,9 @@ class Outbox:
         """The store's outboxes that nobody empties; a rename, which one process wins, makes them ours."""
         for folder in sorted(place.iterdir()) if place.is_dir() else []:
             owner, _, name = folder.name.rpartition("-")
-            if not folder.is_dir() or _alive(owner) or cls(folder).target.uri != uri:
+            if not folder.is_dir() or alive(owner) or cls(folder).target.uri != uri:
                 continue
-            mine = place / f"{_owner()}-{name}"
+            mine = place / f"{this_process()}-{name}"
             try:
                 folder.rename(mine)
             except OSError:
@@ -118,19 +117,3 @@ class Outbox:
     def _sent(self) -> int:
         path = self.folder / SENT
         return int(path.read_text(encoding="utf-8")) if path.exists() else 0
-
-
-def _owner() -> str:
-    """This process: its number may be given again, so the time it began belongs to its name."""
-    process = psutil.Process()
-    return f"{process.pid}-{int(process.create_time() * 1000)}"
-
-
-def _alive(owner: str) -> bool:
-    pid, _, began = owner.partition("-")
-    if not pid.isdigit():
-        return False
-    try:
-        return int(psutil.Process(int(pid)).create_time() * 1000) == int(began)
-    except (psutil.Error, ValueError):
-        return False

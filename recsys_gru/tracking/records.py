@@ -6,7 +6,10 @@ and by it a record that is sent again finds its run.
 
 import dataclasses
 import json
+import sqlite3
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, final
@@ -20,6 +23,7 @@ TICKET = "recsys_gru.ticket"
 RUN_ID = "{run-id}"
 """Stands in the values of tags for the id of their run, which is not known before the store has it."""
 METRICS_A_CALL = 1000
+LOCK_SECONDS = 60.0
 Point: TypeAlias = tuple[str, float, int, int]
 """Metric name, value, milliseconds since the epoch, step."""
 
@@ -30,10 +34,12 @@ class Desk:
 
     Args:
         folder: where files wait.
+        lock: a file; processes that share it open runs one after the other.
     """
 
-    def __init__(self, client: "MlflowClient", experiment: str, folder: Path) -> None:
+    def __init__(self, client: "MlflowClient", experiment: str, folder: Path, lock: Path) -> None:
         self.client, self.experiment, self.folder = client, experiment, folder
+        self._lock = lock
         self._ids: dict[str, str] = {}
 
     def find(self, ticket: str) -> str | None:
@@ -44,6 +50,14 @@ class Desk:
                 return None
             self._ids[ticket] = found[0].info.run_id
         return self._ids[ticket]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """No other process with the same lock is in this block; SQLite frees the lock of one that dies."""
+        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._lock, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            yield
 
     def run_id(self, ticket: str) -> str:
         """The id of the ticket's run.
@@ -73,7 +87,7 @@ class Record(ABC):
 @final
 @dataclass(frozen=True)
 class Opened(Record):
-    """A run begins, at most once for each ticket."""
+    """A run begins, or goes on: there is never a second one of a ticket."""
 
     name: str
     time: int
@@ -81,9 +95,16 @@ class Opened(Record):
     parent: str | None = None
 
     def send(self, desk: Desk) -> None:
-        """Make the run unless it is there already."""
-        if desk.find(self.ticket) is not None:
-            return
+        """Make the run; one that is there already runs again, with the tags of whoever opens it now."""
+        with desk.alone():
+            found = desk.find(self.ticket)
+            if found is None:
+                self._create(desk)
+                return
+        Logged(self.ticket, tags=self.tags).send(desk)
+        desk.client.update_run(found, status="RUNNING")
+
+    def _create(self, desk: Desk) -> None:
         tags = {**self.tags, TICKET: self.ticket}
         if self.parent is not None:
             tags["mlflow.parentRunId"] = desk.run_id(self.parent)

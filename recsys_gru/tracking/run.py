@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, cast, final
 
 from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
-from recsys_gru.evaluation import Report, ReportPage, intervals, report_page, write_ranks, write_report
+from recsys_gru.evaluation import Report, ReportPage, intervals, report_page, write_report
 from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, listening
 from recsys_gru.tracking import facts
-from recsys_gru.tracking.courier import Courier, send_left_over
+from recsys_gru.tracking.courier import Courier
+from recsys_gru.tracking.fit_page import FitPage
 from recsys_gru.tracking.outbox import Outbox, Target
 from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened
 from recsys_gru.tracking.store import EXPERIMENT, Store, store_at
@@ -22,6 +23,10 @@ from recsys_gru.tracking.store import EXPERIMENT, Store, store_at
 if TYPE_CHECKING:
     from recsys_gru.ranking import ItemFilter, Scorer
     from recsys_gru.training import EpochReport
+
+
+FIT_PAGE = "training.html"
+PARTS = {"test": "", "validation": ", validation part"}
 
 
 class Pruned(Exception):  # noqa: N818 - a decision, not an error
@@ -35,12 +40,15 @@ class Run:
     Args:
         courier: carries records to the store.
         outbox: keeps files until they are carried.
+        ticket: that an earlier run was opened with, to go on with that one.
     """
 
-    def __init__(self, courier: Courier, outbox: Outbox) -> None:
-        self.ticket = uuid.uuid4().hex
+    def __init__(self, courier: Courier, outbox: Outbox, ticket: str | None = None) -> None:
+        self.ticket = ticket or uuid.uuid4().hex
         self._courier, self._outbox = courier, outbox
         self.began = time.monotonic()
+        self.data: dict[str, int | str] = {}
+        self.epochs: list[EpochReport] = []
 
     def open(self, name: str, tags: Mapping[str, str], parent: "Run | None" = None) -> None:
         """Begin."""
@@ -80,14 +88,19 @@ class Tracker:
     Attributes:
         parent: the run of the whole block.
         store: where it is kept.
+        child_name: name of the runs opened from now on; else the model's class.
+        child_tags: their tags; a role of trial makes evaluations count as validation.
     """
 
-    def __init__(self, store: Store, open_run: Callable[[], Run], data: str) -> None:
-        self.store, self.parent = store, open_run()
-        self._open_run, self._data = open_run, data
+    def __init__(
+        self, store: Store, new_run: Callable[[str | None], Run], data: str, ticket: str | None
+    ) -> None:
+        self.store, self.parent = store, new_run(ticket)
+        self._new_run, self._data = new_run, data
         self._runs: list[tuple[object, Run]] = []
         self._fitting: list[object] = []
-        self.role = "model"
+        self.child_name: str | None = None
+        self.child_tags: Mapping[str, str] = {"role": "model"}
 
     def run_of(self, model: object) -> Run:
         """The run of a model's last fit; one is opened for a model fitted elsewhere."""
@@ -111,9 +124,9 @@ class Tracker:
                 self._evaluated(event)
 
     def _child(self, model: object) -> Run:
-        run, kind = self._open_run(), type(model).__name__
-        tags = {"role": self.role, "model": kind, "data": self._data, **facts.surroundings()}
-        run.open(kind, tags, self.parent)
+        run, kind = self._new_run(None), type(model).__name__
+        tags = {**self.child_tags, "model": kind, "data": self._data, **facts.surroundings()}
+        run.open(self.child_name or kind, tags, self.parent)
         if isinstance(model, Recommender):
             run.log(params=model.parameters())
         self._runs.append((model, run))
@@ -122,10 +135,11 @@ class Tracker:
     def _fit_started(self, event: FitStarted) -> None:
         run, train = self._child(event.model), cast("Sessions", event.train)
         self._fitting.append(event.model)
+        run.data = facts.profile(train)
         run.feed(train, self._data, "training")
         if isinstance(event.validation, Sessions):
             run.feed(event.validation, self._data, "validation")
-        run.log(tags={f"data.{name}": value for name, value in facts.profile(train).items()})
+        run.log(tags={f"data.{name}": value for name, value in run.data.items()})
         facts.load_of_this_process()
 
     def _epoch_ended(self, event: EpochEnded) -> None:
@@ -137,12 +151,15 @@ class Tracker:
             **facts.load_of_this_process(),
         }
         metrics |= {f"valid/{name}": value for name, value in epoch.metrics.items()}
-        self.run_of(event.model).log(metrics, step=epoch.epoch)
+        run = self.run_of(event.model)
+        run.epochs.append(epoch)
+        run.log(metrics, step=epoch.epoch)
 
     def _fit_ended(self, event: FitEnded) -> None:
         run = self.run_of(event.model)
         self._fitting = [model for model in self._fitting if model is not event.model]
         run.log({"train/total_seconds": time.monotonic() - run.began, **facts.load_of_this_process()})
+        run.file(FIT_PAGE, self._fit_page(event, run).write)
         if event.error is not None:
             run.log(tags={"error": f"{type(event.error).__name__}: {event.error}"})
         elif isinstance(event.model, Recommender):
@@ -150,25 +167,46 @@ class Tracker:
         run.end(_status(event.error))
 
     def _evaluated(self, event: Evaluated) -> None:
+        known = any(model is event.model for model, _ in self._runs)
         report, run = cast("Report", event.report), self.run_of(event.model)
-        metrics, facts_of_test = test_figures(report)
-        run.log(metrics, tags=facts_of_test)
+        if not known and isinstance(event.model, Recommender):
+            run.file("model", event.model.save, "model")
+        part = "validation" if self._on_trial else "test"
         if isinstance(event.test, Sessions):
-            run.feed(event.test, self._data, "test")
-        if self.role == "trial":  # a page for each of many trials would cost more than the trial
-            run.file("ranks.parquet", partial(write_ranks, report.ranks))
+            run.feed(event.test, self._data, part)
+        if self._on_trial:
+            step = run.epochs[-1].epoch if run.epochs else 0
+            run.log({f"valid/{name}": value for name, value in figures(report).items()}, step=step)
         else:
-            run.file("report", partial(write_report, self._page(event)))
+            metrics, facts_of_test = test_figures(report)
+            run.log(metrics, tags=facts_of_test)
+        write = partial(write_report, self._page(event, part), pictures=not self._on_trial)
+        run.file("report", write)
 
-    def _page(self, event: Evaluated) -> ReportPage:
+    @property
+    def _on_trial(self) -> bool:
+        return self.child_tags.get("role") == "trial"
+
+    def _page(self, event: Evaluated, part: str) -> ReportPage:
         model, report = cast("Scorer", event.model), cast("Report", event.report)
         return report_page(
-            f"{type(model).__name__} on {self._data}",
+            f"{self.child_name or type(model).__name__} on {self._data}{PARTS[part]}",
             model,
             cast("Sessions", event.test),
             report,
             facts=model.parameters() if isinstance(model, Recommender) else None,
             items=cast("ItemFilter | None", event.items),
+        )
+
+    def _fit_page(self, event: FitEnded, run: Run) -> FitPage:
+        model = event.model
+        return FitPage(
+            f"{self.child_name or type(model).__name__}: fit on {self._data}",
+            run.data,
+            run.epochs,
+            time.monotonic() - run.began,
+            model.parameters() if isinstance(model, Recommender) else {},
+            "" if event.error is None else f"{type(event.error).__name__}: {event.error}",
         )
 
 
@@ -180,6 +218,7 @@ def run(
     experiment: str = EXPERIMENT,
     data: str = "clicks",
     description: str = "",
+    ticket: str | None = None,
 ) -> Iterator[Tracker]:
     """Keep every fit and evaluation inside the block as MLflow runs: one child each, below a parent.
 
@@ -192,14 +231,15 @@ def run(
         experiment: that the runs belong to.
         data: name of the click log, for people.
         description: text shown on the parent run's page, Markdown.
+        ticket: a name of the caller's own, under which later blocks go on with the same parent run.
 
     Raises:
         TrackingError: if the folder cannot be written.
     """
     store = store_at(where)
     outbox = Outbox.new(store.outbox, Target(store.uri, experiment))
-    courier = Courier(store, outbox)
-    tracker = Tracker(store, lambda: Run(courier, outbox), data)
+    courier = Courier(store, outbox, first=True)
+    tracker = Tracker(store, partial(Run, courier, outbox), data, ticket)
     note = {"mlflow.note.content": description} if description else {}
     tracker.parent.open(name, {"role": "parent", "data": data, **note, **facts.surroundings()})
     status = "FAILED"
@@ -212,8 +252,13 @@ def run(
         raise
     finally:
         tracker.parent.end(status)
-        if courier.close() == 0:
-            send_left_over(store)
+        courier.close()
+
+
+def figures(report: Report) -> dict[str, float]:
+    """Recall and MRR at every cut-off, by name."""
+    found = {f"recall_at_{k}": value for k, value in report.recall.items()}
+    return found | {f"mrr_at_{k}": value for k, value in report.mrr.items()}
 
 
 def test_figures(report: Report) -> tuple[dict[str, float], dict[str, object]]:

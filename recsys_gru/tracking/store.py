@@ -44,6 +44,11 @@ class Store:
         return self.folder / "outbox"
 
     @property
+    def lock(self) -> Path:
+        """Held while a run is opened."""
+        return self.folder / "opening.lock"
+
+    @property
     def remote(self) -> bool:
         """Whether a tracking server stands between us and the database."""
         return self.uri.startswith(("http://", "https://"))

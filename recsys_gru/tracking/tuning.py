@@ -1,9 +1,12 @@
 """The search for better hyper-parameters: an Optuna study that can be stopped, resumed and shared."""
 
+import platform
 import shutil
 import tempfile
+import uuid
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +17,9 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
+from recsys_gru.tracking.abandoned import PROCESS
+from recsys_gru.tracking.process import address, dead
+from recsys_gru.tracking.records import RUN_ID
 from recsys_gru.tracking.run import Pruned, Run, Tracker, run
 from recsys_gru.tracking.store import store_at
 
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
 
 METRIC = "mrr_at_20"
 STARTUP_TRIALS, WARMUP_EPOCHS = 5, 1
+NAMESPACE = uuid.UUID("6a1d1d3c-7f5e-4a52-9d0e-6f6d3a7c2b10")
+"""Makes the names of studies into tickets; any other would do."""
+HISTORY = "optimization_history.png"
 PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice", "plot_intermediate_values")
 
 
@@ -81,7 +90,7 @@ def search(
     """Search until enough trials are finished; return the best trial's hyper-parameters.
 
     The first trial has the defaults, so the best is never worse on validation. Each trial is a run below the
-    parent of this call; the study's plots are the parent's artifacts.
+    study's parent, whichever process or call made it; the study's plots are the parent's artifacts.
 
     Raises:
         ParameterError: if there is nothing to search.
@@ -91,14 +100,14 @@ def search(
 
     space = asked.space()
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
-    with run(where, name=asked.study, data=asked.data) as tracker:
-        tracker.role = "trial"
+    with study_run(asked, where) as tracker:
         study = open_study(asked, store_at(where).folder)
+        give_up_dead_trials(study)
         study.enqueue_trial(defaults(asked, space), skip_if_exists=True)
         if len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
             objective = Objective(asked, space, (train, validation), tracker, say)
             study.optimize(objective, callbacks=[MaxTrialsCallback(asked.trials, states=ended)])
-        _describe(tracker.parent, study)
+        _describe(tracker.parent, asked, study)
     say(f"best {METRIC} {study.best_value:.4f} with {study.best_params}")
     return {**study.best_params, **asked.fixed}
 
@@ -110,10 +119,33 @@ def refit(
     test: Sessions,
     where: "str | os.PathLike[str]" = "mlruns",
 ) -> tuple[Recommender, Report]:
-    """Fit the best hyper-parameters on all training data and test them, once."""
-    with run(where, name=f"{asked.study}: best", data=asked.data):
+    """Fit the best hyper-parameters on all training data and test them, once, below the study's parent."""
+    with study_run(asked, where) as tracker:
+        tracker.child_name = f"best {asked.kind}"
         model = asked.model(best).fit(train)
         return model, evaluate(model, test)
+
+
+def study_run(asked: Search, where: "str | os.PathLike[str]") -> AbstractContextManager[Tracker]:
+    """The one parent run of a study; each study file has its own."""
+    place = f"{platform.node()} {store_at(where).folder} {asked.study}"
+    ticket = uuid.uuid5(NAMESPACE, place).hex
+    return run(where, name=asked.study, data=asked.data, ticket=ticket)
+
+
+def give_up_dead_trials(study: "Study") -> None:
+    """Fail the trials whose process on this machine is gone, and queue their hyper-parameters again."""
+    from optuna.exceptions import UpdateFinishedTrialError
+    from optuna.trial import TrialState
+
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if not dead(trial.user_attrs.get(PROCESS, "")):
+            continue
+        try:
+            study.tell(trial.number, state=TrialState.FAIL)
+        except (ValueError, UpdateFinishedTrialError):  # another process was faster
+            continue
+        study.enqueue_trial(trial.system_attrs.get("fixed_params", trial.params))
 
 
 @final
@@ -135,13 +167,15 @@ class Objective:
         """The value of one trial; a bad one is given up early."""
         from optuna import TrialPruned
 
+        trial.set_user_attr(PROCESS, address())
+        self._tracker.child_name = f"trial {trial.number}"
+        self._tracker.child_tags = {"role": "trial", "trial": str(trial.number)}
         model = self._asked.model({name: suggest(trial, name, span) for name, span in self._space.items()})
         try:
             value = self._fitted_value(model, trial)
         except Pruned as pruned:
             self._say(f"trial {trial.number}: given up, {pruned}")
             raise TrialPruned(str(pruned)) from pruned
-        self._tracker.run_of(model).log({f"valid/{METRIC}": value}, tags={"trial": trial.number})
         self._say(f"trial {trial.number}: {METRIC} {value:.4f} {trial.params}")
         return value
 
@@ -149,16 +183,17 @@ class Objective:
         from recsys_gru.recommender import GRU4Rec
 
         train, validation = self._parts
-        if not isinstance(model, GRU4Rec):
-            return evaluate(model.fit(train), validation, (20,)).mrr[20]
 
         def report(epoch: "EpochReport") -> None:
             trial.report(epoch.metrics[METRIC], epoch.epoch)
             if trial.should_prune():
                 raise Pruned(f"{METRIC} {epoch.metrics[METRIC]:.4f} after epoch {epoch.epoch}")
 
-        model.fit(train, validation, on_epoch=report)
-        return model.history_[-1].metrics[METRIC]
+        if isinstance(model, GRU4Rec):
+            model.fit(train, validation, on_epoch=report)
+        else:
+            model.fit(train)
+        return evaluate(model, validation).mrr[20]
 
 
 def suggest(trial: "Trial", name: str, span: object) -> object:
@@ -197,10 +232,15 @@ def open_study(asked: Search, folder: Path) -> "Study":
     )
 
 
-def _describe(parent: Run, study: "Study") -> None:
-    """The best values as parameters of the parent run, the study's plots as its files."""
+def _describe(parent: Run, asked: Search, study: "Study") -> None:
+    """The best values as tags and text of the parent run, the study's plots as its files."""
     best = {f"best.{name}": value for name, value in study.best_params.items()}
-    parent.log({f"valid/{METRIC}": study.best_value}, params=best)
+    note = (
+        f"**{len(study.trials)} trials** of {asked.kind} on {asked.data}, each a run below this one. The "
+        f"best is trial {study.best_trial.number}: MRR@20 {study.best_value:.4f} on the validation part.\n\n"
+        f"![MRR@20 of every trial](get-artifact?path=plots%2F{HISTORY}&run_uuid={RUN_ID})"
+    )
+    parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, "mlflow.note.content": note})
     for plot in PLOTS:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls its plots experimental

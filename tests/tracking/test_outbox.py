@@ -47,7 +47,7 @@ def test_a_record_survives_being_written_and_read() -> None:
 def test_telling_everything_twice_changes_nothing(mlruns: Path, tmp_path: Path) -> None:
     store = store_at(mlruns)
     client = connect(store)
-    desk = Desk(client, experiment_id(client, store), tmp_path)
+    desk = Desk(client, experiment_id(client, store), tmp_path, store.lock)
     (tmp_path / "note.txt").write_text("hello")
     records = [
         Opened("t1", "twice", 1, {}, None),

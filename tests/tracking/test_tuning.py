@@ -40,7 +40,7 @@ def test_a_search_of_the_network_gives_up_bad_trials_and_keeps_each_as_a_run(mlr
     parent = client_of(mlruns).search_runs(["1"], "tags.role = 'parent'")[0]
     plots = {file.path for file in client_of(mlruns).list_artifacts(parent.info.run_id, "plots")}
     assert "plots/optimization_history.png" in plots
-    assert parent.data.params["best.learning_rate"] == str(study.best_params["learning_rate"])
+    assert parent.data.tags["best.learning_rate"] == str(study.best_params["learning_rate"])
 
 
 def test_a_search_goes_on_where_it_stopped(mlruns: Path) -> None:
