@@ -59,11 +59,14 @@ def events_of(log: Log, checked: "CheckedClicks") -> "pl.DataFrame":
 
 def split(log: Log, events: "pl.DataFrame", test_days: float | None, ledger: "Ledger") -> Prepared:
     """Cut off the test part, then the last sessions before it for validation; filter what is left."""
-    from recsys_gru.clicks import Sessions, split_at
+    from recsys_gru.clicks import Ledger, Sessions, split_at
 
     parts = cut(events, test_days, ledger)
     before = parts.train.lazy().collect()
-    inner = split_at(before, last_sessions(before), ledger)
+    inner_ledger = Ledger()
+    inner = split_at(before, last_sessions(before), inner_ledger)
+    for entry in inner_ledger:
+        ledger.record(f"validation: {entry.rule}", entry.before, entry.after)
     train = Sessions.from_events(filtered(log, inner.train, ledger))
     validation, test = (Sessions.from_events(part, train.vocabulary) for part in (inner.test, parts.test))
     return Prepared(train, validation, test, parts.cut, ledger)

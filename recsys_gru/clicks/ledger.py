@@ -96,7 +96,8 @@ class Ledger:
 
     def __str__(self) -> str:
         head = ("rule", "rows left", "removed", "sessions left", "removed", "items left", "removed")
-        body = [_line(entry) for entry in self.entries]
+        rounds = [sum(other.rule == e.rule for other in self.entries[: i + 1]) for i, e in enumerate(self)]
+        body = [_line(entry, count) for entry, count in zip(self, rounds, strict=True)]
         widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
         return "\n".join(
             "  ".join(
@@ -107,10 +108,11 @@ class Ledger:
         )
 
 
-def _line(entry: Entry) -> tuple[str, ...]:
+def _line(entry: Entry, count: int) -> tuple[str, ...]:
+    rule = entry.rule if count == 1 else f"{entry.rule}, round {count}"
     pairs = (
         (entry.before.rows, entry.after.rows),
         (entry.before.sessions, entry.after.sessions),
         (entry.before.items, entry.after.items),
     )
-    return (entry.rule, *(text for b, a in pairs for text in (f"{a:,}", f"-{b - a:,}" if b > a else "0")))
+    return (rule, *(text for b, a in pairs for text in (f"{a:,}", f"-{b - a:,}" if b > a else "0")))
