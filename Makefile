@@ -12,7 +12,6 @@ READY := $(VENV)/ready-$(shell pwd | cksum | cut -d ' ' -f 1)
 PORT ?= 5000
 SETTINGS ?= pipelines/settings.toml
 SCHEDULE_PORT ?= 3000
-SCHEDULE_HOME ?= $(CURDIR)/work/schedule
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types docs bench dashboard schedule clean
@@ -53,9 +52,7 @@ dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000
 	@$(BIN)/recsys-gru dashboard --port $(PORT)
 
 schedule: $(READY)  ## the nightly schedule with its own pages, no server needed: SETTINGS=my.toml SCHEDULE_PORT=3000
-	@mkdir -p $(SCHEDULE_HOME) && cp pipelines/deploy/dagster.yaml $(SCHEDULE_HOME)/dagster.yaml
-	@DAGSTER_HOME=$(SCHEDULE_HOME) RECSYS_SETTINGS=$(SETTINGS) $(BIN)/dagster dev --module-name pipelines.schedule \
-		--port $(SCHEDULE_PORT)
+	@exec $(BIN)/python -m pipelines schedule --settings $(SETTINGS) --port $(SCHEDULE_PORT)
 
 clean:  ## take away everything that was made, but not mlruns/
 	rm -rf $(VENV) build dist demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

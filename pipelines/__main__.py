@@ -76,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     told.add_argument("--json", action="store_true", help="for programs")
     trial = _command(commands, "advise", "recall against the length of the training window", _advise)
     trial.add_argument("--day", type=date.fromisoformat, default=yesterday, help="default: yesterday")
+    pages = _command(commands, "schedule", "run every night, with pages on this machine (Dagster)", _schedule)
+    pages.add_argument("--port", type=int, default=3000, help="of the pages; default: 3000")
     return root
 
 
@@ -128,14 +130,23 @@ def _status(given: argparse.Namespace, settings: Settings) -> int:
 
 
 def _advise(given: argparse.Namespace, settings: Settings) -> int:
-    from pipelines.advise import advise
+    from pipelines.advise import advise, draw
 
     table = advise(given.day, settings)
     folder = settings.work.folder / "advice"
     folder.mkdir(parents=True, exist_ok=True)
     table.write_parquet(folder / f"{given.day}.parquet")
-    sys.stdout.write(f"{table}\n")
+    picture = folder / f"{given.day}.png"
+    tried = f"recall@{settings.gate.k} on {settings.advise.days} days up to {given.day}"
+    draw(table, picture, tried)
+    sys.stdout.write(f"{tried}\n{table}\npicture: {picture}\n")
     return DONE
+
+
+def _schedule(given: argparse.Namespace, settings: Settings) -> int:
+    from pipelines.start_schedule import start_schedule
+
+    start_schedule(settings, given.port)
 
 
 def _decision_page(day: date, settings: Settings) -> Path | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import BadInputError
@@ -38,6 +39,21 @@ def advise(day: date, settings: Settings) -> "pl.DataFrame":
     span = (recall.min().alias("lowest"), recall.max().alias("highest"))
     table = pl.DataFrame(rows).group_by("days").agg(recall.mean(), *span, pl.col("train_events").mean())
     return table.sort("days").with_columns(best=recall == recall.max())
+
+
+def draw(table: "pl.DataFrame", path: Path, title: str) -> None:
+    """Draw recall by window length, with the span over the test days, into a PNG file."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    days, recall = table["days"].to_list(), table["recall"].to_list()
+    axes.fill_between(days, table["lowest"].to_list(), table["highest"].to_list(), alpha=0.2)
+    axes.plot(days, recall, marker="o")
+    axes.set(title=title, xlabel="window, days", ylabel="recall", xticks=days)
+    axes.set_ylim(bottom=0)
+    axes.grid(visible=True, alpha=0.3)
+    figure.savefig(path, dpi=150)
 
 
 def _trials(day: date, settings: Settings) -> "Iterator[dict[str, float]]":

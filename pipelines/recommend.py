@@ -60,13 +60,18 @@ def _asked(day: date, settings: Settings) -> Path | None:
 
 
 def _write(day: date, settings: Settings, data: Done, version: int | None, folder: Path) -> Facts:
+    from recsys_gru import errors
+
     if version is None:
         return {"rows": 0, "why": "no model serves yet"}
     model = registry_of(settings).load(version)
     rows = 0
     for kind in settings.recommend.what:
         asked = _items(model) if kind == "items" else _sessions(day, settings, data)
-        lists = model.recommend(asked, settings.recommend.k, settings.recommend.exclude_seen)
+        try:
+            lists = model.recommend(asked, settings.recommend.k, settings.recommend.exclude_seen)
+        except errors.InputError as error:  # such as sessions of a file whose ids are of another type
+            raise BadInputError(f"cannot recommend for the {kind} that were asked: {error}") from error
         if kind == "items":
             lists = lists.rename({"item_id": "next_item_id"}).rename({"session_id": "item_id"})
         notes = {"day": day.isoformat(), "model_version": str(version)}

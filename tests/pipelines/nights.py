@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -55,9 +56,13 @@ class Home:
         """What the nights make."""
         return self.folder / "work"
 
-    def configure(self, **changes: dict[str, object]) -> Settings:
-        """Write the small settings with changes of single keys, and read them."""
-        sections = {name: {**SMALL.get(name, {}), **changes.get(name, {})} for name in SMALL | changes}
+    def configure(self, usual: Sequence[str] = (), **changes: dict[str, object]) -> Settings:
+        """Write the small settings with changes of single keys, and read them.
+
+        The sections named in ``usual`` stay as the default file has them.
+        """
+        small = {name: {} if name in usual else keys for name, keys in SMALL.items()}
+        sections = {name: {**small.get(name, {}), **changes.get(name, {})} for name in SMALL | changes}
         lines = []
         for name, keys in sections.items():
             lines += [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in keys.items())]

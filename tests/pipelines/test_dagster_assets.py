@@ -1,14 +1,20 @@
 """The scheduler's own form of the night, in this process."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 dg = pytest.importorskip("dagster", reason="NO SCHEDULER: pip install recsys-gru[pipelines]")
 
-from pipelines.dagster_assets import JOB, definitions  # noqa: E402 - only where there is a scheduler
-from tests.pipelines.nights import DAY, Home  # noqa: E402 - as above
+from pipelines.backfill import missed  # noqa: E402 - only where there is a scheduler
+from pipelines.dagster_assets import JOB, attempt, definitions  # noqa: E402 - as above
+from pipelines.errors import FAILED  # noqa: E402 - as above
+from pipelines.ingest import ingest  # noqa: E402 - as above
+from pipelines.settings import Settings  # noqa: E402 - as above
+from pipelines.status import page, status  # noqa: E402 - as above
+from pipelines.workshop import Done  # noqa: E402 - as above
+from tests.pipelines.nights import DAY, FIRST, Home  # noqa: E402 - as above
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,6 +60,42 @@ def test_a_failure_that_may_pass_is_tried_again(home: Home) -> None:
         result = job.execute_in_process(partition_key=str(DAY), instance=instance, raise_on_error=False)
         events = [event.event_type_value for event in result.all_events]
     assert events.count("STEP_RESTARTED") == 1
+    assert home.failure()["exit_code"] == FAILED  # the notes and the log are those of the command line
+    assert f"{DAY} failed in ingest: TrackingError" in page(status(home.settings()))
+
+
+def test_pauses_between_tries_grow_and_the_last_failure_is_final(home: Home) -> None:
+    settings = home.configure(schedule={"retries": 2, "retry_seconds": 60, "first_day": FIRST})
+
+    def broken(_: date, __: Settings) -> Done:
+        raise OSError("no such luck")
+
+    for tries, pause in ((0, 60), (1, 120)):
+        with pytest.raises(dg.RetryRequested) as asked:
+            attempt(broken, DAY, settings, tries)
+        assert asked.value.seconds_to_wait == pause
+    with pytest.raises(dg.Failure, match="OSError: no such luck") as final:
+        attempt(broken, DAY, settings, 2)
+    assert not final.value.allow_retries
+
+
+def test_a_missed_week_is_backfilled_and_old_days_leave_the_champion(home: Home) -> None:
+    home.take_in_before()
+    job = definitions(home.settings()).resolve_job_def(JOB)
+    days = [DAY + timedelta(days=step) for step in (2, 0, 1)]
+    with dg.DagsterInstance.ephemeral() as instance:
+        for step in range(2):
+            ingest(DAY + timedelta(days=step), home.settings())
+        passed = {}
+        for day in days:
+            result = job.execute_in_process(partition_key=str(day), instance=instance)
+            (check,) = result.get_asset_check_evaluations()
+            passed[day] = check.passed
+        done = instance.get_materialized_partitions(dg.AssetKey("recommendations"))
+    assert passed == {days[0]: True, days[1]: False, days[2]: False}
+    assert "newer" in home.decision(days[2])["reason"]
+    assert done == {str(day) for day in days}
+    assert missed(DAY, days[0], home.settings()) == []
 
 
 def test_each_tick_asks_for_the_day_before(home: Home) -> None:

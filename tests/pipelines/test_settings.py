@@ -8,6 +8,7 @@ import pytest
 from pipelines.__main__ import main
 from pipelines.errors import BAD_INPUT, DONE, BadInputError
 from pipelines.events import HumanLines, JsonLines
+from pipelines.nightly import FAILURE
 from pipelines.settings import DEFAULT, read_settings
 from pipelines.train import challenger_of
 from tests.pipelines.nights import DAY, Home
@@ -79,6 +80,21 @@ def test_the_stages_run_one_by_one_and_ask_for_the_one_before(
     backfill = ["backfill", "--first", str(DAY), "--last", str(DAY), "--settings", str(home.file)]
     assert main(backfill) == DONE
     assert capsys.readouterr().out == "missed: none\n"
+
+
+def test_a_stage_mends_only_its_own_failure(home: Home) -> None:
+    home.take_in_before()
+    options = ["--day", str(DAY), "--settings", str(home.file)]
+    home.configure(model={"class": "GRU4Rec", "layers": [0]})
+    assert main(["ingest", *options]) == main(["sessions", *options]) == DONE
+    assert main(["train", *options]) == BAD_INPUT
+    assert home.failure()["stage"] == "train"
+    home.configure()
+    assert main(["sessions", *options]) == DONE
+    assert main(["nightly", "--dry-run", *options]) == DONE
+    assert home.failure()["stage"] == "train"
+    assert main(["train", *options]) == DONE
+    assert not (home.work / "days" / str(DAY) / FAILURE).exists()
 
 
 def test_the_log_has_one_json_object_a_line(home: Home) -> None:

@@ -12,14 +12,22 @@ from pipelines.backfill import backfill, missed
 from pipelines.errors import BAD_INPUT, DONE, REFUSED
 from pipelines.ingest import ingest
 from pipelines.registry import CHAMPION, registry_of
+from pipelines.settings import DEFAULT, read_settings
 from pipelines.status import status
 from tests.pipelines.nights import Home
 
 pytestmark = pytest.mark.slow
-START = date(2020, 6, 5)
+START = date(2020, 6, 16)
 DAYS = [START + timedelta(days=step) for step in range(10)]
 MISSED, GARBAGE, WORSE = DAYS[4], DAYS[6], DAYS[8]
+MODEL: dict[str, object] = {"layers": [32], "n_sample": 256, "batch_size": 32, "n_epochs": 3}
+WINDOW: dict[str, object] = {"days": 14}
 WORSE_MODEL: dict[str, object] = {"learning_rate": 1e-6, "n_epochs": 1}
+
+
+def configure(home: Home, **model: object) -> None:
+    """A small model and a short window, but the default gate and the default baselines."""
+    home.configure(usual=("gate", "evaluate"), model={**MODEL, **model}, window=WINDOW)
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +37,7 @@ def replayed(
     """The ten nights, and the exit code of each."""
     home = Home(tmp_path_factory.mktemp("bolcom"))
     shutil.copytree(template, home.mlruns)
-    model: dict[str, object] = {"layers": [32], "n_sample": 256, "batch_size": 32, "n_epochs": 3}
-    window: dict[str, object] = {"days": 4, "min_support": 2}
-    usual = {"model": model, "window": window}
-    home.configure(**usual)
+    configure(home)
     log = pl.read_parquet(shared / "data" / "bolcom.parquet")
     by_day = log.with_columns(day=pl.from_epoch("timestamp").dt.date()).partition_by(
         "day", as_dict=True, include_key=False
@@ -41,13 +46,13 @@ def replayed(
         if day <= DAYS[-1] and day not in (MISSED, GARBAGE):
             home.land(day, clicks)
     home.land(GARBAGE, by_day[(GARBAGE,)].with_columns(timestamp=pl.lit(None, pl.Int64)))
-    for step in range(4, 0, -1):
+    for step in range(14, 0, -1):
         ingest(START - timedelta(days=step), home.settings())
     codes = {}
     for day in DAYS:
-        home.configure(**(usual | {"model": model | WORSE_MODEL} if day == WORSE else usual))
+        configure(home, **(WORSE_MODEL if day == WORSE else {}))
         codes[day] = home.run(day)
-    home.configure(**usual)
+    configure(home)
     home.land(MISSED, by_day[(MISSED,)])
     return home, codes
 
@@ -63,7 +68,11 @@ def test_good_days_move_the_champion_and_bad_ones_say_why(
     assert "no clicks have landed" in home.failure(MISSED)["why"]
     assert "unusable" in home.failure(GARBAGE)["why"]
     assert (home.work / "quarantine" / f"{GARBAGE}.parquet").exists()
-    assert sum(code == DONE for code in codes.values()) >= 4
+    assert "of Markov, must be above" in home.decision(WORSE)["reason"]  # the best of the default baselines
+    better = [home.decision(day)["reason"] for day, code in codes.items() if code == DONE and day != START]
+    assert len(better) >= 2
+    assert all("against the champion: recall@20 " in reason for reason in better)
+    assert vars(home.settings().gate) == vars(read_settings(DEFAULT).gate)
     for day, code in codes.items():
         if code != BAD_INPUT:
             assert home.runs(day) == ["FINISHED"]
@@ -77,10 +86,10 @@ def test_the_missed_day_is_backfilled_and_leaves_the_champion(
     before = registry_of(settings).version_of(CHAMPION)
     assert missed(START, DAYS[-1], settings) == [MISSED, GARBAGE]
     assert backfill(MISSED, MISSED, settings) == {MISSED: REFUSED}
-    assert "newer: 2020-06-09 must be after" in home.decision(MISSED)["reason"]
+    assert "newer: 2020-06-20 must be after" in home.decision(MISSED)["reason"]
     assert registry_of(settings).version_of(CHAMPION) == before
     assert missed(START, DAYS[-1], settings) == [GARBAGE]
-    assert any("2020-06-11" in advice for advice in status(settings)["to_do"])
+    assert any("2020-06-22" in advice for advice in status(settings)["to_do"])
 
 
 def test_lists_are_written_for_each_decided_day_with_the_version_that_serves(
