@@ -21,32 +21,26 @@ LENGTHS = (0.5, 0.9, 0.99)
 )
 def describe(log: Log, out: Path) -> None:
     """Say what is in a click log: rows, rejected rows, sessions, items, times; and draw it as a page."""
-    import polars as pl
-
     from recsys_gru import clicks
     from recsys_gru.cli import preparing, printing
-    from recsys_gru.clicks import Ledger
 
-    checked = preparing.read(log, Ledger())
-    printing.show_checked(checked)
-    events = preparing.events_of(log, checked)
-    lengths = events.group_by("session_id").len()["len"]
-    support = events.group_by("item_id").len()["len"].sort(descending=True)
-    first, last = events.select(pl.col("time").min().alias("first"), pl.col("time").max().alias("last")).row(
-        0
-    )
-    top = int(support.head(max(1, len(support) // 100)).sum()) / max(1, events.height)
-    click.echo(f"sessions   {len(lengths):,}, {(lengths == 1).sum():,} of a single click")
-    spread = ", ".join(f"{share:.0%}: {lengths.quantile(share):.0f}" for share in LENGTHS)
-    click.echo(f"lengths    {spread}, longest {int(lengths.to_numpy().max())}")
-    rare = (support < log.min_support).sum()
-    click.echo(f"items      {len(support):,}, {rare:,} with under {log.min_support} clicks")
-    click.echo(f"           the most clicked 1 % get {top:.0%} of the clicks")
-    click.echo(f"times      {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
     preparing.make_folder(out)
-    gap = clicks.describe(preparing.raw(log), out, title=log.name).gap
-    if gap is not None:
-        click.echo(f"pauses     a visit seems to end after {gap.total_seconds() / 60:g} minutes of silence")
+    found = clicks.describe(preparing.raw(log), out, title=log.name, gap=timedelta(minutes=log.gap))
+    printing.show_counts(found.counts)
+    lengths, sessions = found.lengths["length"], found.lengths["sessions"].cum_sum()
+    single = found.sessions - int(found.lengths.filter(lengths > 1)["sessions"].sum())
+    click.echo(f"sessions   {found.sessions:,}, {single:,} of a single click")
+    places = {share: lengths[sessions.search_sorted(share * found.sessions)] for share in LENGTHS}
+    spread = ", ".join(f"{share:.0%}: {length}" for share, length in places.items())
+    click.echo(f"lengths    {spread}, longest {lengths[-1]}")
+    rare = (found.popularity < log.min_support).sum()
+    top = found.popularity[: max(1, found.items // 100)].sum() / found.popularity.sum()
+    click.echo(f"items      {found.items:,}, {rare:,} with under {log.min_support} clicks")
+    click.echo(f"           the most clicked 1 % get {top:.0%} of the clicks")
+    click.echo(f"times      {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M} UTC")
+    if found.gap is not None:
+        minutes = found.gap.total_seconds() / 60
+        click.echo(f"pauses     a visit seems to end after {minutes:g} minutes of silence")
     click.echo(f"written    {out / 'log.html'}, {out / 'log.png'}")
 
 

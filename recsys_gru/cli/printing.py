@@ -33,7 +33,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def show_checked(checked: "CheckedClicks") -> None:
     """Rows read, kept and rejected, with the reasons."""
-    counts = dict(checked.counts)
+    show_counts(checked.counts)
+
+
+def show_counts(all_counts: dict[str, int]) -> None:
+    """The same from the counts alone."""
+    counts = dict(all_counts)
     read, kept, rejected = (counts.pop(name) for name in ("read", "kept", "rejected"))
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in counts.items())
     click.echo(

@@ -3,6 +3,10 @@
 After the checks a bucket is arrays: numbers instead of ids, so that no text moves through later stages.
 """
 
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +20,7 @@ from recsys_gru.clicks.check import REASON, as_they_came, sieve
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, UTC_TIME
 from recsys_gru.clicks.order import codes, numbered, run_starts
 from recsys_gru.clicks.recipe import Recipe
-from recsys_gru.clicks.scan import whole_files
+from recsys_gru.clicks.scan import collect, whole_files
 from recsys_gru.clicks.sessionize import sessionize
 from recsys_gru.clicks.tally import Tally
 
@@ -37,6 +41,21 @@ def scatter(frame: pl.LazyFrame, bucket: pl.Expr, folder: Path) -> list[Path]:
 def owner_of(frame: pl.LazyFrame) -> str:
     """The column that says whose click it is and never ends up in two buckets."""
     return SESSION if SESSION in frame.collect_schema().names() else USER
+
+
+@contextmanager
+def in_parts(frame: pl.LazyFrame, rows_per_part: int) -> Iterator[list[pl.LazyFrame]]:
+    """The log as parts that fit into memory one at a time, all rows of an owner in one; files of parts are
+    gone at the end.
+    """
+    rows = int(collect(frame.select(pl.len())).item())
+    if rows <= rows_per_part:
+        yield [collect(frame).lazy()]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        number = pl.col(owner_of(frame)).hash(0) % math.ceil(rows / rows_per_part)
+        paths = scatter(frame, number, Path(folder) / "parts")
+        yield [pl.scan_ipc(path / "*.ipc") for path in paths]
 
 
 class ItemNumbers:

@@ -3,13 +3,14 @@
 import base64
 import html
 import io
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from recsys_gru.clicks.frames import Frame
-from recsys_gru.clicks.profile import Profile, profile_clicks
+from recsys_gru.clicks.profile import DEFAULT_GAP, Profile, profile_clicks
 from recsys_gru.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,11 +31,13 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
 
-def describe(clicks: Frame, folder: str | Path, title: str = "Click log") -> Profile:
+def describe(
+    clicks: Frame, folder: str | Path, title: str = "Click log", gap: timedelta = DEFAULT_GAP
+) -> Profile:
     """Write ``log.html`` (self-contained) and ``log.png`` with what a log looks like; gives the figures.
 
     Sessions and clicks per day, clicks by hour, lengths, popularity, pauses with a suggested session gap,
-    rejected rows.
+    rejected rows. Users are cut into sessions at ``gap``. A log of any size will do.
 
     Raises:
         SchemaError: a column is missing.
@@ -46,7 +49,7 @@ def describe(clicks: Frame, folder: str | Path, title: str = "Click log") -> Pro
     >>> describe(log, tempfile.mkdtemp(), title="My shop").items
     2
     """
-    profile = profile_clicks(clicks)
+    profile = profile_clicks(clicks, gap)
     place = Path(folder)
     picture = io.BytesIO()
     draw(profile).savefig(picture, format="png", dpi=150)
@@ -112,7 +115,7 @@ def _pauses(axis: "Axes", profile: Profile) -> None:
     axis.set_xlim(right=max(_HOUR, 1.4 * seconds.max(initial=0.0)))
     if profile.gap is not None:
         axis.axvline(profile.gap.total_seconds(), color=_ORANGE)
-        axis.set_title(f"Pauses (suggested session gap: {_span(profile)})")
+        axis.set_title(f"Pauses (suggested session gap: {_span(profile.gap)})")
 
 
 def _head(axis: "Axes", profile: Profile) -> None:
@@ -124,8 +127,8 @@ def _head(axis: "Axes", profile: Profile) -> None:
     axis.set(ylabel="share of clicks", xlim=(0, 1), ylim=(0, 1))
 
 
-def _span(profile: Profile) -> str:
-    return "none found" if profile.gap is None else f"{profile.gap.total_seconds() / 60:g} min"
+def _span(gap: timedelta | None) -> str:
+    return "none found" if gap is None else f"{gap.total_seconds() / 60:g} min"
 
 
 def page(profile: Profile, picture: bytes, title: str) -> str:
@@ -138,8 +141,10 @@ def page(profile: Profile, picture: bytes, title: str) -> str:
         "clicks per session": f"{profile.counts['kept'] / profile.sessions:.1f}",
         "steps to the same item": f"{profile.repeat_rate:.1%}",
         "clicks at one time with another": f"{profile.collision_rate:.1%}",
-        "suggested session gap": _span(profile),
+        "suggested session gap": _span(profile.gap),
     }
+    if profile.cut_at is not None:
+        cards["of silence end a session here"] = _span(profile.cut_at)
     listed = "".join(f"<li><b>{value}</b>{name}</li>" for name, value in cards.items())
     reasons = {name: n for name, n in profile.counts.items() if name not in ("read", "kept", "rejected")}
     rows = "".join(

@@ -7,12 +7,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks.check import check_clicks
-from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, Frame, key_columns
+from recsys_gru.clicks.buckets import in_parts
+from recsys_gru.clicks.check import REASON, ready, sieve, time_limits
+from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, Frame, key_columns, lazy
+from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.sessionize import sessionize
 from recsys_gru.errors import ClickLogError
 
 DEFAULT_GAP = timedelta(minutes=30)
+ROWS_PER_PART = 4_000_000
 _BINS_PER_DECADE = 8
 _FIRST_GAP, _LAST_GAP = timedelta(minutes=5), timedelta(hours=12)
 
@@ -23,7 +26,7 @@ class Profile:
 
     Attributes:
         counts: as in CheckedClicks.
-        sessions: how many there are (cut with ``gap`` where the log has users only).
+        sessions: how many there are (cut at ``cut_at`` where the log has users only).
         items: how many there are.
         first: the first click, UTC.
         last: the last click, UTC.
@@ -35,7 +38,7 @@ class Profile:
         collision_rate: share of clicks at the same time as another of their session.
         pauses: seconds (lower edge of a bin, eight bins a decade) and the number of pauses in it.
         gap: the suggested session gap, None where the pauses show no valley.
-        users: whether the log has users instead of sessions.
+        cut_at: the gap at which users were cut into sessions, None where the log has sessions.
     """
 
     counts: dict[str, int]
@@ -51,11 +54,16 @@ class Profile:
     collision_rate: float
     pauses: pl.DataFrame
     gap: timedelta | None
-    users: bool
+    cut_at: timedelta | None
 
 
-def profile_clicks(clicks: Frame) -> Profile:
-    """Check a log and look at it from all sides.
+def profile_clicks(
+    clicks: Frame, gap: timedelta = DEFAULT_GAP, *, rows_per_part: int = ROWS_PER_PART
+) -> Profile:
+    """Check a log and look at it from all sides; users are cut into sessions at ``gap``.
+
+    A log of more than ``rows_per_part`` rows is dealt out to files by a hash of the session (or user) and
+    looked at part by part, so its size does not matter.
 
     Raises:
         SchemaError: a column is missing.
@@ -65,48 +73,107 @@ def profile_clicks(clicks: Frame) -> Profile:
     >>> profile_clicks(log).popularity
     array([2, 1])
     """
-    checked = check_clicks(clicks)
-    rows = checked.clicks.collect()
-    if rows.is_empty():
-        raise ClickLogError(f"expected usable clicks; every row broke a rule: {checked.counts}")
-    users = SESSION not in key_columns(rows.lazy())
-    pauses = _pauses(rows, USER if users else SESSION)
-    gap = valley(pauses)
-    events = sessionize(rows, gap=gap or DEFAULT_GAP).collect() if users else rows
-    starts = events.group_by(SESSION).agg(pl.col(TIME).min().dt.date().alias("day"), pl.len().alias("length"))
-    again = (pl.col(ITEM) == pl.col(ITEM).shift()).over(SESSION)
-    rates = events.select(
-        again.mean().fill_null(0.0).alias("repeats"),
-        (pl.len().over(SESSION, TIME) > 1).mean().alias("collisions"),
-    )
-    day = starts.group_by("day").agg(pl.len().alias("sessions"), pl.col("length").sum().alias("clicks"))
-    hours = np.bincount(events[TIME].dt.hour().to_numpy(), minlength=24)
+    log = ready(lazy(clicks))
+    users = SESSION not in key_columns(log)
+    with in_parts(log, rows_per_part) as parts:
+        limits = time_limits(pl.concat(parts))
+        views = [_view(*sieve(collect(part), limits), gap if users else None) for part in parts]
+    counts = _counts(views)
+    if not counts["kept"]:
+        raise ClickLogError(f"expected usable clicks; every row broke a rule: {counts}")
+    day = _summed(views, "days", "day").upsample("day", every="1d")
+    hours = _summed(views, "hours", "hour")
+    lengths = _summed(views, "lengths", "length")
+    steps = counts["kept"] - int(lengths["sessions"].sum())
+    pauses = _every_step(_summed(views, "pauses", "step"))
+    popularity = _summed(views, "items", ITEM)["n"].sort(descending=True)
     return Profile(
-        counts=checked.counts,
-        sessions=starts.height,
-        items=rows[ITEM].n_unique(),
-        first=rows.select(pl.col(TIME).min()).item(),
-        last=rows.select(pl.col(TIME).max()).item(),
-        per_day=day.sort("day").upsample("day", every="1d").with_columns(pl.exclude("day").fill_null(0)),
-        per_hour=hours.astype(np.int64),
-        lengths=starts.group_by("length").agg(pl.len().alias("sessions")).sort("length"),
-        popularity=rows[ITEM].value_counts(sort=True)["count"].to_numpy().astype(np.int64),
-        repeat_rate=float(rates["repeats"][0]),
-        collision_rate=float(rates["collisions"][0]),
+        counts=counts,
+        sessions=int(lengths["sessions"].sum()),
+        items=len(popularity),
+        first=min(view.first for view in views if view.first is not None),
+        last=max(view.last for view in views if view.last is not None),
+        per_day=day.with_columns(pl.exclude("day").fill_null(0)),
+        per_hour=np.bincount(hours["hour"].to_numpy(), hours["n"].to_numpy(), minlength=24).astype(np.int64),
+        lengths=lengths,
+        popularity=popularity.to_numpy().astype(np.int64),
+        repeat_rate=sum(view.repeats for view in views) / steps if steps else 0.0,
+        collision_rate=sum(view.collisions for view in views) / counts["kept"],
         pauses=pauses,
-        gap=gap,
-        users=users,
+        gap=valley(pauses),
+        cut_at=gap if users else None,
     )
+
+
+@dataclass(frozen=True)
+class _View:
+    """What one part of a log adds to the figures; every frame is summed by its first column."""
+
+    read: int
+    reasons: pl.DataFrame
+    first: datetime | None
+    last: datetime | None
+    repeats: int
+    collisions: int
+    days: pl.DataFrame
+    hours: pl.DataFrame
+    lengths: pl.DataFrame
+    items: pl.DataFrame
+    pauses: pl.DataFrame
+
+
+def _view(kept: pl.DataFrame, bad: pl.DataFrame, gap: timedelta | None) -> _View:
+    """Look at the checked rows of a part; ``gap`` cuts users into sessions."""
+    owner = SESSION if gap is None else USER
+    events = kept if gap is None else sessionize(kept, gap=gap).collect()
+    starts = events.group_by(SESSION).agg(pl.col(TIME).min().dt.date().alias("day"), pl.len().alias("length"))
+    same = pl.col(SESSION) == pl.col(SESSION).shift()  # the rows of a session lie together
+    with_last = same & (pl.col(TIME) == pl.col(TIME).shift())
+    found = events.select(
+        first=pl.col(TIME).min(),
+        last=pl.col(TIME).max(),
+        repeats=(same & (pl.col(ITEM) == pl.col(ITEM).shift())).sum(),
+        collisions=(with_last | with_last.shift(-1)).sum(),
+    )
+    return _View(
+        kept.height + bad.height,
+        _counted(bad.select(REASON)),
+        **found.row(0, named=True),
+        days=starts.group_by("day").agg(pl.len().alias("sessions"), pl.col("length").sum().alias("clicks")),
+        hours=_counted(events.select(pl.col(TIME).dt.hour().alias("hour"))),
+        lengths=starts.group_by("length").agg(pl.len().alias("sessions")),
+        items=_counted(events.select(ITEM)),
+        pauses=_pauses(kept, owner),
+    )
+
+
+def _counted(column: pl.DataFrame) -> pl.DataFrame:
+    return column.group_by(pl.all()).agg(pl.len().alias("n"))
+
+
+def _summed(views: list[_View], name: str, by: str) -> pl.DataFrame:
+    table: pl.DataFrame = pl.concat([getattr(view, name) for view in views])
+    return table.group_by(by).agg(pl.exclude(by).cast(pl.Int64).sum()).sort(by)
+
+
+def _counts(views: list[_View]) -> dict[str, int]:
+    reasons = dict(_summed(views, "reasons", REASON).iter_rows())
+    read, rejected = sum(view.read for view in views), sum(reasons.values())
+    return {"read": read, "kept": read - rejected, "rejected": rejected, **reasons}
 
 
 def _pauses(rows: pl.DataFrame, owner: str) -> pl.DataFrame:
     """Silences between consecutive clicks of one owner, counted by their length in steps of an eighth of a
-    decade.
+    decade; the rows are in order.
     """
-    pause = pl.col(TIME).diff().over(owner).dt.total_seconds(fractional=True)
+    same = pl.col(owner) == pl.col(owner).shift()
+    pause = pl.when(same).then(pl.col(TIME).diff().dt.total_seconds(fractional=True))
     step = (pl.col("pause").log10() * _BINS_PER_DECADE).floor().cast(pl.Int64).alias("step")
-    ordered = rows.sort(owner, TIME, ITEM).select(pause.alias("pause")).filter(pl.col("pause") > 0)
-    counted = ordered.group_by(step).agg(pl.len().cast(pl.Int64).alias("n")).sort("step")
+    return _counted(rows.select(pause.alias("pause")).filter(pl.col("pause") > 0).select(step))
+
+
+def _every_step(counted: pl.DataFrame) -> pl.DataFrame:
+    """The histogram with its empty bins."""
     if counted.is_empty():
         return pl.DataFrame(schema={"seconds": pl.Float64, "n": pl.Int64})
     steps = pl.DataFrame({"step": pl.int_range(counted["step"][0], counted["step"][-1] + 1, eager=True)})

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys_gru.clicks import describe, generate_clicks, profile_clicks, read_clicks
+from recsys_gru.clicks import check_clicks, describe, generate_clicks, profile_clicks, read_clicks
 from recsys_gru.errors import ClickLogError, InputError
 
 
@@ -46,10 +46,29 @@ def test_days_without_sessions_are_shown_as_zero() -> None:
 
 def test_a_gap_is_suggested_between_the_pauses_within_and_between_visits() -> None:
     found = profile_clicks(read_clicks(visits(), user="user_id"))
-    assert found.users
+    assert found.cut_at == timedelta(minutes=30)
     assert found.gap is not None
     assert timedelta(minutes=5) <= found.gap <= timedelta(hours=12)
     assert abs(found.sessions - 3_000) < 150
+
+
+def test_users_are_cut_at_the_gap_that_is_asked_for_and_the_page_says_so(tmp_path: Path) -> None:
+    log = read_clicks(visits(), user="user_id")
+    assert profile_clicks(log, timedelta(days=10_000)).sessions == 150
+    describe(log, tmp_path, gap=timedelta(minutes=45))
+    assert "<b>45 min</b>of silence end a session here" in (tmp_path / "log.html").read_text()
+
+
+@pytest.mark.parametrize("owner", ["session_id", "user_id"])
+def test_a_log_looked_at_part_by_part_gives_the_same_figures(owner: str) -> None:
+    log = visits().rename({"user_id": owner})
+    dirty = pl.concat([log, log.head(50), log.tail(50).with_columns(item_id=pl.lit(None, dtype=pl.Int64))])
+    raw = read_clicks(dirty, user="user_id" if owner == "user_id" else None)
+    whole, parts = profile_clicks(raw), profile_clicks(raw, rows_per_part=1_000)
+    assert whole.counts == parts.counts == check_clicks(raw).counts
+    for name in vars(whole):
+        one, other = getattr(whole, name), getattr(parts, name)
+        assert one.equals(other) if isinstance(one, pl.DataFrame) else np.array_equal(one, other), name
 
 
 def test_a_log_of_sessions_gets_no_suggestion() -> None:
