@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recsys_gru.evaluation import Report
     from recsys_gru.tracking import Tracker
 
-BASELINES = ("Popularity", "Markov", "ItemKNN")
+BASELINES = ("Popularity", "Markov", "ItemKNN", "VSKNN")
 DEMO = {"batch_size": 128, "learning_rate": 0.1, "dropout_p_embed": 0.4, "logq": 1.0, "n_epochs": 10}
 DEMO_FOLDER = Path("demo/model")
 EXAMPLES = 5

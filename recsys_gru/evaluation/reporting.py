@@ -22,6 +22,7 @@ from recsys_gru.ranking import ItemFilter, Scorer
 
 NEW = timedelta(days=7)
 """How long an item counts as new."""
+ONLY_MISSES = "no session has two known clicks: nothing but clicks on unknown items was ranked, each a miss"
 
 
 def report_page(
@@ -59,16 +60,19 @@ def report_page(
     True
     """
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
-    lists = recommendation_lists(model, sessions, max(report.recall), items=items)
-    metrics = list_metrics(lists, None if train is None else _new_items(train))
+    listed = bool((sessions.lengths > 1).any())  # with misses counted, every ranked event may be unknown
+    metrics: dict[str, float] = {}
+    if listed:
+        lists = recommendation_lists(model, sessions, max(report.recall), items=items)
+        metrics = list_metrics(lists, None if train is None else _new_items(train))
     return ReportPage(
         title,
         report,
         baselines={name: other.ranks for name, other in (baselines or {}).items()},
         list_metrics=metrics,
-        warnings=warnings_of(report.ranks, metrics),
+        warnings=warnings_of(report.ranks, metrics) if listed else [ONLY_MISSES],
         data_ledger=data_ledger,
-        examples=example_recommendations(model, sessions, items=items, least=2),
+        examples=example_recommendations(model, sessions, items=items, least=2) if listed else None,
         facts=facts or {},
         first_seen=None if train is None else first_seen(train),
     )

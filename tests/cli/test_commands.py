@@ -28,13 +28,16 @@ def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> No
     assert f"{clicks:,} read, {clicks:,} kept, 0 rejected" in said
     assert re.search(r"split +test: sessions from 2026-01-0\d 00:00 UTC", said)
     assert re.search(r"epoch +2/2 +loss \d+\.\d{4} +[\d,]+ events/s .* 0 s left", said)
-    for model in ("GRU4Rec", "Popularity", "Markov", "ItemKNN"):
+    rules = re.findall(r"^(.+?)(?:  +[-\d,]+){6}$", said, re.MULTILINE)
+    assert len(rules) == len(set(rules)) >= 3, rules
+    models = {"GRU4Rec", "Popularity", "Markov", "ItemKNN", "VSKNN"}
+    for model in models:
         assert re.search(rf"^{model}( +0\.\d{{4}}){{6}}$", said, re.MULTILINE)
     assert len(re.findall(r"^  .*  ->  .*next", said, re.MULTILINE)) == 5
     assert "make dashboard" in said
     assert (tmp_path / "demo" / "model" / "manifest.json").exists()
     runs = runs_of(tmp_path / "mlruns")
-    assert set(runs) == {"compare shop", "GRU4Rec", "Popularity", "Markov", "ItemKNN"}
+    assert set(runs) == {"compare shop", *models}
     gru = runs["GRU4Rec"].data
     assert {"train/loss", "valid/mrr_at_20", "test/mrr_at_20", "test_interval/mrr_at_20_low"} <= set(
         gru.metrics
@@ -114,7 +117,7 @@ def test_fit_recommend_evaluate_and_register(call: Call, log: Path) -> None:
         pl.read_csv("lists.csv", schema_overrides=pl.read_parquet_schema("lists.parquet"))
     )
     assert re.search(r"Markov +0\.\d{4} +0\.\d{4}\n", call("evaluate", "model", log, "--k", 10))
-    said = call("register", "model", "--name", "shop", "--alias", "champion")
+    said = call("register", "model", "--name", "shop", "--alias", "champion", "--threads", 1)
     assert "models:/shop@champion" in said
     assert "0 runs would be removed" in call("prune")
 
@@ -149,6 +152,11 @@ def test_an_evaluated_run_has_the_page_the_ledger_and_the_pictures(
     assert files >= {"report.html", "report.json", "ranks.parquet", "recall_curve.png", "slices.png"}
 
 
+def roles(folder: Path, role: str) -> list[MlflowRun]:
+    """The runs of a role."""
+    return list(client_of(folder / "mlruns").search_runs(["1"], f"tags.role = '{role}'"))
+
+
 def evaluated(folder: Path) -> dict[str, MlflowRun]:
     """The evaluated runs by name."""
     runs = client_of(folder / "mlruns").search_runs(["1"], "tags.test.ties = 'conservative'")
@@ -164,9 +172,20 @@ def test_compare_is_demo_without_examples(call: Call, log: Path) -> None:
 def test_tune_searches_refits_and_tests_once(call: Call, log: Path, tmp_path: Path) -> None:
     said = call("tune", log, "--model", "ItemKNN", "--trials", 3)
     assert said.count("trial ") == 3
+    trials, best = roles(tmp_path, "trial"), roles(tmp_path, "model")
+    assert len(trials) == 3
+    for run in [*trials, *best]:
+        tested = {name for name in run.data.metrics if name.startswith(("test/", "test_interval/"))}
+        assert bool(tested) == (run in best), "the test part is scored once, at the end"
+    assert all("valid/mrr_at_20" in run.data.metrics for run in trials)
+    assert {"test/mrr_at_20", "test_interval/mrr_at_20_low"} <= set(best[0].data.metrics)
     assert re.search(r"best mrr_at_20 0\.\d{4}", said)
     again = call("tune", log, "--model", "ItemKNN", "--trials", 3)
     assert "trial " not in again
+    (parent,) = roles(tmp_path, "parent")
+    runs = [*roles(tmp_path, "trial"), *roles(tmp_path, "model")]
+    assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {parent.info.run_id}
+    assert parent.info.status == "FINISHED"
     assert (tmp_path / "model" / "manifest.json").exists()
 
 

@@ -8,6 +8,8 @@ from mlflow.artifacts import download_artifacts
 
 from recsys_gru import tracking
 from recsys_gru.baselines import Popularity
+from recsys_gru.clicks import Sessions
+from recsys_gru.contract.toy import clicks_of
 from recsys_gru.errors import TrackingError
 from recsys_gru.evaluation import evaluate, read_ranks
 from recsys_gru.ranking import ItemFilter
@@ -148,3 +150,13 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(TrackingError, match="taken"), tracking.run(tmp_path / "taken", name="no"):
         pass
+
+
+def test_a_test_part_of_nothing_but_misses_has_a_page_too(mlruns: Path) -> None:
+    test = Sessions.from_events(clicks_of("az"), SESSIONS.vocabulary)
+    with tracking.run(mlruns, name="misses"):
+        report = evaluate(fitted(), test, unknown="miss")
+    assert (report.events, report.recall[20]) == (1, 0.0)
+    child = runs_of(mlruns)["Popularity"]
+    assert child.data.metrics["test/recall_at_20"] == 0
+    assert "report.html" in {file.path for file in client_of(mlruns).list_artifacts(child.info.run_id)}
