@@ -56,7 +56,11 @@ def _tell(stage: str, done: int, total: int) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Folder to fill."
 )
-@click.option("--doctor", is_flag=True, help="Also look for leaks in the split, with the log in memory.")
+@click.option(
+    "--doctor",
+    is_flag=True,
+    help="Also look for leaks in the split.",
+)
 def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     """Check, split, filter and pack a click log of any size; the ledger and the rejected rows are kept."""
     from recsys_gru import clicks
@@ -74,5 +78,5 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
     click.echo(f"rows       {counts}\nsplit      test: sessions from {prepared.cut:%Y-%m-%d %H:%M} UTC")
     if doctor:
-        click.echo(f"\n{clicks.diagnose_split(prepared.train.events(), prepared.test.events())}\n")
+        click.echo(f"\n{clicks.diagnose_split(prepared.train, prepared.test)}\n")
     click.echo(f"written    {out}: train/, test/, quarantine/ (rejected rows), ledger.parquet")

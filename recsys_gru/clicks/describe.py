@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HOUR = 3_600
+_MANY_DAYS = 400
+_FIRST_CLOCK = datetime(1990, 1, 1, tzinfo=UTC)  # no click is older
 _BLUE, _GREY, _ORANGE = "#2b6cb0", "#718096", "#c05621"
+_ORDINAL = (
+    "<p>The times look like ordinal numbers, not like a clock: days and hours mean nothing here, order and "
+    "distance do.</p>"
+)
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1a202c; max-width: 72rem; margin: 2rem auto; padding: 0
 1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
@@ -72,6 +78,8 @@ def draw(profile: Profile) -> "Figure":
     axes = figure.subplots(2, 3).ravel()
     for axis, panel in zip(axes, (_days, _hours, _lengths, _popularity, _pauses, _head), strict=True):
         panel(axis, profile)
+        if axis.get_yscale() == "linear" and panel is not _head:
+            axis.yaxis.set_major_formatter("{x:,.0f}")
         axis.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -79,7 +87,7 @@ def draw(profile: Profile) -> "Figure":
 def _days(axis: "Axes", profile: Profile) -> None:
     days, sessions = profile.per_day["day"].to_numpy(), profile.per_day["sessions"].to_numpy()
     axis.fill_between(days, sessions, step="mid", color=_BLUE, alpha=0.25)
-    axis.step(days, sessions, where="mid", color=_BLUE)
+    axis.step(days, sessions, where="mid", color=_BLUE, linewidth=1.5 if len(days) < _MANY_DAYS else 0.5)
     axis.set_ylim(bottom=0)
     shown = np.unique(np.linspace(0, len(days) - 1, 4).round().astype(int))
     axis.set_xticks(days[shown], [str(day) for day in days[shown]])
@@ -94,7 +102,7 @@ def _hours(axis: "Axes", profile: Profile) -> None:
 def _lengths(axis: "Axes", profile: Profile) -> None:
     axis.scatter(profile.lengths["length"], profile.lengths["sessions"], s=12, color=_BLUE)
     single = profile.lengths.filter(profile.lengths["length"] == 1)["sessions"].sum() / profile.sessions
-    axis.set(title=f"Session length ({single:.0%} have one click)", xlabel="clicks", ylabel="sessions")
+    axis.set(title=f"Session length ({single:.1%} have one click)", xlabel="clicks", ylabel="sessions")
     axis.set(xscale="log", yscale="log")
 
 
@@ -123,7 +131,7 @@ def _head(axis: "Axes", profile: Profile) -> None:
     axis.plot(np.arange(1, profile.items + 1) / profile.items, share, color=_BLUE)
     axis.plot([0, 1], [0, 1], color=_GREY, linestyle=":")
     top = share[max(0, round(0.01 * profile.items) - 1)]
-    axis.set(title=f"The top 1 % of the items have {top:.0%} of the clicks", xlabel="share of items")
+    axis.set(title=f"The top 1% of the items have {top:.0%} of the clicks", xlabel="share of items")
     axis.set(ylabel="share of clicks", xlim=(0, 1), ylim=(0, 1))
 
 
@@ -141,7 +149,9 @@ def page(profile: Profile, picture: bytes, title: str) -> str:
         "clicks per session": f"{profile.counts['kept'] / profile.sessions:.1f}",
         "steps to the same item": f"{profile.repeat_rate:.1%}",
         "clicks at one time with another": f"{profile.collision_rate:.1%}",
-        "suggested session gap": _span(profile.gap),
+        "suggested session gap": _span(profile.gap)
+        if profile.cut_at is not None or profile.gap is not None
+        else "none: the log has sessions",
     }
     if profile.cut_at is not None:
         cards["of silence end a session here"] = _span(profile.cut_at)
@@ -155,10 +165,10 @@ def page(profile: Profile, picture: bytes, title: str) -> str:
         if rows
         else "<p>None: every row can be used.</p>"
     )
-    name = html.escape(title)
+    name, note = html.escape(title), _ORDINAL if profile.first < _FIRST_CLOCK else ""
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head><body>
-<h1>{name}</h1><p>{profile.first:%Y-%m-%d %H:%M} to {profile.last:%Y-%m-%d %H:%M} UTC</p>
+<h1>{name}</h1><p>{profile.first:%Y-%m-%d %H:%M} to {profile.last:%Y-%m-%d %H:%M} UTC</p>{note}
 <ul class="cards">{listed}</ul>
 <img alt="Sessions per day, clicks by hour, session lengths, popularity, pauses, concentration"
  src="data:image/png;base64,{base64.b64encode(picture).decode()}">

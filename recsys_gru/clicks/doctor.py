@@ -1,27 +1,34 @@
 """The split doctor: what a split hides that a recall figure will not tell."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
+from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 
-from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, Frame, lazy, require
+from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, UTC_TIME, Frame, lazy, require
+from recsys_gru.clicks.order import codes, sorted_rows
+from recsys_gru.clicks.sessions import Sessions
+from recsys_gru.errors import SchemaError
 
+Part: TypeAlias = "Frame | Sessions"
 _NEXT, _PREVIOUS = "next_item", "previous_time"
 _FEW_TRANSITIONS = 1_000
+_LAST_DAYS = 10  # shown in print
 _LONG_SILENCE = timedelta(days=1)
 # figure, the value above which it worries, what it means and what to do
 _WORRIES = (
     (
         "time_overlap",
         0,
-        "{:,} training events are not older than the first test event: the model learns from the future. "
+        "{:,.0f} training events are not older than the first test event: the model learns from the future. "
         "Cut by time (split_by_time)",
     ),
     (
         "straddling_sessions",
         0,
-        "{:,} sessions are in both parts: the model has seen the beginning of what it is tested on. "
+        "{:,.0f} sessions are in both parts: the model has seen the beginning of what it is tested on. "
         "Take test sessions that start after the cut",
     ),
     (
@@ -45,7 +52,7 @@ _WORRIES = (
     (
         "long_silences",
         0,
-        "{:,} sessions are silent for more than a day between two clicks: the clock jumped or ids are "
+        "{:,.0f} sessions are silent for more than a day between two clicks: the clock jumped or ids are "
         "used again. Cut them with sessionize(gap=...)",
     ),
 )
@@ -70,6 +77,7 @@ class Diagnosis:
             training days.
         long_silences: sessions of either part with more than a day between two clicks: clock jumps, or ids
             used again.
+        per_day: day, different transitions of the training part on it, how many of them are new, their share.
         warnings: what to worry about, in words.
     """
 
@@ -84,61 +92,100 @@ class Diagnosis:
     seen_transition_share: float
     new_transition_share: float
     long_silences: int
+    per_day: pl.DataFrame
     warnings: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, float]:
         """All numbers by name, for a log of runs."""
-        return {name: float(value) for name, value in asdict(self).items() if name != "warnings"}
+        return {name: float(value) for name, value in self._numbers().items()}
+
+    def _numbers(self) -> dict[str, float]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("per_day", "warnings")}
 
     def __str__(self) -> str:
-        values = {name: value for name, value in asdict(self).items() if name != "warnings"}
         texts = {
-            name: f"{value:,}" if isinstance(value, int) else f"{value:.1%}" for name, value in values.items()
+            name: f"{value:,}" if isinstance(value, int) else f"{value:.1%}"
+            for name, value in self._numbers().items()
         }
         lines = [f"{name.replace('_', ' '):<24}{text:>14}" for name, text in texts.items()]
+        days = [
+            f"{day}{transitions:>20,}{new:>12,}{share:>12.1%}"
+            for day, transitions, new, share in self.per_day.tail(_LAST_DAYS).iter_rows()
+        ]
+        head = f"{'training day':<14}{'transitions':>16}{'new':>12}{'share':>12}"
+        lines += [head, *days] if days else []
         return "\n".join([*lines, *(f"warning: {text}" for text in self.warnings)])
 
 
-def diagnose_split(train: Frame, test: Frame) -> Diagnosis:
+def diagnose_split(train: Part, test: Part) -> Diagnosis:
     """Look at a split for leaks and for reasons why its figures may mislead.
 
+    Packed sessions are looked at by item number, which takes a fraction of the memory that frames take.
+
     Raises:
-        SchemaError: a column is missing.
+        SchemaError: a column is missing, or only one part is packed.
 
     >>> log = pl.DataFrame({"session_id": [1, 1, 2, 2], "item_id": [7, 8, 7, 9], "time": [0, 1, 2, 3]})
     >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
     >>> diagnose_split(log.head(2), log.tail(2)).unknown_share
     0.5
     """
-    before, after = (_steps(part) for part in (train, test))
+    if isinstance(train, Sessions) and isinstance(test, Sessions):
+        owners = train.ids.to_frame(SESSION), test.ids.to_frame(SESSION)
+        before, after = _steps(_packed(train, train)), _steps(_packed(test, train))
+    elif isinstance(train, Sessions) or isinstance(test, Sessions):
+        raise SchemaError("expected both parts packed or both as frames. What to do: take events()")
+    else:
+        before, after = (_steps(_ordered(part)) for part in (train, test))
+        owners = before.select(SESSION).unique(), after.select(SESSION).unique()
     pairs, tested = (part.drop_nulls(_NEXT).select(ITEM, _NEXT).unique() for part in (before, after))
-    moves = after.drop_nulls(_NEXT)
+    moves, known = after.drop_nulls(_NEXT), before.select(ITEM).unique()
     first_test = after.select(pl.col(TIME).min()).item()
+    per_day = _new_per_day(before)
+    shares = per_day["new_share"].slice(1)  # everything is new on the first day
     figures = Diagnosis(
         train_events=before.height,
         test_events=after.height,
         test_transitions=moves.height,
         time_overlap=before.filter(pl.col(TIME) >= first_test).height if first_test is not None else 0,
-        straddling_sessions=before.join(after, on=SESSION, how="semi")[SESSION].n_unique(),
-        unknown_share=_share(after.join(before, on=ITEM, how="anti").height, after.height),
+        straddling_sessions=owners[0].join(owners[1], on=SESSION, how="semi").height,
+        unknown_share=_share(after.join(known, on=ITEM, how="anti").height, after.height),
         repeat_rate=_share(moves.filter(pl.col(ITEM) == pl.col(_NEXT)).height, moves.height),
         collision_rate=_share(after.filter(pl.len().over(SESSION, TIME) > 1).height, after.height),
         seen_transition_share=_share(tested.join(pairs, on=[ITEM, _NEXT], how="semi").height, tested.height),
-        new_transition_share=_new_per_day(before),
+        new_transition_share=float(shares.sum()) / len(shares) if len(shares) else 0.0,
         long_silences=sum(_long_silences(part) for part in (before, after)),
+        per_day=per_day,
     )
-    return Diagnosis(**{**asdict(figures), "warnings": tuple(_warnings(figures))})
+    return replace(figures, warnings=tuple(_warnings(figures)))
 
 
-def _steps(part: Frame) -> pl.DataFrame:
-    """Events with the item that follows in the session, null at its end, and the time before."""
+def _ordered(part: Frame) -> pl.DataFrame:
     log = lazy(part)
     require(log, *EVENT_ORDER)
-    following = pl.col(ITEM).shift(-1).over(SESSION).alias(_NEXT)
-    return (
-        log.sort(EVENT_ORDER)
-        .with_columns(following, pl.col(TIME).shift().over(SESSION).alias(_PREVIOUS))
-        .collect()
+    return sorted_rows(log.select(EVENT_ORDER).collect(), EVENT_ORDER)
+
+
+def _packed(part: Sessions, train: Sessions) -> pl.DataFrame:
+    """Events with numbers in the place of ids: items as in training, unknown ones behind."""
+    times = pl.Series(TIME, part.times).cast(UTC_TIME)
+    if part.unknown.is_empty() and (part is train or part.vocabulary == train.vocabulary):
+        session = np.repeat(np.arange(part.n_sessions, dtype=np.int32), part.lengths)
+        return pl.DataFrame({SESSION: session, ITEM: pl.Series(part.items), TIME: times})
+    events = part.events()
+    numbers = train.vocabulary.numbers(events[ITEM])
+    behind, _ = codes(events[ITEM])
+    items = np.where(numbers >= 0, numbers, len(train.vocabulary) + behind).astype(np.int32)
+    return events.with_columns(pl.Series(ITEM, items))
+
+
+def _steps(events: pl.DataFrame) -> pl.DataFrame:
+    """Events in order with the item that follows in the session, null at its end, and the time before."""
+    goes_on = pl.col(SESSION) == pl.col(SESSION).shift(-1)
+    went_on = pl.col(SESSION) == pl.col(SESSION).shift()
+    return events.with_columns(
+        pl.when(goes_on).then(pl.col(ITEM).shift(-1)).alias(_NEXT),
+        pl.when(went_on).then(pl.col(TIME).shift()).alias(_PREVIOUS),
     )
 
 
@@ -146,13 +193,12 @@ def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _new_per_day(steps: pl.DataFrame) -> float:
-    """The first day is left out: everything is new then."""
+def _new_per_day(steps: pl.DataFrame) -> pl.DataFrame:
     daily = steps.drop_nulls(_NEXT).select(pl.col(TIME).dt.date().alias("day"), ITEM, _NEXT).unique()
-    new = pl.col("day") == pl.col("day").min().over(ITEM, _NEXT)
-    shares = daily.with_columns(new.alias("new")).group_by("day").agg(pl.col("new").mean()).sort("day")["new"]
-    mean = shares.slice(1).mean()
-    return float(mean) if isinstance(mean, float) else 0.0
+    firsts = daily.group_by(ITEM, _NEXT).agg(pl.col("day").min()).group_by("day").agg(pl.len().alias("new"))
+    table = daily.group_by("day").agg(pl.len().alias("transitions")).join(firsts, on="day", how="left")
+    new = pl.col("new").fill_null(0)
+    return table.with_columns(new, new_share=new / pl.col("transitions")).sort("day")
 
 
 def _long_silences(steps: pl.DataFrame) -> int:
@@ -160,7 +206,7 @@ def _long_silences(steps: pl.DataFrame) -> int:
 
 
 def _warnings(found: Diagnosis) -> list[str]:
-    figures = asdict(found)
+    figures = found.figures()
     texts = [text.format(figures[name]) for name, limit, text in _WORRIES if figures[name] > limit]
     if found.test_transitions < _FEW_TRANSITIONS:
         texts.append(

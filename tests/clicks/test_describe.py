@@ -86,6 +86,16 @@ def test_the_page_stands_alone_and_escapes_its_title(tmp_path: Path) -> None:
     assert (tmp_path / "page" / "log.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_page_says_when_times_are_no_clock_and_why_no_gap_is_suggested(tmp_path: Path) -> None:
+    log = pl.DataFrame({"session_id": [1, 1], "item_id": [7, 8], "time": [1, 2]})
+    describe(log, tmp_path)
+    text = (tmp_path / "log.html").read_text()
+    assert "look like ordinal numbers" in text
+    assert "none: the log has sessions" in text
+    describe(generate_clicks(300, 50, days=5, seed=1), tmp_path)
+    assert "ordinal" not in (tmp_path / "log.html").read_text()
+
+
 def test_rejected_rows_stand_on_the_page_with_their_reason(tmp_path: Path) -> None:
     describe(pl.DataFrame({"session_id": [1, None], "item_id": [7, 7], "time": [0, 5]}), tmp_path)
     assert "<td>null session_id</td><td class=number>1</td>" in (tmp_path / "log.html").read_text()

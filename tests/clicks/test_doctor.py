@@ -1,6 +1,6 @@
 """The split doctor and the splits with more than two parts."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 import polars as pl
@@ -9,14 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys_gru.clicks import (
+    Sessions,
     diagnose_split,
+    filter_sessions,
     generate_clicks,
     read_clicks,
     split_by_time,
     split_rolling,
     split_three,
 )
-from recsys_gru.errors import ParameterError
+from recsys_gru.errors import ParameterError, SchemaError
 
 Row = tuple[int, int, int]
 
@@ -50,6 +52,45 @@ def test_every_figure_is_what_a_hand_count_gives() -> None:
     assert found.seen_transition_share == 1 / 3
     assert found.new_transition_share == 1.0
     assert found.long_silences == 0
+    assert found.per_day.rows() == [(date(1970, 1, 1), 1, 1, 1.0), (date(1970, 1, 2), 2, 2, 1.0)]
+
+
+def test_new_transitions_are_told_day_by_day() -> None:
+    day = 86_400
+    found = diagnose_split(
+        log_of(
+            (1, 7, 0),
+            (1, 8, 1),
+            (2, 7, day),
+            (2, 8, day + 1),
+            (2, 9, day + 2),
+            (3, 7, 2 * day),
+            (3, 8, 2 * day + 1),
+        ),
+        log_of((4, 7, 9 * day)),
+    )
+    assert found.per_day.select("transitions", "new", "new_share").rows() == [
+        (1, 1, 1.0),
+        (2, 1, 0.5),
+        (1, 0, 0.0),
+    ]
+    assert found.new_transition_share == 0.25
+    assert "1970-01-02                   2           1       50.0%" in str(found)
+    assert "per_day" not in found.figures()
+
+
+def test_packed_sessions_give_the_diagnosis_of_their_frames() -> None:
+    train, test = split_by_time(generate_clicks(2_000, 200, days=10, seed=1), timedelta(days=2))
+    train = filter_sessions(train, min_support=40)
+    packed = Sessions.from_events(train)
+    tested = Sessions.from_events(test, packed.vocabulary)
+    assert tested.unknown.height > 0
+    found, expected = diagnose_split(packed, tested), diagnose_split(train, test)
+    assert found.figures() == expected.figures()
+    assert found.per_day.equals(expected.per_day)
+    assert found.warnings == expected.warnings
+    with pytest.raises(SchemaError, match="both parts packed"):
+        diagnose_split(packed, test)
 
 
 def test_a_leaking_split_is_named_in_words() -> None:

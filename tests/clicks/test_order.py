@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from recsys_gru.clicks import Vocabulary
 from recsys_gru.clicks.filter import drop_small
-from recsys_gru.clicks.order import codes, event_order, run_starts, sorted_rows
+from recsys_gru.clicks.order import codes, event_order, number_equal, run_starts, sorted_rows
 
 pytestmark = pytest.mark.kernels
 BY = ("session_id", "time", "item_id")
@@ -51,6 +51,23 @@ def test_codes_keep_the_order_and_lead_back(values: list[int]) -> None:
     coded, known = codes(pl.Series(values, dtype=pl.Int64))
     assert known[coded].to_list() == values
     assert np.array_equal(np.argsort(coded, kind="stable"), np.argsort(values, kind="stable"))
+
+
+def test_two_ids_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = pl.Series(["b", "a", "c", "a", "b"])
+    monkeypatch.setattr(pl.Series, "hash", lambda found: pl.Series([1] * len(found), dtype=pl.UInt64))
+    coded, known = codes(ids)
+    assert known[coded].to_list() == ids.to_list()
+    assert known.to_list() == ["a", "b", "c"]
+
+
+@given(st.lists(st.integers(0, 2**64 - 1)), st.integers(1, 9))
+def test_equal_hashes_get_one_number_by_first_appearance(values: list[int], spread: int) -> None:
+    hashes = np.array([value % spread for value in values] + values, dtype=np.uint64)
+    numbers, firsts = number_equal(hashes)
+    seen = list(dict.fromkeys(hashes.tolist()))
+    assert numbers.tolist() == [seen.index(value) for value in hashes.tolist()]
+    assert firsts.tolist() == [hashes.tolist().index(value) for value in seen]
 
 
 @given(ROWS, st.integers(1, 5))

@@ -198,6 +198,27 @@ def test_the_order_of_the_rows_never_matters(tmp_path: Path) -> None:
     assert one.ledger.table().equals(other.ledger.table())
 
 
+@pytest.mark.parametrize("owner", ["session_id", "user_id"])
+@pytest.mark.parametrize("text", [False, True])
+def test_shuffled_rows_give_the_same_bytes_in_every_file(tmp_path: Path, owner: str, text: bool) -> None:
+    log = generate_clicks(300, 30, days=5, seed=1, text_ids=text)
+    log = pl.concat(
+        [log, log.head(40), log.tail(9).with_columns(pl.lit(None, log["item_id"].dtype).alias("item_id"))]
+    )
+    log = log.rename({"session_id": owner})
+    user = "user_id" if owner == "user_id" else None
+    for name, seed in (("one", 1), ("other", 2)):
+        mixed = log.sample(fraction=1, shuffle=True, seed=seed)
+        recipe = Recipe(collapse=True, max_length=20)
+        prepare(read_clicks(mixed, user=user), tmp_path / name, recipe, rows_per_bucket=500)
+    one, other = (
+        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.*")}
+        for name in ("one", "other")
+    )
+    assert len(one) > 15
+    assert one == other
+
+
 @pytest.mark.parametrize("way", [check_clicks, lambda clicks: prepare(clicks, "never")])
 def test_a_file_that_is_damaged_inside_is_a_clear_error(
     tmp_path: Path, way: Callable[[pl.LazyFrame], object], monkeypatch: pytest.MonkeyPatch
