@@ -13,7 +13,7 @@ from pipelines.alert import alert
 from pipelines.errors import BadInputError
 from pipelines.evaluate import evaluate
 from pipelines.ingest import ingest
-from pipelines.nightly import check, watched
+from pipelines.nightly import LONGEST, check, watched
 from pipelines.promote import promote
 from pipelines.recommend import recommend
 from pipelines.sessions import sessions
@@ -48,11 +48,11 @@ def definitions(settings: Settings) -> dg.Definitions:
     for name, stage in stages.items():
         assets.append(asset_of(name, stage, before, days, settings))
         before = [name]
-    job = dg.define_asset_job(
-        JOB, selection=dg.AssetSelection.assets(*assets), executor_def=dg.in_process_executor,
-        hooks={waking(settings)},
+    job = dg.define_asset_job(JOB, selection=dg.AssetSelection.assets(*assets))
+    return dg.Definitions(
+        assets=assets, jobs=[job], schedules=[schedule_of(settings)], sensors=[waking(settings)],
+        executor=dg.in_process_executor,  # a process a stage would load PyTorch and MLflow seven times
     )  # fmt: skip
-    return dg.Definitions(assets=assets, jobs=[job], schedules=[schedule_of(settings)])
 
 
 def asset_of(
@@ -115,12 +115,15 @@ def schedule_of(settings: Settings) -> dg.ScheduleDefinition:
     return every_night
 
 
-def waking(settings: Settings) -> dg.HookDefinition:
-    """Send the alert of the settings when a stage has failed for good."""
+def waking(settings: Settings) -> dg.SensorDefinition:
+    """Send the alert of the settings when a run has failed for good or was killed, however it was begun."""
 
-    @dg.failure_hook(name="wake_somebody")
-    def wake(context: dg.HookContext) -> None:
-        error = context.op_exception
-        alert(settings, f"{context.op.name} failed in run {context.run_id}: {error}")
+    @dg.run_failure_sensor(name="wake_somebody", default_status=dg.DefaultSensorStatus.RUNNING)
+    def wake_somebody(context: dg.RunFailureSensorContext) -> None:
+        run = context.dagster_run
+        failed = [event.step_failure_data.error_display_string for event in context.get_step_failure_events()]
+        causes = "\n".join(cause[:LONGEST] for cause in failed) or context.failure_event.message
+        day = run.tags.get("dagster/partition")
+        alert(settings, f"night of {day} failed in Dagster's run {run.run_id}: {causes}")
 
-    return wake
+    return wake_somebody

@@ -84,7 +84,8 @@ def watched(day: date, settings: Settings, purpose: str, *, wake: bool = True) -
         try:
             yield
         except Exception as error:
-            _failed(day, settings, error, stage_of(error, purpose), wake=wake)
+            stage = stage_of(error, "start" if purpose == NIGHT else purpose)
+            _failed(day, settings, error, stage, wake=wake)
             raise
         if not settings.dry_run:
             _forget_failure(day, settings, purpose)

@@ -39,6 +39,7 @@ def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
         "serving": _serving(settings),
         "nights": [vars(night) for night in nights[-SHOWN_DAYS:]],
         "missed": lost,
+        "logs": f"{settings.work.folder}/log/DAY.jsonl",
         "to_do": _to_do(nights, lost, today, settings),
     }
 
@@ -55,6 +56,7 @@ def page(told: dict[str, Any]) -> str:
     lines += [_line(night) for night in told["nights"]] or ["no night has run yet"]
     lines += ["", f"missed    {', '.join(map(str, told['missed'])) or 'none'}", "to do"]
     lines += [f"  {line}" for line in told["to_do"]] or ["  nothing"]
+    lines += ["", f"more in   {told['logs']}, docs/operations.md"]
     return "\n".join(lines)
 
 
@@ -100,5 +102,5 @@ def _to_do(nights: list[Night], lost: list[date], today: date, settings: Setting
     decided = [(night.day, night.decision) for night in nights if night.decision is not None]
     for day, decision in decided[-1:]:
         told += [f"{day}: {line}" for line in advice.for_refusal(day, decision, settings)]
-        told += advice.for_missed(lost, day, today, settings)
+        told += advice.for_missed(lost, nights[-1].day, today, settings)
     return told

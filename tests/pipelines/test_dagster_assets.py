@@ -8,7 +8,7 @@ import pytest
 dg = pytest.importorskip("dagster", reason="NO SCHEDULER: pip install recsys-gru[pipelines]")
 
 from pipelines.backfill import missed  # noqa: E402 - only where there is a scheduler
-from pipelines.dagster_assets import JOB, attempt, definitions  # noqa: E402 - as above
+from pipelines.dagster_assets import JOB, attempt, definitions, waking  # noqa: E402 - as above
 from pipelines.errors import FAILED  # noqa: E402 - as above
 from pipelines.ingest import ingest  # noqa: E402 - as above
 from pipelines.settings import Settings  # noqa: E402 - as above
@@ -47,8 +47,15 @@ def test_bad_input_is_not_tried_again_and_wakes_somebody(home: Home) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(partition_key=str(DAY), instance=instance, raise_on_error=False)
         events = [event.event_type_value for event in result.all_events]
+        (failure,) = (event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE")
+        context = dg.build_run_status_sensor_context(
+            sensor_name="wake_somebody", dagster_event=failure, dagster_instance=instance,
+            dagster_run=result.dagster_run,
+        )  # fmt: skip
+        waking(home.settings())(context.for_run_failure())
     assert not result.success
     assert "STEP_UP_FOR_RETRY" not in events
+    assert said.read_text().startswith(f"night of {DAY} failed in Dagster's run ")
     assert "no clicks have landed" in said.read_text()
 
 

@@ -1,0 +1,81 @@
+"""What somebody reads at three in the morning: each kind of failure and refusal with what to do."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import advice
+from pipelines.errors import BAD_INPUT, DONE, FAILED, REFUSED
+from pipelines.settings import DEFAULT, read_settings
+from pipelines.status import page, status
+from tests.pipelines.nights import DAY, Home
+
+SETTINGS = replace(read_settings(DEFAULT), file=Path("/srv/nightly.toml"))
+AGAIN = "python -m pipelines nightly --day 2026-01-05 --settings /srv/nightly.toml"
+ROLLBACK = "python -m pipelines rollback --settings /srv/nightly.toml"
+
+
+@pytest.mark.parametrize(
+    ("why", "code", "kinds", "said"),
+    [
+        ("BadInputError: no clicks have landed for", BAD_INPUT, [], "have the file delivered; then: "),
+        ("BadInputError: 9 of 9 rows are unusable", BAD_INPUT, [], "quarantine/2026-01-05.parquet"),
+        ("BadInputError: impossible settings in [model]", BAD_INPUT, [], "correct /srv/nightly.toml"),
+        ("BadInputError: what is this", BAD_INPUT, [], "docs/operations.md; then: "),
+        (
+            "TrackingError: no MLflow server answers",
+            FAILED,
+            ["TrackingError"],
+            "mlruns does not answer: start it",
+        ),
+        ("BundleError: /tmp/x is damaged", FAILED, ["BundleError"], ROLLBACK),
+        (f"BundleError: {SETTINGS.work.folder}/days/", FAILED, ["BundleError"], "days/2026-01-05/train-*"),
+        ("OperationalError: database or disk is full", FAILED, ["Exception"], "free some disk space"),
+        ("PermissionError: denied", FAILED, ["PermissionError", "OSError"], "the rights of "),
+        ("MemoryError: ", FAILED, ["MemoryError"], "shorten window.days"),
+        ("DivergedError: NaN", FAILED, ["DivergedError"], "lower model.learning_rate"),
+        ("PipelineError: the stored clicks of", FAILED, ["PipelineError"], "do as the message says"),
+        ("ValueError: what", FAILED, ["ValueError"], "log/2026-01-05.jsonl"),
+    ],
+)
+def test_each_failure_has_a_remedy_and_the_command_to_go_on(
+    why: str, code: int, kinds: list[str], said: str
+) -> None:
+    failure = {"day": "2026-01-05", "why": why, "exit_code": code, "kinds": kinds}
+    told = advice.for_failure(failure, SETTINGS)
+    assert said in told
+    assert told.endswith("then: " + AGAIN)
+
+
+def test_each_check_of_the_gate_has_words_for_its_refusal(home: Home) -> None:
+    home.take_in_before()
+    assert home.run() == DONE
+    checks: list[dict[str, Any]] = home.decision()["checks"]
+    refused = {"checks": [{**check, "passed": False} for check in checks]}
+    told = advice.for_refusal(date(2026, 1, 5), refused, SETTINGS)
+    assert len(told) == len(checks)
+    assert any(AGAIN in line for line in told)
+    assert advice.for_refusal(date(2026, 1, 5), home.decision(), SETTINGS) == []
+
+
+def test_a_schedule_that_is_off_is_noticed(home: Home) -> None:
+    home.take_in_before()
+    assert home.run() == DONE
+    assert page(status(home.settings(), DAY + timedelta(days=1))).count("nothing") == 2
+    told = page(status(home.settings(), DAY + timedelta(days=2)))
+    assert "no night since that of 2026-01-04: is the schedule on?" in told
+    assert f"backfill --first 2026-01-05 --settings {home.file}" in told
+
+
+def test_a_refusal_and_a_missed_day_are_told_with_what_to_do(home: Home) -> None:
+    home.take_in_before()
+    assert home.run() == DONE
+    newest = DAY + timedelta(days=2)
+    home.configure(gate={"max_latency_ms": 0.0, "max_unknown": 1.0, "resamples": 200, "margin": 0.5})
+    assert home.run(newest) == REFUSED
+    told = page(status(home.settings(), newest))
+    assert "2026-01-06: latency p99, ms: was the machine busy? rm -r " in told
+    assert "missed days: python -m pipelines backfill --first 2026-01-05 --last 2026-01-05" in told
