@@ -51,6 +51,7 @@ def quarantined(prepared: Prepared) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(file).select("reason") for file in files]) if files else pl.DataFrame()
 
 
+@pytest.mark.kernels
 @settings(max_examples=40)
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS, TIMES), min_size=1, max_size=40),
@@ -114,6 +115,31 @@ def test_robots_and_rows_outside_the_window_are_set_aside_by_name(tmp_path: Path
 def test_the_default_cut_is_that_of_tail_cut(tmp_path: Path) -> None:
     log = generate_clicks(300, 30, days=10, seed=1)
     assert prepare(log, tmp_path / "log").cut == tail_cut(log)
+
+
+def test_strange_ids_go_through_as_they_came(tmp_path: Path) -> None:
+    strange = ['say "hi"', "a b, c", "😀 naïve", "x" * 1_000, " lead", "line\nbreak", "'", "null?"]
+    rows = [(owner, item, 10 * n + k) for n, owner in enumerate(strange) for k, item in enumerate(strange)]
+    frame = pl.DataFrame(rows, schema=["session_id", "item_id", "time"], orient="row")
+    frame.write_csv(tmp_path / "log.csv")
+    recipe = Recipe(test=timedelta(seconds=7), min_support=1)
+    prepared = prepare(read_clicks(tmp_path / "log.csv"), tmp_path / "out", recipe, rows_per_bucket=20)
+    assert prepared.train.vocabulary.ids.to_list() == strange
+    assert prepared.train.ids.to_list() + prepared.test.ids.to_list() == strange
+    assert prepared.counts["read"] == len(rows) == prepared.counts["train"] + prepared.counts["test"]
+
+
+def test_a_clock_that_jumps_years_ahead_does_not_move_the_cut(tmp_path: Path) -> None:
+    log = generate_clicks(300, 30, days=10, seed=1)
+    jumped = log.with_columns(
+        pl.when(pl.int_range(pl.len()) < 5)
+        .then(pl.col("time").dt.offset_by("9y"))
+        .otherwise("time")
+        .alias("time")
+    )
+    prepared = prepare(jumped, tmp_path / "log", Recipe(test=timedelta(days=1)))
+    assert prepared.cut == prepare(log, tmp_path / "plain", Recipe(test=timedelta(days=1))).cut
+    assert prepared.ledger.removed("time far outside the log") == 5
 
 
 def test_sessions_are_mapped_into_memory_and_read_back_as_they_were(tmp_path: Path) -> None:

@@ -185,6 +185,20 @@ def test_a_text_id_half_way_makes_all_ids_text_with_a_warning(
     assert "3000 values are whole numbers and 1 are not" in caplog.text
 
 
+def test_a_time_that_is_none_half_way_is_one_rejected_row_as_it_came(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text(HEAD + BODY + "9,7,half past ten\n")
+    rejected = check_clicks(read_clicks(tmp_path / "log.csv")).rejected
+    bad = rejected.filter(pl.col("reason") == "bad time")
+    assert bad["time"].to_list() == ["half past ten"]
+
+
+def test_json_ids_that_turn_into_text_half_way_are_text_and_none_is_lost(tmp_path: Path) -> None:
+    rows = [{"session_id": n, "item_id": n if n < 2_000 else f"item {n}", "time": n} for n in range(2_500)]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    clicks = read_clicks(tmp_path / "log.jsonl").collect()
+    assert clicks["item_id"].to_list() == [str(row["item_id"]) for row in rows]
+
+
 def test_the_separator_is_found(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text((HEAD + "0,0,1600000000\n").replace(",", ";"))
     assert read_clicks(tmp_path / "log.csv").collect().row(0) == FIRST
