@@ -127,7 +127,7 @@ class Bucket:
         return Rows(*(np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in Rows._fields))
 
     def ids(self) -> pl.DataFrame:
-        """The session_id and the owner (session or user) of each session."""
+        """The session_id, and for logs of users the user_id, of each session."""
         return pl.read_parquet(self.folder / "ids.parquet")
 
     def keep_levels(self, levels: NDArray[np.int8]) -> None:
@@ -189,8 +189,8 @@ class Checker:
         place.mkdir(parents=True)
         for name, array in packed._asdict().items():
             np.save(place / f"{name}.npy", array)
-        sessions = events[SESSION][starts] if owner == USER else firsts
-        _quick(pl.DataFrame({SESSION: sessions, "owner": firsts}), place / "ids.parquet")
+        ids = {SESSION: events[SESSION][starts], USER: firsts} if owner == USER else {SESSION: firsts}
+        _quick(pl.DataFrame(ids), place / "ids.parquet")
         if USER in events.columns:
             users = events.select(USER) if owner == SESSION else known.gather(events[USER]).to_frame()
             _quick(users, place / "users.parquet")

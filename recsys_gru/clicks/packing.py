@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.buckets import Bucket, Rows
-from recsys_gru.clicks.frames import SESSION, TIME, UTC_TIME
+from recsys_gru.clicks.frames import SESSION, TIME, USER, UTC_TIME
 from recsys_gru.clicks.sessions import POSITION, Sessions
 from recsys_gru.clicks.vocabulary import Vocabulary
 from recsys_gru.errors import ClickLogError
@@ -94,19 +94,22 @@ def number_by_appearance(items: NDArray[np.int32], numbers: NDArray[np.int32]) -
 class Packer:
     """Writes the sessions of one part, oldest first, straight to their place in mapped arrays.
 
-    ``sessions`` has a row per session: its bucket and place there, start, length, session_id and owner.
+    ``sessions`` has a row per session: its bucket and place there, start, length, session_id, and in logs of
+    users user_id.
     """
 
     def __init__(self, folder: Path, sessions: pl.DataFrame, kept: int) -> None:
+        owner = USER if USER in sessions.columns else SESSION
         folder.mkdir(parents=True)
         self._folder, self._kept = folder, kept
-        self.sessions = sessions[oldest_first(sessions["start"], sessions["owner"])]
+        self.sessions = sessions[oldest_first(sessions["start"], sessions[owner])]
         self._offsets = np.append(0, self.sessions["length"].cum_sum().to_numpy()).astype(np.int64)
         self.items = _array(folder / "items.npy", int(self._offsets[-1]), np.int32)
         self._times = _array(folder / "times.npy", int(self._offsets[-1]), np.int64)
 
-    def add(self, number: int, rows: Rows) -> None:
+    def add(self, number: int, bucket: Bucket) -> None:
         """Put the sessions of one bucket into their place."""
+        rows = bucket.rows()
         ranks = self._ranks(number, len(rows.sizes))
         places = np.where(ranks >= 0, self._offsets[ranks], -1)
         spread(rows, self._kept, places, self.items, self._times)
@@ -135,14 +138,14 @@ class Packer:
         ranks[self.sessions["session"].to_numpy()[mine]] = mine
         return ranks
 
-    def close(self, ids: pl.Series, unknown: pl.DataFrame, vocabulary: Vocabulary) -> Sessions:
-        """Write what is left and map the whole into memory."""
+    def close(self, ids: pl.Series, unknown: pl.DataFrame, vocabulary: Vocabulary) -> int:
+        """Write what is left; gives the number of events."""
         np.save(self._folder / "offsets.npy", self._offsets)
         _write_tables(self._folder, ids, unknown, vocabulary)
         for array in (self.items, self._times):
             if isinstance(array, np.memmap):
                 array.flush()
-        return read_sessions(self._folder)
+        return len(self.items)
 
 
 def oldest_first(starts: pl.Series, owners: pl.Series) -> NDArray[np.int64]:

@@ -145,10 +145,9 @@ class _Work:
         found = fixed_point(buckets, law, self.recipe.min_support, n_items, self.tell)
         finisher = Finisher(checker, law, *found, np.full(n_items, -1, dtype=np.int8))
         jobs = [partial(finisher.finish, number, bucket) for number, bucket in enumerate(buckets)]
-        train, test = self._pack(buckets, pl.concat(self._told("filter", jobs)), finisher)
+        train, test = self._pack(buckets, self._told("filter", jobs), finisher)
         finisher.close()
-        counts = {"read": rows, TRAIN: train.n_events, TEST: test.n_events}
-        counts["rejected"] = rows - train.n_events - test.n_events
+        counts = {"read": rows, TRAIN: train, TEST: test, "rejected": rows - train - test}
         self._sum_up(cut, checker.tally.ledger(), counts)
 
     def _buckets(self, clicks: pl.LazyFrame, checker: Checker, n_buckets: int) -> list[Bucket]:
@@ -187,12 +186,12 @@ class _Work:
         return tail_of_minutes(pl.concat([bucket.starts for bucket in buckets]), TEST_SHARE)
 
     def _pack(
-        self, buckets: list[Bucket], sessions: pl.DataFrame, finisher: Finisher
-    ) -> tuple[Sessions, Sessions]:
-        """Write both parts; sessions of users get numbers in their final order."""
-        items = finisher.checker.items.ids()
+        self, buckets: list[Bucket], sessions: list[pl.DataFrame], finisher: Finisher
+    ) -> tuple[int, int]:
+        """Write both parts and give their events; sessions of users get numbers in their final order."""
+        items, law = finisher.checker.items.ids(), finisher.law
         numbers = np.full(len(items), -1, dtype=np.int32)
-        train = self._placed(TRAIN, buckets, sessions.filter(pl.col("part") == 0), finisher.law.kept)
+        train = self._placed(TRAIN, buckets, [one.filter(pl.col("part") == 0) for one in sessions], law.kept)
         number_by_appearance(train.items, numbers)
         by_number = np.argsort(numbers, kind="stable")[np.count_nonzero(numbers < 0) :]
         if not len(by_number):
@@ -200,10 +199,9 @@ class _Work:
                 "expected training events; no rule left any. What to do: lower min_support or shorten test"
             )
         vocabulary = Vocabulary(items[by_number], finisher.support[by_number])
-        test = self._placed(TEST, buckets, sessions.filter(pl.col("part") == 1), finisher.law.kept)
+        test = self._placed(TEST, buckets, [one.filter(pl.col("part") == 1) for one in sessions], law.kept)
         number_by_appearance(test.items, numbers)
-        level = finisher.law.unknown
-        lost = pl.concat([test.unknown(number, bucket, level) for number, bucket in enumerate(buckets)])
+        lost = pl.concat([test.unknown(number, bucket, law.unknown) for number, bucket in enumerate(buckets)])
         lost = lost.sort("rank", POSITION)
         ids, test_ids = train.sessions[SESSION], test.sessions[SESSION]
         if finisher.of_users:
@@ -214,9 +212,9 @@ class _Work:
         )
         return train.close(ids, lost.clear(), vocabulary), test.close(test_ids, lost, vocabulary)
 
-    def _placed(self, part: str, buckets: list[Bucket], sessions: pl.DataFrame, kept: int) -> Packer:
-        packer = Packer(self.folder / part, sessions, kept)
-        jobs = [partial(packer.add, number, bucket.rows()) for number, bucket in enumerate(buckets)]
+    def _placed(self, part: str, buckets: list[Bucket], sessions: list[pl.DataFrame], kept: int) -> Packer:
+        packer = Packer(self.folder / part, pl.concat(sessions), kept)
+        jobs = [partial(packer.add, number, bucket) for number, bucket in enumerate(buckets)]
         self._told(f"pack {part}", jobs)
         return packer
 
