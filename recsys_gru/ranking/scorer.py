@@ -11,8 +11,8 @@ from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import NonFiniteScoresError
 from recsys_gru.ranking.rough import Rough
 
-TILE = 4096
-"""Items scored at once: 256 rows of them fill 4 MB, so comparing and counting stay in the cache."""
+TILE = 1024
+"""Items scored at once: 256 rows of them fill 1 MB, so comparing and counting stay in the cache."""
 
 
 class Block(ABC):

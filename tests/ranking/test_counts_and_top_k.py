@@ -111,6 +111,28 @@ def test_extreme_but_finite_scores_are_ranked() -> None:
     assert top_k(block_of(scores), 3)[0].tolist() == [[0, 2, 1]]
 
 
+@pytest.mark.parametrize("rows", [1, 7, 256, 1000])
+def test_no_more_than_a_tile_of_scores_is_asked_for_at_once(rows: int) -> None:
+    class Wide(scorer.Block):
+        n_items = 300_000
+
+        def __init__(self) -> None:
+            self.rows = np.arange(rows)
+            self.asked: list[int] = []
+
+        def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+            self.asked.append((stop - start) * len(self.rows))
+            return np.zeros((len(self.rows), stop - start), dtype=np.float32)
+
+        def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+            return np.zeros(len(items), dtype=np.float32)
+
+    block = Wide()
+    assert sum(scores.shape[1] for _, scores in scorer.tiles(block)) == block.n_items
+    assert sum(block.asked) == rows * block.n_items
+    assert max(block.asked) <= max(2**18, rows * 1024)
+
+
 def test_no_rows_give_empty_answers() -> None:
     empty = block_of(np.empty((0, 4), dtype=np.float32))
     assert rank_counts(empty, np.empty(0, dtype=np.int32))[0].shape == (0,)
