@@ -75,8 +75,10 @@ def test_the_parent_describes_the_comparison(page: Page, dashboard: str, filled:
 def test_a_run_shows_its_report_and_its_curve(page: Page, dashboard: str, filled: Path) -> None:
     run = runs_of(filled)["Popularity"].info
     page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts")
-    page.get_by_text("report.json").first.click()
-    expect(page.get_by_text("recall_at_20").first).to_be_visible(timeout=PATIENCE)
+    for file, title in (("report.html", "Popularity on toy"), ("training.html", "Popularity: fit on toy")):
+        page.get_by_text(file).first.click()
+        shown = page.frame_locator("iframe").get_by_role("heading", name=title, exact=True)
+        expect(shown).to_be_visible(timeout=PATIENCE)
     page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}/model-metrics")
     expect(page.get_by_role("heading", name="recall_at_5", exact=True).first).to_be_visible(timeout=PATIENCE)
 
