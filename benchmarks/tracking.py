@@ -1,10 +1,10 @@
 """What tracking costs a training: `python -m benchmarks.tracking [--repeats 5] [--epochs 5]`.
 
 A fit on the made-up log is timed without tracking, and what it announced is then told to tracked runs in an
-SQLite store, without training: opening, every epoch, the page of the fit, the saved model, waiting until all is sent; not the report page of
-an evaluation. Seconds
-are those of the processor, of all threads, so that other work on the machine counts little; the difference
-of whole fits would drown in their spread. MLflow is loaded, and the store made, before.
+SQLite store, without training: opening, every epoch, the page of the fit, the saved model, waiting until all
+is sent; the report page of an evaluation is no part of it. Seconds are those of the processor, of all
+threads, so that other work on the machine counts little; the difference of whole fits would drown in their
+spread. MLflow is loaded, and the store made, before.
 """
 
 import argparse
