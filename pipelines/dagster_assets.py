@@ -122,8 +122,11 @@ def waking(settings: Settings) -> dg.SensorDefinition:
     def wake_somebody(context: dg.RunFailureSensorContext) -> None:
         run = context.dagster_run
         failed = [event.step_failure_data.error_display_string for event in context.get_step_failure_events()]
-        causes = "\n".join(cause[:LONGEST] for cause in failed) or context.failure_event.message
+        causes = "; ".join(cause.partition("\n")[0][:LONGEST] for cause in failed)
         day = run.tags.get("dagster/partition")
-        alert(settings, f"night of {day} failed in Dagster's run {run.run_id}: {causes}")
+        alert(
+            settings,
+            f"night of {day} failed in Dagster's run {run.run_id}: {causes or context.failure_event.message}",
+        )
 
     return wake_somebody
