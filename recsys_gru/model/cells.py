@@ -14,7 +14,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from recsys_gru.model.kernels import gru_backward
+from recsys_gru.model.gru_kernels import gru_backward, gru_forward
+from recsys_gru.model.rows import on_kernels
 
 Weights = dict[str, Tensor]
 Tape = tuple[Tensor, ...]
@@ -42,7 +43,12 @@ class Cell(ABC):
 
     @abstractmethod
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
-        """Return the gradients of `gx` and of the former state, and the factors of each matrix's gradient."""
+        """Return the gradient of `gx`, the share of `d_state` that goes round the recurrent matrix, and the
+        factors of each matrix's gradient."""
+
+    def d_former(self, weights: Weights, round_it: Tensor, products: Products) -> Tensor:
+        """Return the gradient of the former state (L, states * H) from what `backward` returned."""
+        return torch.addmm(round_it, products["recurrent"][0], weights["recurrent"])
 
 
 class GRU(Cell):
@@ -54,41 +60,42 @@ class GRU(Cell):
     input_bias = True
 
     def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
-        units = self.units
         gh = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T)  # (L, 3H)
-        rz = (gx[:, : 2 * units] + gh[:, : 2 * units]).sigmoid_()  # (L, 2H)
-        r, z = rz.chunk(2, 1)
-        inner = gh[:, 2 * units :]
-        n = torch.addcmul(gx[:, 2 * units :], r, inner).tanh_()  # (L, H)
-        return torch.lerp(n, state, z), (state, r, z, n, inner)
+        if not on_kernels(state):
+            after, gates = self._forward_formulas(gx, gh, state)
+            return after, (state, gates, gh)
+        # one pass: a dozen small operations cost more than what they compute
+        gates, after = state.new_empty(3, *state.shape), torch.empty_like(state)
+        gru_forward(gx.numpy(), gh.numpy(), state.numpy(), gates.numpy(), after.numpy())
+        return after, (state, gates, gh)
 
-    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
-        state = tape[0]
-        d_gx, d_gh, keep = self._gate_gradients(d_state, tape)
-        d_former = torch.addmm(keep, d_gh, weights["recurrent"])
-        return d_gx, d_former, {"recurrent": (d_gh, state)}
-
-    def _gate_gradients(self, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Tensor]:
-        """Return d_gx and d_gh (L, 3H), and the share of d_state that went round the cell (L, H)."""
-        state, r, z, n, inner = tape
-        if state.device.type == "cpu":  # one pass: a dozen small operations cost more than what they compute
-            d_gx, d_gh = state.new_empty(2, len(state), 3 * self.units)
-            keep = torch.empty_like(state)
-            memory = (state.numpy(), r.numpy(), z.numpy(), n.numpy(), inner.numpy())
-            gru_backward(d_state.numpy(), memory, (d_gx.numpy(), d_gh.numpy()), keep.numpy())
-            return d_gx, d_gh, keep
-        return self._gate_formulas(d_state, tape)
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002
+        state, gates, gh = tape
+        if not on_kernels(state):
+            d_gx, d_gh, kept = self._backward_formulas(d_state, tape)
+            return d_gx, kept, {"recurrent": (d_gh, state)}
+        (d_gx, d_gh), kept = gh.new_empty(2, *gh.shape), torch.empty_like(state)
+        memory = (state.numpy(), gates.numpy(), gh.numpy())
+        gru_backward(d_state.numpy(), memory, (d_gx.numpy(), d_gh.numpy()), kept.numpy())
+        return d_gx, kept, {"recurrent": (d_gh, state)}
 
     @staticmethod
-    def _gate_formulas(d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Tensor]:
-        state, r, z, n, inner = tape
-        keep = d_state * z
-        dn = (d_state - keep) * (1 - n * n)
-        dz = (state - n) * keep * (1 - z)
-        dr = dn * inner * (r - r * r)
-        d_gx = torch.cat((dr, dz, dn), 1)  # (L, 3H)
-        d_gh = torch.cat((dr, dz, dn * r), 1)  # (L, 3H)
-        return d_gx, d_gh, keep
+    def _forward_formulas(gx: Tensor, gh: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next state (L, H) and the gates r, z, n (3, L, H)."""
+        units = state.shape[1]
+        r, z = torch.sigmoid(gx[:, : 2 * units] + gh[:, : 2 * units]).chunk(2, 1)
+        n = torch.tanh(gx[:, 2 * units :] + r * gh[:, 2 * units :])
+        return torch.lerp(n, state, z), torch.stack((r, z, n))
+
+    @staticmethod
+    def _backward_formulas(d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Tensor]:
+        """Return d_gx and d_gh (L, 3H), and the share of d_state that went round the cell (L, H)."""
+        state, (r, z, n), gh = tape
+        kept = d_state * z
+        dn = (d_state - kept) * (1 - n * n)
+        dz = (state - n) * kept * (1 - z)
+        dr = dn * gh[:, 2 * state.shape[1] :] * (r - r * r)
+        return torch.cat((dr, dz, dn), 1), torch.cat((dr, dz, dn * r), 1), kept
 
 
 class GRUResetBefore(Cell):
@@ -112,8 +119,8 @@ class GRUResetBefore(Cell):
         dn = share * (1 - n * n)
         d_reset = dn @ weights["candidate"]
         drz = torch.cat((d_reset * state * (r - r * r), (n - state) * share * (1 - z)), 1)  # (L, 2H)
-        d_former = torch.addmm(d_state - share + d_reset * r, drz, weights["recurrent"])
-        return torch.cat((dn, drz), 1), d_former, {"candidate": (dn, reset), "recurrent": (drz, state)}
+        round_it = d_state - share + d_reset * r
+        return torch.cat((dn, drz), 1), round_it, {"candidate": (dn, reset), "recurrent": (drz, state)}
 
 
 class LSTM(Cell):
@@ -132,7 +139,7 @@ class LSTM(Cell):
         squashed = new.tanh()
         return torch.cat((o * squashed, new), 1), (output, memory, i, f, g, o, squashed)
 
-    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002
         output, memory, i, f, g, o, squashed = tape
         d_output, d_memory = d_state.chunk(2, 1)
         d_memory = d_memory + d_output * o * (1 - squashed * squashed)
@@ -141,8 +148,10 @@ class LSTM(Cell):
         dg = d_memory * i * (1 - g * g)
         do = d_output * squashed * (o - o * o)
         d_gates = torch.cat((di, df, dg, do), 1)  # (L, 4H)
-        d_former = torch.cat((d_gates @ weights["recurrent"], d_memory * f), 1)
-        return d_gates, d_former, {"recurrent": (d_gates, output)}
+        return d_gates, d_memory * f, {"recurrent": (d_gates, output)}
+
+    def d_former(self, weights: Weights, round_it: Tensor, products: Products) -> Tensor:
+        return torch.cat((products["recurrent"][0] @ weights["recurrent"], round_it), 1)
 
 
 class RNN(Cell):
@@ -155,10 +164,10 @@ class RNN(Cell):
         new = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T).add_(gx).tanh_()
         return new, (state, new)
 
-    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
+    def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002
         state, new = tape
         d_gx = d_state * (1 - new * new)
-        return d_gx, d_gx @ weights["recurrent"], {"recurrent": (d_gx, state)}
+        return d_gx, torch.zeros_like(d_gx), {"recurrent": (d_gx, state)}
 
 
 CELLS: dict[str, type[Cell]] = {"gru": GRU, "gru-reset-before": GRUResetBefore, "lstm": LSTM, "rnn": RNN}

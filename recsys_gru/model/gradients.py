@@ -14,13 +14,14 @@ from torch import Tensor
 from recsys_gru.model import losses
 from recsys_gru.model.loss_kernels import bpr_max_rows, cross_entropy_rows
 from recsys_gru.model.losses import TINY, Columns, Loss
+from recsys_gru.model.rows import on_kernels
 
 
 def value_and_gradient(loss: Loss, scores: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
     """Return each row's loss (P,) and the gradient of their sum with respect to the scores (P, U); may use up
     `scores`."""
     function, options = (loss.func, loss.keywords) if isinstance(loss, partial) else (loss, {})
-    if scores.dtype == torch.float32 and scores.device.type == "cpu":
+    if on_kernels(scores):
         if function is losses.bpr_max:
             return _bpr_max(scores, columns, **options)
         if function is losses.cross_entropy and not options.get("smoothing") and columns.own_counts is None:
@@ -34,7 +35,7 @@ def value_and_gradient(loss: Loss, scores: Tensor, columns: Columns) -> tuple[Te
 
 def _cross_entropy(scores: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
     """-log p of the target; the gradient is p less one at the target."""
-    log_z, own = cross_entropy_rows(scores.numpy(), columns.target.numpy(), columns.log_weights.numpy())
+    log_z, own = cross_entropy_rows(scores.numpy(), columns.target.numpy(), columns.weights.numpy())
     return torch.from_numpy(log_z - own) + columns.target_log_q, scores
 
 

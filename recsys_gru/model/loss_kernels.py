@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
+from recsys_gru.model.gru_kernels import halves_of_exp
 from recsys_gru.model.kernels import Items
 
 Options = tuple[np.float32, np.float32, np.float32]
@@ -13,56 +14,28 @@ Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
 
 
 @kernel
-def exponentials(x: NDArray[np.float32], bits: NDArray[np.int32]) -> None:
-    """Overwrite x (n,) by e^x to within 1e-6 of its value, all lanes of a vector register at once; `bits` is
-    scratch.
-
-    e^x = 2^n e^r with |r| <= ln(2) / 2; e^r is a polynomial, and 2^n the bits of a float's exponent. numba
-    has no
-    vector form of np.exp, which is most of a loss's time.
-    """
-    one, half = np.float32(1), np.float32(0.5)
-    for j in range(len(x)):
-        v = min(max(x[j], np.float32(-87)), np.float32(88))
-        n = np.floor(v * np.float32(1.4426950408889634) + half)
-        r = v - n * np.float32(0.6931471805599453)
-        p = np.float32(1 / 5040) * r + np.float32(1 / 720)
-        p = p * r + np.float32(1 / 120)
-        p = p * r + np.float32(1 / 24)
-        p = p * r + np.float32(1 / 6)
-        p = p * r + half
-        p = p * r + one
-        x[j] = p * r + one
-        bits[j] = (np.int32(n) + np.int32(127)) << np.int32(23)
-    powers = bits.view(np.float32)
-    for j in range(len(x)):
-        x[j] *= powers[j]
-
-
-@kernel
 def cross_entropy_rows(
-    scores: NDArray[np.float32], targets: Items, log_weights: NDArray[np.float32]
+    scores: NDArray[np.float32], targets: Items, weights: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return log Z and the target's score of each row (P,), and overwrite the scores (P, U) by softmax -
     target.
 
-    The softmax is that of scores + log_weights, log Z the logarithm of its denominator.
+    A column counts `weights` (U,) times in the softmax; log Z is the logarithm of its denominator.
     """
     width = scores.shape[1]
     log_z, own = np.empty(len(scores), np.float32), np.empty(len(scores), np.float32)
     bits = np.empty(width, np.int32)
+    powers = bits.view(np.float32)
     for i in range(len(scores)):
         row = scores[i]
         own[i] = row[targets[i]]
         top = np.float32(-3e38)
         for j in range(width):
-            row[j] += log_weights[j]
             top = max(top, row[j])
-        for j in range(width):
-            row[j] -= top
-        exponentials(row, bits)
+        halves_of_exp(row, top, bits)
         total = np.float32(0)
         for j in range(width):
+            row[j] *= powers[j] * weights[j]
             total += row[j]
         share = np.float32(1) / total
         for j in range(width):
@@ -87,20 +60,22 @@ def bpr_max_row(
     """
     bpreg, a, tiny = options
     e, won, bits = scratch
+    powers = bits.view(np.float32)
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
     if a > zero:
         e[:] = r
-        exponentials(e, bits)
+        halves_of_exp(e, zero, bits)
         for j in range(len(r)):
-            r[j] = r[j] if r[j] > zero else a * (e[j] - one)
+            r[j] = r[j] if r[j] > zero else a * (e[j] * powers[j] - one)
     y, top = r[target], np.float32(-3e38)
     for j in range(len(r)):
         top = max(top, r[j] if weights[j] > zero else np.float32(-3e38))
     for j in range(len(r)):
         e[j] = min(r[j] - top, zero)
-    exponentials(e, bits)
+    halves_of_exp(e, zero, bits)
     total = zero
     for j in range(len(r)):
+        e[j] *= powers[j]
         weights[j] *= e[j]
         total += weights[j]
     share = one / total if total > zero else zero

@@ -31,8 +31,8 @@ class Columns:
     counts: Tensor
     """(U,) how often each column's item stands among the candidates; the target's own place is one of
     them."""
-    log_weights: Tensor
-    """(U,) log of the summed weights exp(-logQ) of those places; log(counts) where logQ is off."""
+    weights: Tensor
+    """(U,) the summed weights exp(-logQ) of those places; their number where logQ is off."""
     target_log_q: Tensor
     """(P,) the logQ correction of each row's own target."""
     mean_log_q: float
@@ -56,9 +56,9 @@ class Columns:
     def log_rows(self) -> Tensor:
         """Return (U,) or (P, U): the log weights of each row."""
         if self.own_counts is None:
-            return self.log_weights
+            return self.weights.log()
         own = self.own_counts.log() - self.target_log_q
-        return self.log_weights.expand(len(self.target), -1).scatter(1, self.target[:, None], own[:, None])
+        return self.weights.log().expand(len(self.target), -1).scatter(1, self.target[:, None], own[:, None])
 
 
 Loss = Callable[[Tensor, Columns], Tensor]

@@ -211,9 +211,10 @@ def _walk_back(
         if carried is not None:
             d_state = d_state + _to_former_lanes(carried, end - begin, former)
         d_state = _masked(d_state, mask, cell.units)
-        d_step, carried, products = cell.backward(weights, d_state, tape)
-        carried = carried * flow.keep[begin:end]
-        former = flow.source[begin:end]
+        d_step, round_it, products = cell.backward(weights, d_state, tape)
+        if begin:  # no gradient leaves the window
+            carried = cell.d_former(weights, round_it, products) * flow.keep[begin:end]
+            former = flow.source[begin:end]
         d_gx.insert(0, d_step)
         factors.insert(0, products)
     return (d_gx[0] if len(d_gx) == 1 else torch.cat(d_gx)), _weight_gradients(factors)

@@ -1,18 +1,20 @@
 """Optimisers that change only the rows a step has touched.
 
 Dense parameters are the special case in which every row is touched. Gradients of duplicate rows are summed
-before they come here. On the CPU, Adagrad runs as one fused pass (`kernels.adagrad_rows`); elsewhere, and for
-the other rules, the same formulas run on the gathered rows.
+before they come here. On the CPU, Adagrad runs as one fused pass (`row_kernels.adagrad_rows`); elsewhere,
+and for the other rules, the same formulas run on the gathered rows.
 """
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
-from recsys_gru.model.kernels import adagrad_rows
+from recsys_gru.model.row_kernels import Memory, adagrad_rows
+from recsys_gru.model.rows import on_kernels
 
 Slots = dict[str, Tensor]
 
@@ -27,18 +29,20 @@ class Optimiser(ABC):
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.weight_decay = weight_decay
+        self.parameters: dict[str, Tensor] = {}
         self.slots: dict[str, Slots] = {}
 
     def register(self, name: str, parameter: Tensor) -> None:
-        """Make the zeroed memory of a parameter."""
+        """Take charge of a parameter, which is changed in place from now on, and make its zeroed memory."""
+        self.parameters[name] = parameter
         self.slots[name] = {
             slot: torch.zeros_like(parameter) for slot in self.slot_names if self._needs(slot)
         }
 
-    def update(self, name: str, parameter: Tensor, gradient: Tensor, rows: Tensor | None = None) -> None:
+    def update(self, name: str, gradient: Tensor, rows: Tensor | None = None) -> None:
         """Apply the gradient to the named rows (R,), distinct; `gradient` is (R, ...) or, without rows,
         whole."""
-        slots = self.slots[name]
+        parameter, slots = self.parameters[name], self.slots[name]
         if rows is None:
             self._step(parameter, slots, self._decayed(gradient, parameter))
             return
@@ -67,26 +71,38 @@ class Optimiser(ABC):
         """Change the parameter and its slots in place."""
 
 
+def _table(values: Tensor) -> Tensor:
+    """View a parameter as rows; a vector is one long row."""
+    return values if values.ndim == 2 else values.reshape(1, -1)
+
+
 class Adagrad(Optimiser):
     """acc += g^2; d = g / sqrt(acc + 1e-6); v = momentum v - lr d; p += v. Source: Duchi et al. 2011."""
 
     slot_names = ("sums", "velocity")
     eps = 1e-6
 
-    def update(self, name: str, parameter: Tensor, gradient: Tensor, rows: Tensor | None = None) -> None:
-        if parameter.device.type != "cpu" or self.weight_decay:
-            super().update(name, parameter, gradient, rows)
+    def __init__(self, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
+        super().__init__(learning_rate, momentum, weight_decay)
+        self._memory: dict[str, Memory] = {}
+
+    def register(self, name: str, parameter: Tensor) -> None:
+        super().register(name, parameter)
+        if on_kernels(parameter) and not self.weight_decay:
+            slots = self.slots[name]
+            velocity = slots.get("velocity", slots["sums"])  # unused without momentum
+            w, acc, v = (_table(values).numpy() for values in (parameter, slots["sums"], velocity))
+            self._memory[name] = (w, acc, v)
+
+    def update(self, name: str, gradient: Tensor, rows: Tensor | None = None) -> None:
+        if name not in self._memory:
+            super().update(name, gradient, rows)
             return
-        slots = self.slots[name]
-        if rows is None:  # the whole parameter is one long row
-            rows = torch.zeros(1, dtype=torch.int64)
-            parameter, gradient = parameter.view(1, -1), gradient.reshape(1, -1)
-            slots = {slot: values.view(1, -1) for slot, values in slots.items()}
-        weights, sums = parameter.numpy(), slots["sums"].numpy()
-        velocity = slots["velocity"].numpy() if self.momentum else sums
-        number = weights.dtype.type  # a double among the factors would make the whole loop one of doubles
-        rates = (number(self.learning_rate), number(self.momentum), number(self.eps))
-        adagrad_rows((weights, sums, velocity), rows.numpy(), gradient.numpy(), rates)
+        gradient = _table(gradient)
+        touched = np.arange(len(gradient)) if rows is None else rows.numpy()
+        # a double among the factors would make the whole loop one of doubles
+        rates = np.float32(self.learning_rate), np.float32(self.momentum), np.float32(self.eps)
+        adagrad_rows(self._memory[name], touched, gradient.numpy(), rates)
 
     def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
         slots["sums"] += gradient * gradient

@@ -14,8 +14,8 @@ class NegativeSampler:
     draw two look-ups, whatever the size of the catalogue.
 
     >>> sampler = NegativeSampler(np.array([1, 3]), 4, alpha=0.0, seed=np.random.SeedSequence(5))
-    >>> sampler.draw().shape
-    (4,)
+    >>> sampler.draw(steps=2).shape
+    (2, 4)
     """
 
     def __init__(
@@ -26,11 +26,11 @@ class NegativeSampler:
         self._other = np.empty(len(support), np.int32)
         alias_table(weights / weights.sum(), self._share, self._other)
         self.generator = np.random.Generator(np.random.PCG64(seed))
-        self._uniform = np.empty(n_sample, np.float64)
-        self._drawn = np.empty(n_sample, np.int64)
+        self._n_sample = n_sample
 
-    def draw(self) -> NDArray[np.int64]:
-        """Return the next S items, int64 (S,); the same buffer is filled again by the next draw."""
-        self.generator.random(out=self._uniform)
-        alias_draw(self._uniform, self._share, self._other, self._drawn)
-        return self._drawn
+    def draw(self, steps: int) -> NDArray[np.int64]:
+        """Return the S items of each of the next steps, int64 (steps, S)."""
+        uniform = self.generator.random(steps * self._n_sample)
+        drawn = np.empty(len(uniform), np.int64)
+        alias_draw(uniform, self._share, self._other, drawn)
+        return drawn.reshape(steps, self._n_sample)

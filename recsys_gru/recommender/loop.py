@@ -13,6 +13,7 @@ from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.observers import EpochEnded, announce
 from recsys_gru.training import (
+    PAUSE,
     Checkpoints,
     EpochReport,
     Learner,
@@ -54,9 +55,12 @@ class Loop:
         checkpoints = self._checkpoints(sessions, validation)
         run = (checkpoints.read(learner) if checkpoints else None) or Run()
         while run.position.epoch < self.settings.n_epochs and not self._is_over(run):
-            for at in self._watched(train_epoch(learner, data, self.settings, run.position), data):
-                if checkpoints and self.checkpoint_every and self._is_due(at):
+            pause = min(PAUSE, self.checkpoint_every or PAUSE)
+            saved = run.position.updates
+            for at in self._watched(train_epoch(learner, data, self.settings, run.position, pause), data):
+                if checkpoints and self.checkpoint_every and at.updates - saved >= self.checkpoint_every:
                     checkpoints.write(learner, run)
+                    saved = at.updates
             self._close_epoch(model, learner, run, validation)
             if checkpoints:
                 checkpoints.write(learner, run)
@@ -82,9 +86,6 @@ class Loop:
 
     def _is_over(self, run: Run) -> bool:
         return self.patience is not None and len(run.history) - run.best_epoch >= self.patience
-
-    def _is_due(self, at: Position) -> bool:
-        return at.updates % (self.checkpoint_every or 1) == 0
 
     def _require(self, data: TrainingData, validation: Sessions | None) -> None:
         if data.pairs == 0:

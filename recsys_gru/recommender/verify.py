@@ -172,7 +172,9 @@ def _loss_difference(case: _Case, learner: Learner, step: int) -> float:
     x, y, samples, fresh = (case.arrays[name][step] for name in ("x", "y", "neg", "fresh"))
     keep = torch.from_numpy(~fresh).float()[:, None]
     flow = Flow([len(x)], keep, torch.arange(len(x)))
-    loss = learner.update(x.astype(np.int64), y.astype(np.int64), samples.astype(np.int64), flow)
+    inputs, targets, drawn = (values.astype(np.int64) for values in (x, y, samples[None]))
+    (rows,) = learner.candidates.collect(inputs, targets, drawn, np.array([len(x)]))
+    loss = learner.update(rows, flow)
     recorded = float(case.arrays["loss"][step])
     return abs(loss - recorded) / abs(recorded)
 
@@ -205,7 +207,8 @@ def _same_lanes(case: _Case) -> bool | None:
     recorded = case.arrays
     if sessions.vocabulary.ids.to_list() != case.vocabulary.ids.to_list():
         return False
-    windows = Lanes(sessions.offsets, recorded["x"].shape[1]).windows(1)
+    stretches = Lanes(sessions.offsets, recorded["x"].shape[1]).stretches(1, len(recorded["x"]))
+    windows = (window for stretch in stretches for window in stretch)
     for x, y, fresh, window in zip(recorded["x"], recorded["y"], recorded["fresh"], windows, strict=False):
         found = (sessions.items[window.at], sessions.items[window.at + 1], window.fresh)
         if not all(np.array_equal(ours, theirs) for ours, theirs in zip(found, (x, y, fresh), strict=True)):

@@ -3,9 +3,10 @@
 from recsys_gru.training.checkpoint import Checkpoints, Run
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.settings import Settings, resolve_device
-from recsys_gru.training.trainer import EpochReport, Position, TrainingData, end_epoch, train_epoch
+from recsys_gru.training.trainer import PAUSE, EpochReport, Position, TrainingData, end_epoch, train_epoch
 
 __all__ = [
+    "PAUSE",
     "Checkpoints",
     "EpochReport",
     "Learner",

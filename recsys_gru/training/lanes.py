@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from recsys_gru.jit import kernel
 
 Ints = NDArray[np.int64]
-CHUNK = 256
-"""Steps scheduled at a time."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +18,17 @@ class Window:
 
     at: Ints
     """(P,) index of each lane's current event; its target is the event after it."""
-    fresh: NDArray[np.bool_]
-    """(P,) True where a session begins: the hidden state before this event is zero."""
+    keep: NDArray[np.float32]
+    """(P, 1) 0 where a session begins, as the hidden state before that event is zero, 1 elsewhere."""
     source: Ints
     """(P,) which lane of the step before each lane continues."""
     alive: list[int]
     """Lanes of each step."""
+
+    @property
+    def fresh(self) -> NDArray[np.bool_]:
+        """(P,) True where a session begins."""
+        return np.equal(self.keep[:, 0], 0)
 
 
 class Lanes:
@@ -37,7 +40,7 @@ class Lanes:
     next waiting session; when none waits, the lane is removed and the others keep their order.
 
     >>> lanes = Lanes(np.array([0, 3, 5, 8]), 2)
-    >>> [window.at.tolist() for window in lanes.windows(1)]
+    >>> [window.at.tolist() for stretch in lanes.stretches(1, 2) for window in stretch]
     [[0, 3], [1, 5], [6]]
     """
 
@@ -58,9 +61,10 @@ class Lanes:
         """Lanes of the next step to be scheduled."""
         return int(self._counters[0])
 
-    def windows(self, steps: int) -> Iterator[Window]:
-        """Yield the rest of the epoch, `steps` steps at a time (the last window may be shorter)."""
-        size = max(1, CHUNK // steps) * steps
+    def stretches(self, steps: int, windows: int) -> Iterator[list[Window]]:
+        """Yield the rest of the epoch, so many windows at a time, each of `steps` steps; the last may be
+        shorter."""
+        size = windows * steps
         width = self._lanes.shape[1]
         while self._counters[0] >= self._fewest:
             table = np.empty((3, size * width), np.int64)
@@ -68,7 +72,7 @@ class Lanes:
             made = _advance(
                 self._offsets, self._spare, self._fewest, (self._lanes, self._counters), table, alive
             )
-            yield from _cut(table, alive[:made].tolist(), steps)
+            yield list(_cut(table, alive[:made].tolist(), steps))
 
 
 def pairs(offsets: Ints) -> int:
@@ -82,11 +86,11 @@ def pairs(offsets: Ints) -> int:
 
 def _cut(table: Ints, alive: list[int], steps: int) -> Iterator[Window]:
     begin = 0
+    keep = (1 - table[1]).astype(np.float32)[:, None]
     for first in range(0, len(alive), steps):
         counts = alive[first : first + steps]
         end = begin + sum(counts)
-        at, fresh, source = table[:, begin:end]
-        yield Window(at, fresh.astype(np.bool_), source, counts)
+        yield Window(table[0, begin:end], keep[begin:end], table[2, begin:end], counts)
         begin = end
 
 

@@ -1,5 +1,6 @@
 """One update of the network: score the candidates, take the loss, change the rows it touched."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,9 @@ from recsys_gru.model.gradients import value_and_gradient
 from recsys_gru.model.losses import Loss
 from recsys_gru.model.network import Dropout, Flow, Network, States
 from recsys_gru.model.optimisers import Optimiser
+from recsys_gru.model.rows import RowGradient, take_rows
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.training.lanes import Window
-
-Ints = NDArray[np.int64]
 
 
 @dataclass
@@ -38,76 +38,74 @@ class Learner:
         """Forget the hidden states; the first step has so many lanes."""
         self.states = self.network.zero_states(n_lanes)
 
-    def learn(self, items: NDArray[np.int32], window: Window) -> float:
-        """Update the network on a window of events; return its loss, summed over events and divided by lanes
-        and steps."""
-        inputs = items[window.at].astype(np.int64)
-        targets = items[window.at + 1].astype(np.int64)
-        return self.update(inputs, targets, self.sampler.draw(), self._flow(window))
+    def plan(self, items: NDArray[np.int32], windows: list[Window]) -> Iterator[tuple[Rows, Flow]]:
+        """Draw the samples of some windows of events and collect their candidates, which depend on no
+        weight."""
+        at = np.concatenate([window.at for window in windows])
+        counts = np.array([len(window.at) for window in windows])
+        inputs, targets = items[at].astype(np.int64), items[at + 1].astype(np.int64)
+        rows = self.candidates.collect(inputs, targets, self.sampler.draw(len(windows)), counts)
+        return zip(rows, map(self._flow, windows), strict=True)
 
-    def update(self, inputs: Ints, targets: Ints, samples: Ints, flow: Flow) -> float:
-        """Update the network on inputs and targets (P,) with shared samples (S,); return the loss."""
+    def update(self, rows: Rows, flow: Flow) -> float:
+        """Update the network on a window; return its loss, summed over events and divided by lanes and
+        steps."""
+        tables = self.network.tables
         tied = self.network.architecture.mode == "tied"
-        rows = self.candidates.collect(inputs if tied else inputs[:0], targets, samples)
-        output = self.network.tables["output"].index_select(0, rows.rows)  # (V, H)
-        table, table_rows, at = self._input_rows(inputs, rows, output)
+        output = take_rows(tables["output"], rows.rows)  # (V, H)
+        table, table_rows, at = (output, rows.rows, rows.input_at) if tied else self._input_rows(rows.inputs)
 
         looked_up = table.index_select(0, at)  # (P, E)
         mask = self.embed_dropout.mask(looked_up)
         x = looked_up if mask is None else looked_up * mask
         hidden, self.states, tape = self.network.forward(x, flow, self.states, self.hidden_dropout)  # (P, H)
         candidates = output[: rows.n_candidates]  # (U, H)
-        bias = self.network.tables["bias"][rows.rows[: rows.n_candidates], 0]  # (U,)
+        bias = take_rows(tables["bias"], rows.rows[: rows.n_candidates])[:, 0]  # (U,)
         scores = torch.addmm(bias, hidden, candidates.T)  # (P, U)
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns)
 
         share = 1 / (self.batch_size * len(flow.alive))
-        d_x, d_layers = self.network.backward((d_scores @ candidates) * share, flow, tape)
+        d_x, d_layers = self.network.backward((d_scores @ candidates).mul_(share), flow, tape)
         d_x = d_x if mask is None else d_x * mask
-        d_output = torch.empty_like(output)  # (V, H)
-        torch.mm(d_scores.T, hidden * share, out=d_output[: rows.n_candidates])
-        d_output[rows.n_candidates :] = 0
-        d_table = d_output if tied else torch.zeros_like(table)
-        d_table.index_add_(0, at, d_x)
-
-        d_bias = d_scores.sum(0)[:, None] * share  # (U, 1)
-        gradients = {"output": (d_output, rows.rows), "bias": (d_bias, rows.rows[: rows.n_candidates])}
+        shares = hidden.new_full((len(hidden), 1), share)
+        gradients = {
+            "output": RowGradient(rows.rows, d_scores, hidden * share, (at, d_x) if tied else None),
+            "bias": RowGradient(rows.rows[: rows.n_candidates], d_scores, shares),
+        }
         if not tied:
-            gradients["input"] = (d_table, table_rows)
+            gradients["input"] = RowGradient(table_rows, d_scores[:, :0], d_x, (at, d_x))
         self._apply(gradients, d_layers)
         return float(losses.sum()) * share
 
-    def _input_rows(self, inputs: Ints, rows: Rows, output: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the rows that inputs are looked up in, their item numbers, and each input's place among
-        them."""
-        if self.network.architecture.mode == "tied":
-            return output, rows.rows, rows.input_at
-        table = self.network.tables["input"]
-        distinct, at = torch.unique(torch.from_numpy(inputs).to(table.device), return_inverse=True)
-        return table.index_select(0, distinct), distinct, at
+    def _input_rows(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the rows of the input table that inputs are looked up in, their item numbers, and each
+        input's place among them."""
+        distinct, at = torch.unique(inputs, return_inverse=True)
+        return self.network.tables["input"].index_select(0, distinct), distinct, at
 
-    def _apply(self, gradients: dict[str, tuple[Tensor, Tensor]], d_layers: list[dict[str, Tensor]]) -> None:
+    def _apply(self, gradients: dict[str, RowGradient], d_layers: list[dict[str, Tensor]]) -> None:
         dense = {
             f"layers.{i}.{name}": part for i, layer in enumerate(d_layers) for name, part in layer.items()
         }
-        if self.grad_clip:
-            _clip([gradient for gradient, _ in gradients.values()] + list(dense.values()), self.grad_clip)
-        for name, (gradient, touched) in gradients.items():
-            self.optimiser.update(name, self.network.tables[name], gradient, touched)
-        for i, layer in enumerate(self.network.layers):
-            for name, parameter in layer.items():
-                full_name = f"layers.{i}.{name}"
-                self.optimiser.update(full_name, parameter, dense[full_name])
+        scale = _clip(gradients, dense, self.grad_clip) if self.grad_clip else 1.0
+        for name, gradient in gradients.items():
+            for touched, tile in gradient.tiles():
+                self.optimiser.update(name, _scaled(tile, scale), touched)
+        for name, part in dense.items():
+            self.optimiser.update(name, _scaled(part, scale))
 
     def _flow(self, window: Window) -> Flow:
         output = self.network.tables["output"]
-        keep = torch.from_numpy(~window.fresh).to(output.device, output.dtype)[:, None]
+        keep = torch.from_numpy(window.keep).to(output.device, output.dtype)
         return Flow(window.alive, keep, torch.from_numpy(window.source).to(output.device))
 
 
-def _clip(gradients: list[Tensor], limit: float) -> None:
-    """Scale gradients in place so that their global norm is at most `limit`. Source: Pascanu et al. 2013."""
-    norm = float(torch.stack([gradient.norm() for gradient in gradients]).norm())
-    if norm > limit:
-        for gradient in gradients:
-            gradient *= limit / norm
+def _clip(gradients: dict[str, RowGradient], dense: dict[str, Tensor], limit: float) -> float:
+    """Return the factor that brings the global norm down to `limit`, or 1. Source: Pascanu et al. 2013."""
+    norms = [tile.norm() for gradient in gradients.values() for _, tile in gradient.tiles()]
+    norm = float(torch.stack(norms + [gradient.norm() for gradient in dense.values()]).norm())
+    return min(1.0, limit / norm) if norm else 1.0
+
+
+def _scaled(gradient: Tensor, scale: float) -> Tensor:
+    return gradient if scale == 1 else gradient * scale

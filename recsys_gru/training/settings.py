@@ -110,7 +110,7 @@ class Settings:
             network=network,
             optimiser=optimiser,
             loss=self.loss_function(len(support)),
-            candidates=self._candidates(support, n_lanes, device),
+            candidates=self._candidates(support, device),
             sampler=NegativeSampler(support, n_sample, alpha=self.sample_alpha, seed=for_samples),
             embed_dropout=Dropout(self.dropout_p_embed, dropping),
             hidden_dropout=Dropout(self.dropout_p_hidden, dropping),
@@ -130,14 +130,13 @@ class Settings:
             return partial(losses.gbce, beta=losses.gbce_beta(n_negatives, n_items, self.gbce_calibration))
         return {"bpr": losses.bpr, "top1": losses.top1, "top1-max": losses.top1_max}[self.loss]
 
-    def _candidates(self, support: NDArray[np.int64], n_lanes: int, device: torch.device) -> Candidates:
+    def _candidates(self, support: NDArray[np.int64], device: torch.device) -> Candidates:
         if self.loss == "softmax":
             return EveryItem(len(support), device=device)
-        capacity = 2 * n_lanes * self.steps_per_update + self.n_sample
         logq = self.logq if self.loss == "cross-entropy" else 0.0
         return SampledCandidates(
             support,
-            capacity,
+            tied=self.mode == "tied",
             logq=logq,
             alpha=self.sample_alpha,
             smoothing=self.label_smoothing > 0,

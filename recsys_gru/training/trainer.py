@@ -72,13 +72,14 @@ class TrainingData:
         return Lanes(self.offsets, settings.batch_size, fewest=2 if settings.needs_negatives else 1)
 
 
-def train_epoch(learner: Learner, data: TrainingData, settings: Settings, at: Position) -> Iterator[Position]:
-    """Learn from the rest of the epoch `at` stands in, changing `at`; yield it now and then, and at the
-    epoch's end.
+def train_epoch(
+    learner: Learner, data: TrainingData, settings: Settings, at: Position, pause: int = PAUSE
+) -> Iterator[Position]:
+    """Learn from the rest of the epoch `at` stands in, changing `at`; yield it after every `pause` updates,
+    and at the epoch's end.
 
-    Between two yields the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError
-    at the first
-    loss that is not finite.
+    At a yield the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError at the
+    first loss that is not finite.
     """
     lanes = data.lanes(settings)
     if at.updates == 0:
@@ -86,24 +87,25 @@ def train_epoch(learner: Learner, data: TrainingData, settings: Settings, at: Po
     schedule = SCHEDULES[settings.lr_schedule]
     total = max(settings.n_epochs * data.pairs, 1)
     started, before = time.perf_counter(), at.seconds
-    for number, window in enumerate(lanes.windows(settings.steps_per_update)):
-        if number < at.updates:
+    done = 0
+    for windows in lanes.stretches(settings.steps_per_update, pause):
+        ahead = windows[max(at.updates - done, 0) :]
+        done += len(windows)
+        if not ahead:
             continue
-        learner.optimiser.learning_rate = settings.learning_rate * schedule(
-            (at.epoch * data.pairs + at.events) / total
-        )
-        loss = learner.learn(data.items, window)
-        if not math.isfinite(loss):
-            raise DivergedError(_advice(loss, at, settings))
-        at.updates += 1
-        at.events += len(window.at)
-        at.steps += len(window.alive)
-        at.loss += loss * len(window.alive)
-        if at.updates % PAUSE == 0:
-            at.seconds = before + time.perf_counter() - started
-            yield at
-    at.seconds = before + time.perf_counter() - started
-    yield at
+        for rows, flow in learner.plan(data.items, ahead):
+            learner.optimiser.learning_rate = settings.learning_rate * schedule(
+                (at.epoch * data.pairs + at.events) / total
+            )
+            loss = learner.update(rows, flow)
+            if not math.isfinite(loss):
+                raise DivergedError(_advice(loss, at, settings))
+            at.updates += 1
+            at.events += sum(flow.alive)
+            at.steps += len(flow.alive)
+            at.loss += loss * len(flow.alive)
+        at.seconds = before + time.perf_counter() - started
+        yield at
 
 
 def end_epoch(at: Position, metrics: dict[str, float]) -> EpochReport:

@@ -39,7 +39,8 @@ def test_backward_equals_automatic_differentiation(kind: type[Cell]) -> None:
     torch.autograd.backward(after, d_after)
 
     _, tape = cell.forward(weights, gx, state)
-    d_gx, d_state, products = cell.backward(weights, d_after, tape)
+    d_gx, round_it, products = cell.backward(weights, d_after, tape)
+    d_state = cell.d_former(weights, round_it, products)
     torch.testing.assert_close(d_gx, gx_leaf.grad)
     torch.testing.assert_close(d_state, state_leaf.grad)
     for name, (delta, operand) in products.items():
@@ -66,12 +67,20 @@ def test_forward_equals_torchs_cell(kind: type[Cell], peer: Callable[..., torch.
 
 
 @pytest.mark.kernels
-def test_the_fused_pass_of_the_gru_is_its_formulas() -> None:
+def test_the_fused_passes_of_the_gru_are_its_formulas() -> None:
     cell = GRU(UNITS)
-    weights, (gx, state) = weights_of(cell), inputs_of(cell)
-    after, tape = cell.forward(weights, gx, state)
-    d_after = torch.linspace(-1, 1, after.numel(), dtype=torch.float64).view_as(after)
-    fused = cell._gate_gradients(d_after, tape)
-    plain = cell._gate_formulas(d_after, tape)
-    for one, other in zip(fused, plain, strict=True):
-        torch.testing.assert_close(one, other)
+    weights = weights_of(cell)
+    gx, state = (values * 2 for values in inputs_of(cell))
+    d_after = torch.linspace(-1, 1, state.numel(), dtype=torch.float64).view_as(state)
+    found: list[Tensor] = []
+    expected: list[Tensor] = []
+    for dtype, results in (
+        (torch.float32, found),
+        (torch.float64, expected),
+    ):  # the kernels serve single precision
+        cast = {name: values.to(dtype) for name, values in weights.items()}
+        after, tape = cell.forward(cast, gx.to(dtype), state.to(dtype))
+        d_gx, round_it, products = cell.backward(cast, d_after.to(dtype), tape)
+        results.extend([after, *tape, d_gx, round_it, *products["recurrent"]])
+    for one, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(one.double(), other, rtol=1e-5, atol=1e-6)

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from recsys_gru.errors import ParameterError
 from recsys_gru.model import losses
-from recsys_gru.model.candidates import EveryItem, SampledCandidates
+from recsys_gru.model.candidates import Candidates, EveryItem, Rows, SampledCandidates
 from recsys_gru.model.gradients import value_and_gradient
-from recsys_gru.model.loss_kernels import exponentials
+from recsys_gru.model.gru_kernels import halves_of_exp
 from recsys_gru.model.losses import Columns, Loss
 from tests import oracle_gru4rec as oracle
 
@@ -43,14 +43,19 @@ STEPS = {
 }
 
 
+def step_of(collector: Candidates, targets: list[int], samples: list[int]) -> Rows:
+    """The rows of one step, its inputs being its targets."""
+    places = np.array(targets), np.array(targets), np.array([samples], dtype=np.int64)
+    (rows,) = collector.collect(*places, np.array([len(targets)]))
+    return rows
+
+
 def columns_of(
     targets: list[int], samples: list[int], *, logq: float = 0.0, smoothing: bool = False
 ) -> tuple[Tensor, Columns]:
     """The item numbers of the distinct columns, and what the loss is told of them."""
-    collector = SampledCandidates(
-        SUPPORT, 64, logq=logq, alpha=ALPHA, smoothing=smoothing, dtype=torch.float64
-    )
-    rows = collector.collect(np.empty(0, np.int64), np.array(targets), np.array(samples, dtype=np.int64))
+    collector = SampledCandidates(SUPPORT, logq=logq, alpha=ALPHA, smoothing=smoothing, dtype=torch.float64)
+    rows = step_of(collector, targets, samples)
     return rows.rows, rows.columns
 
 
@@ -128,14 +133,13 @@ def test_single_precision_gradients_are_those_of_the_formula_in_double(
     step: tuple[list[int], list[int]], name: str, exclude_hits: bool
 ) -> None:
     targets, samples = step
-    rows = SampledCandidates(SUPPORT, 64, logq=LOGQ, alpha=ALPHA, exclude_hits=exclude_hits).collect(
-        np.empty(0, np.int64), np.array(targets), np.array(samples, dtype=np.int64)
-    )
+    collector = SampledCandidates(SUPPORT, logq=LOGQ, alpha=ALPHA, exclude_hits=exclude_hits)
+    rows = step_of(collector, targets, samples)
     scores = scores_of(len(targets))[:, rows.rows]
     double = replace(
         rows.columns,
         counts=rows.columns.counts.double(),
-        log_weights=rows.columns.log_weights.double(),
+        weights=rows.columns.weights.double(),
         target_log_q=rows.columns.target_log_q.double(),
         own_counts=torch.ones(len(targets), dtype=torch.float64) if exclude_hits else None,
     )
@@ -151,16 +155,19 @@ def test_single_precision_gradients_are_those_of_the_formula_in_double(
 def test_the_vector_exponential_is_exact_to_single_precision() -> None:
     x = np.concatenate([np.linspace(-86, 86, 1001), np.linspace(-1, 1, 1001)]).astype(np.float32)
     found = x.copy()
-    exponentials(found, np.empty(len(x), np.int32))
-    np.testing.assert_allclose(found, np.exp(x.astype(np.float64)), rtol=8e-6)
+    bits = np.empty(len(x), np.int32)
+    halves_of_exp(found, np.float32(0.5), bits)
+    found *= bits.view(np.float32)
+    expected = np.exp(x.astype(np.float64) - 0.5)
+    np.testing.assert_allclose(found, expected, rtol=8e-6)
     near = np.abs(x) <= 5
-    np.testing.assert_allclose(found[near], np.exp(x[near].astype(np.float64)), rtol=6e-7)
+    np.testing.assert_allclose(found[near], expected[near], rtol=6e-7)
 
 
 def test_large_scores_stay_finite_in_single_precision() -> None:
     items, columns = columns_of([0, 1], [2, 3, 3])
     single = Columns(
-        columns.target, columns.counts.float(), columns.log_weights.float(), columns.target_log_q.float(), 0.0
+        columns.target, columns.counts.float(), columns.weights.float(), columns.target_log_q.float(), 0.0
     )
     scores = (scores_of(2)[:, items] * 200).float()
     for name in ("cross-entropy", "bpr-max", "top1-max"):
@@ -170,8 +177,8 @@ def test_large_scores_stay_finite_in_single_precision() -> None:
 
 
 def test_excluded_hits_leave_only_the_targets_own_place() -> None:
-    collector = SampledCandidates(SUPPORT, 64, exclude_hits=True, dtype=torch.float64)
-    rows = collector.collect(np.empty(0, np.int64), np.array([2, 5]), np.array([2, 2, 6]))
+    collector = SampledCandidates(SUPPORT, exclude_hits=True, dtype=torch.float64)
+    rows = step_of(collector, [2, 5], [2, 2, 6])
     every = scores_of(2)
     log_q = torch.zeros(4, dtype=torch.float64)
     first = oracle.cross_entropy(every[0][[2, 5, 6]], 0, log_q[:3])
@@ -181,20 +188,18 @@ def test_excluded_hits_leave_only_the_targets_own_place() -> None:
 
 
 def test_excluding_every_negative_leaves_a_zero_softmax() -> None:
-    collector = SampledCandidates(SUPPORT, 64, exclude_hits=True, dtype=torch.float64)
-    rows = collector.collect(np.empty(0, np.int64), np.array([2]), np.array([2, 2]))
+    collector = SampledCandidates(SUPPORT, exclude_hits=True, dtype=torch.float64)
+    rows = step_of(collector, [2], [2, 2])
     softmax = losses.softmax_over_negatives(scores_of(1)[:, rows.rows], rows.columns)
     assert softmax.tolist() == [[0.0]]
 
 
 def test_the_full_softmax_is_cross_entropy_over_every_item() -> None:
     every = scores_of(2)
-    rows = EveryItem(len(SUPPORT), dtype=torch.float64).collect(
-        np.array([0, 1]), np.array([3, 3]), np.empty(0, np.int64)
-    )
+    rows = step_of(EveryItem(len(SUPPORT), dtype=torch.float64), [3, 3], [])
     expected = torch.nn.functional.cross_entropy(every, torch.tensor([3, 3]), reduction="none")
     torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.columns), expected)
-    assert rows.input_at.tolist() == [0, 1]
+    assert rows.input_at.tolist() == rows.inputs.tolist() == [3, 3]
 
 
 def test_gbce_beta_runs_from_plain_to_fully_calibrated() -> None:

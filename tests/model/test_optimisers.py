@@ -37,7 +37,7 @@ def test_adagrad_starts_at_zero_has_epsilon_inside_the_root_and_moves_only_touch
     optimiser.register("table", table)
     steps = [gradient_of(1, (2, 2)), gradient_of(2, (2, 2)), torch.zeros(2, 2, dtype=torch.float64)]
     for gradient in steps:
-        optimiser.update("table", table, gradient, ROWS)
+        optimiser.update("table", gradient, ROWS)
     for place, row in enumerate(ROWS.tolist()):
         for column in range(2):
             gradients = [float(gradient[place, column]) for gradient in steps]
@@ -56,8 +56,8 @@ def test_a_dense_update_is_an_update_of_every_row(name: str, momentum: float) ->
     optimiser.register("dense", dense)
     optimiser.register("rowwise", rowwise)
     for step in range(1, 4):
-        optimiser.update("dense", dense, gradient_of(step, (5, 3)))
-        optimiser.update("rowwise", rowwise, gradient_of(step, (5, 3)), torch.arange(5))
+        optimiser.update("dense", gradient_of(step, (5, 3)))
+        optimiser.update("rowwise", gradient_of(step, (5, 3)), torch.arange(5))
     torch.testing.assert_close(dense, rowwise)
 
 
@@ -74,7 +74,7 @@ def test_dense_rules_equal_torchs(name: str) -> None:
     peer = peers[name]
     for step in range(1, 6):
         gradient = gradient_of(step, (4, 3))
-        optimiser.update("p", ours, gradient)
+        optimiser.update("p", gradient)
         theirs.grad = gradient.clone()
         peer.step()
     torch.testing.assert_close(

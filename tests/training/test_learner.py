@@ -9,6 +9,7 @@ import torch
 
 from recsys_gru.errors import DivergedError
 from recsys_gru.training import Learner, Position, Settings, TrainingData, end_epoch, train_epoch
+from recsys_gru.training.lanes import Window
 from tests.oracle_gru4rec import Oracle, lane_steps
 
 N_ITEMS, N_LANES = 20, 4
@@ -25,6 +26,16 @@ def log(seed: int = 1) -> tuple[TrainingData, list[int]]:
 def learner_of(settings: Settings) -> Learner:
     support = np.maximum(np.bincount(log()[0].items, minlength=N_ITEMS), 1)
     return settings.learner(support, N_LANES, torch.device("cpu"))
+
+
+def windows_of(settings: Settings) -> list[Window]:
+    stretches = log()[0].lanes(settings).stretches(settings.steps_per_update, 2)
+    return [window for stretch in stretches for window in stretch]
+
+
+def learn(learner: Learner, window: Window) -> float:
+    ((rows, flow),) = learner.plan(log()[0].items, [window])
+    return learner.update(rows, flow)
 
 
 def oracle_of(learner: Learner, settings: Settings) -> Oracle:
@@ -50,7 +61,7 @@ def test_an_epoch_with_its_tail_equals_the_oracles(loss: str, momentum: float) -
     learner, data = learner_of(settings), log()[0]
     oracle, samples = oracle_of(learner, settings), learner_of(settings).sampler
     walked: list[int] = []
-    for lanes, window in zip(lane_steps(log()[1], N_LANES), data.lanes(settings).windows(1), strict=True):
+    for lanes, window in zip(lane_steps(log()[1], N_LANES), windows_of(settings), strict=True):
         if len(lanes) == N_LANES and not walked:
             learner.begin_epoch(N_LANES)
         sessions = [session for session, _, _ in lanes]
@@ -59,8 +70,8 @@ def test_an_epoch_with_its_tail_equals_the_oracles(loss: str, momentum: float) -
             oracle.hidden = [hidden[places] for hidden in oracle.hidden]
         walked = sessions
         x, y = data.items[window.at].astype(np.int64), data.items[window.at + 1].astype(np.int64)
-        expected = oracle.step(x, y, samples.draw().copy(), window.fresh)
-        assert learner.learn(data.items, window) == pytest.approx(expected, rel=1e-5)
+        expected = oracle.step(x, y, samples.draw(1)[0], window.fresh)
+        assert learn(learner, window) == pytest.approx(expected, rel=1e-5)
     torch.testing.assert_close(
         learner.network.tables["output"].double(), oracle.weights["Wy.weight"].detach(), rtol=1e-4, atol=1e-5
     )
@@ -80,25 +91,25 @@ def test_gradients_of_a_window_are_those_of_its_loss() -> None:
     """A plain SGD step moves the output table by -lr times the gradient of the mean loss over the window's
     steps."""
     settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=1e-3, logq=0.0)
-    window = next(iter(log()[0].lanes(settings).windows(3)))
+    window = windows_of(settings)[0]
     before, after = learner_of(settings), learner_of(settings)
-    loss_before = before.learn(log()[0].items, window)
+    loss_before = learn(before, window)
     moved = [
         now - then
         for (_, now), (_, then) in zip(before.network.parameters(), after.network.parameters(), strict=True)
     ]
     norm = sum(float((move / settings.learning_rate).pow(2).sum()) for move in moved)
     again = learner_of(settings)
-    again.learn(log()[0].items, window)
+    learn(again, window)
     again.sampler, again.states = learner_of(settings).sampler, again.network.zero_states(N_LANES)
-    loss_after = again.learn(log()[0].items, window)
+    loss_after = learn(again, window)
     assert loss_before - loss_after == pytest.approx(settings.learning_rate * norm, rel=0.02)
 
 
 def test_clipping_bounds_the_global_norm() -> None:
     settings = replace(SETTINGS, optimizer="sgd", learning_rate=1.0, grad_clip=0.01)
     clipped, start = learner_of(settings), learner_of(settings)
-    clipped.learn(log()[0].items, next(iter(log()[0].lanes(settings).windows(1))))
+    learn(clipped, windows_of(settings)[0])
     moved = [
         now - then
         for (_, now), (_, then) in zip(clipped.network.parameters(), start.network.parameters(), strict=True)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recsys_gru.errors import ParameterError
-from recsys_gru.training import Settings, resolve_device
+from recsys_gru.training import Settings, TrainingData, resolve_device
 
 
 @pytest.mark.parametrize(
@@ -55,10 +55,8 @@ def test_every_loss_builds_a_learner_that_learns(loss: str) -> None:
     settings = Settings(loss=loss, layers=(4,), n_sample=3, batch_size=2)
     learner = settings.learner(np.arange(1, 11), 2, torch.device("cpu"))
     items = np.array([1, 2, 3, 4, 5, 6], dtype=np.int32)
-    from recsys_gru.training import TrainingData
-
-    windows = TrainingData(items, np.array([0, 3, 6])).lanes(settings).windows(1)
-    assert all(np.isfinite(learner.learn(items, window)) for window in windows)
+    (windows,) = TrainingData(items, np.array([0, 3, 6])).lanes(settings).stretches(1, 5)
+    assert all(np.isfinite(learner.update(rows, flow)) for rows, flow in learner.plan(items, windows))
 
 
 def test_devices_resolve_or_are_refused() -> None:

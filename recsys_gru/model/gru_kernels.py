@@ -1,0 +1,85 @@
+"""A GRU step's gates as loops over lanes, one lane in the cache at a time; the formulas are in
+`cells.GRU`."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.jit import kernel
+
+Floats = NDArray[np.float32]
+
+
+@kernel
+def halves_of_exp(x: Floats, shift: np.float32, bits: NDArray[np.int32]) -> None:
+    """Prepare e^(x - shift) for x (n,): afterwards it is `x * bits.view(float32)`, to within 1e-6 of its
+    value.
+
+    e^v = 2^n e^r with |r| <= ln(2) / 2: x becomes e^r, a polynomial, and `bits` those of the float 2^n. The
+    caller multiplies in its own next pass. All lanes of a vector register work at once; numba has no vector
+    form of np.exp, which would be most of a loss's time.
+    """
+    one, half = np.float32(1), np.float32(0.5)
+    for j in range(len(x)):
+        v = min(max(x[j] - shift, np.float32(-87)), np.float32(88))
+        n = np.floor(v * np.float32(1.4426950408889634) + half)
+        r = v - n * np.float32(0.6931471805599453)
+        p = np.float32(1 / 5040) * r + np.float32(1 / 720)
+        p = p * r + np.float32(1 / 120)
+        p = p * r + np.float32(1 / 24)
+        p = p * r + np.float32(1 / 6)
+        p = p * r + half
+        p = p * r + one
+        x[j] = p * r + one
+        bits[j] = (np.int32(n) + np.int32(127)) << np.int32(23)
+
+
+@kernel
+def gru_forward(gx: Floats, gh: Floats, state: Floats, gates: Floats, after: Floats) -> None:
+    """Fill the gates r, z, n (3, L, H) and the next state (L, H) from both sides' shares of the gates (L,
+    3H)."""
+    units, zero, one, two = state.shape[1], np.float32(0), np.float32(1), np.float32(2)
+    bits = np.empty(units, np.int32)
+    powers = bits.view(np.float32)
+    for i in range(len(state)):
+        for gate in range(2):
+            opened, begin = gates[gate, i], gate * units
+            for j in range(units):
+                opened[j] = -(gx[i, begin + j] + gh[i, begin + j])
+            halves_of_exp(opened, zero, bits)
+            for j in range(units):
+                opened[j] = one / (one + opened[j] * powers[j])
+        r, z, n, begin = gates[0, i], gates[1, i], gates[2, i], 2 * units
+        for j in range(units):
+            n[j] = -two * (gx[i, begin + j] + r[j] * gh[i, begin + j])
+        halves_of_exp(n, zero, bits)
+        for j in range(units):
+            n[j] = two / (one + n[j] * powers[j]) - one
+            after[i, j] = n[j] + z[j] * (state[i, j] - n[j])
+
+
+@kernel
+def gru_backward(
+    d_state: Floats, memory: tuple[Floats, Floats, Floats], d_gates: tuple[Floats, Floats], kept: Floats
+) -> None:
+    """Fill the gradients of the gates, input side and recurrent side (L, 3H), and of the state that went
+    round.
+
+    `memory` is (state, gates, gh) as in `gru_forward`.
+    """
+    state, gates, gh = memory
+    d_gx, d_gh = d_gates
+    units, one = state.shape[1], np.float32(1)
+    for i in range(len(state)):
+        for j in range(units):
+            r, z, n = gates[0, i, j], gates[1, i, j], gates[2, i, j]
+            keep = d_state[i, j] * z
+            dn = (d_state[i, j] - keep) * (one - n * n)
+            dr = dn * gh[i, 2 * units + j] * (r - r * r)
+            dz = (state[i, j] - n) * keep * (one - z)
+            kept[i, j] = keep
+            d_gx[i, j] = dr
+            d_gh[i, j] = dr
+            d_gx[i, units + j] = dz
+            d_gh[i, units + j] = dz
+            d_gx[i, 2 * units + j] = dn
+            d_gh[i, 2 * units + j] = dn * r
