@@ -1,7 +1,8 @@
 """Training beside the published implementation: `python -m benchmarks.training LOG --reference CHECKOUT`.
 
 Each side trains in a process of its own, by turns, on the same sessions with the same parameters and threads;
-the table holds medians of events per second, the ratio, and peak memory. CHECKOUT is a clone of
+the table holds medians of events per second, the ratio, the share of a bare product's speed that the fast
+mode reaches (useful operations only), and peak memory. CHECKOUT is a clone of
 hidasib/GRU4Rec_PyTorch_Official; on NumPy 2 and pandas 3 cast its initial weights to float32 and take
 `.values` of the support look-up. Nothing of it is part of this project.
 """
@@ -15,6 +16,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +48,9 @@ CASES: dict[str, dict[str, Any]] = {
         "elu_param": 0.5,
     },
 }
-FAST = 8
-"""Steps per update of the fast mode."""
+FAST = {"steps_per_update": 8, "lr_schedule": "linear"}
+"""What makes the fast mode."""
+Row = dict[str, Any]
 
 
 def main() -> None:
@@ -58,32 +61,41 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=8000, help="oldest sessions of the log to train on")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--side", help=argparse.SUPPRESS)
     parser.add_argument("--case", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
         print(json.dumps(measure(arguments)))
         return
-    print("case                     threads  reference  faithful     x      fast     x  memory x")
-    for case in CASES:
-        for threads in arguments.threads:
-            print(row(arguments, case, threads), flush=True)
+    print("case                     threads  reference  faithful     x      fast     x  GEMM %  memory x")
+    rows = [row(arguments, case, threads) for case in arguments.cases for threads in arguments.threads]
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1))
 
 
-def row(arguments: argparse.Namespace, case: str, threads: int) -> str:
+def row(arguments: argparse.Namespace, case: str, threads: int) -> Row:
     """One line of the table: events per second of each side, medians of turns."""
     sides = ("reference", "faithful", "fast")
     found: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
     for _ in range(arguments.repeats):
         for side in sides:
             found[side].append(child(arguments, case, side, threads))
-    speed = {side: statistics.median(one["events_per_second"] for one in found[side]) for side in sides}
-    memory = {side: statistics.median(one["peak_mb"] for one in found[side]) for side in sides}
-    ratio = {side: speed[side] / speed["reference"] for side in sides}
-    return (
-        f"{case:<24}{threads:>8}{speed['reference']:>11,.0f}{speed['faithful']:>10,.0f}{ratio['faithful']:>6.1f}"
-        f"{speed['fast']:>10,.0f}{ratio['fast']:>6.1f}{memory['faithful'] / memory['reference']:>10.2f}"
+    made: Row = {"case": case, "threads": threads, "gemm_share": {}}
+    for side in sides:
+        made[side] = statistics.median(one["events_per_second"] for one in found[side])
+        made[f"{side}_mb"] = statistics.median(one["peak_mb"] for one in found[side])
+        if side != "reference":
+            made["gemm_share"][side] = statistics.median(one["gemm_share"] for one in found[side])
+    reference, faithful, fast = (made[side] for side in sides)
+    print(
+        f"{case:<24}{threads:>8}{reference:>11,.0f}{faithful:>10,.0f}{faithful / reference:>6.1f}{fast:>10,.0f}"
+        f"{fast / reference:>6.1f}{100 * made['gemm_share']['fast']:>8.0f}"
+        f"{made['faithful_mb'] / made['reference_mb']:>10.2f}",
+        flush=True,
     )
+    return made
 
 
 def child(arguments: argparse.Namespace, case: str, side: str, threads: int) -> dict[str, float]:
@@ -103,10 +115,51 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
     events = oldest_sessions(arguments.log, arguments.sessions)
     parameters = CASES[arguments.case] | {"n_epochs": 2}
     if arguments.side == "reference":
-        speed = reference_speed(arguments.reference, events, parameters)
-    else:
-        speed = our_speed(events, parameters | {"steps_per_update": FAST if arguments.side == "fast" else 1})
-    return {"events_per_second": speed, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+        return {
+            "events_per_second": reference_speed(arguments.reference, events, parameters),
+            "peak_mb": peak_mb(),
+        }
+    parameters |= {"layers": tuple(parameters["layers"])} | (FAST if arguments.side == "fast" else {})
+    speed = our_speed(events, parameters)
+    peak = peak_mb()
+    share = speed * flops_per_event(events, parameters) / gemm_speed()
+    return {"events_per_second": speed, "peak_mb": peak, "gemm_share": share}
+
+
+def peak_mb() -> float:
+    """Largest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def flops_per_event(events: pl.DataFrame, parameters: dict[str, Any]) -> float:
+    """Multiplications and additions that an event needs: forward once, backward twice, no candidate scored
+    twice."""
+    import numpy as np
+    import torch
+
+    from recsys_gru.clicks import as_sessions
+    from recsys_gru.training import Settings, TrainingData
+
+    sessions, settings = as_sessions(events), Settings(**parameters)
+    learner = settings.learner(sessions.vocabulary.support, settings.batch_size, torch.device("cpu"))
+    data = TrainingData(sessions.items, sessions.offsets)
+    windows = next(data.lanes(settings).stretches(settings.steps_per_update, 8))
+    candidates = float(np.mean([rows.n_candidates for rows, _ in learner.plan(data.items, windows)]))
+    (units,) = settings.layers
+    return 3 * 2 * units * (candidates + 3 * 2 * units)
+
+
+def gemm_speed(size: int = 2048, repeats: int = 5) -> float:
+    """Floating-point operations per second of one large product of single-precision matrices."""
+    import torch
+
+    left, right = torch.randn(size, size), torch.randn(size, size)
+    seconds = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        torch.mm(left, right)
+        seconds.append(time.perf_counter() - began)
+    return 2 * size**3 / min(seconds)
 
 
 def oldest_sessions(path: Path, count: int) -> pl.DataFrame:
@@ -121,7 +174,6 @@ def our_speed(events: pl.DataFrame, parameters: dict[str, Any]) -> float:
     """Events per second of the last epoch."""
     import recsys_gru as rg
 
-    parameters = parameters | {"layers": tuple(parameters["layers"])}
     return rg.GRU4Rec(**parameters, device="cpu").fit(events).history_[-1].events_per_second
 
 

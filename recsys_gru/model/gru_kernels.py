@@ -67,19 +67,20 @@ def gru_backward(
     `memory` is (state, gates, gh) as in `gru_forward`.
     """
     state, gates, gh = memory
-    d_gx, d_gh = d_gates
     units, one = state.shape[1], np.float32(1)
-    for i in range(len(state)):
+    for i in range(len(state)):  # a loop for each array written: only then is it done in vector registers
+        r, z, n, s, d, keep = gates[0, i], gates[1, i], gates[2, i], state[i], d_state[i], kept[i]
+        inner, d_x, d_h = gh[i, 2 * units :], d_gates[0][i], d_gates[1][i]
+        dr, dz, dn = d_x[:units], d_x[units : 2 * units], d_x[2 * units :]
         for j in range(units):
-            r, z, n = gates[0, i, j], gates[1, i, j], gates[2, i, j]
-            keep = d_state[i, j] * z
-            dn = (d_state[i, j] - keep) * (one - n * n)
-            dr = dn * gh[i, 2 * units + j] * (r - r * r)
-            dz = (state[i, j] - n) * keep * (one - z)
-            kept[i, j] = keep
-            d_gx[i, j] = dr
-            d_gh[i, j] = dr
-            d_gx[i, units + j] = dz
-            d_gh[i, units + j] = dz
-            d_gx[i, 2 * units + j] = dn
-            d_gh[i, 2 * units + j] = dn * r
+            keep[j] = d[j] * z[j]
+        for j in range(units):
+            dn[j] = (d[j] - keep[j]) * (one - n[j] * n[j])
+        for j in range(units):
+            dz[j] = (s[j] - n[j]) * keep[j] * (one - z[j])
+        for j in range(units):
+            dr[j] = dn[j] * inner[j] * (r[j] - r[j] * r[j])
+        for j in range(2 * units):
+            d_h[j] = d_x[j]
+        for j in range(units):
+            d_h[2 * units + j] = dn[j] * r[j]

@@ -14,6 +14,22 @@ Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
 
 
 @kernel
+def largest(x: NDArray[np.float32]) -> np.float32:
+    """Return the largest of x (n,), n > 0; NaN where there is a positive one.
+
+    Floats stand in the order of their bits, once those of negative numbers are turned round. A maximum of
+    integers runs in vector registers, one of floats does not, as it has to mind NaN.
+    """
+    bits, top = x.view(np.int32), np.full(1, -(2**31), np.int32)
+    best, turned = top[0], np.int32(2**31 - 1)
+    for j in range(len(bits)):
+        best = max(best, bits[j] ^ ((bits[j] >> np.int32(31)) & turned))
+    top[0] = best ^ ((best >> np.int32(31)) & turned)
+    found: np.float32 = top.view(np.float32)[0]
+    return found
+
+
+@kernel
 def cross_entropy_rows(
     scores: NDArray[np.float32], targets: Items, weights: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -29,9 +45,7 @@ def cross_entropy_rows(
     for i in range(len(scores)):
         row = scores[i]
         own[i] = row[targets[i]]
-        top = np.float32(-3e38)
-        for j in range(width):
-            top = max(top, row[j])
+        top = largest(row)
         halves_of_exp(row, top, bits)
         total = np.float32(0)
         for j in range(width):
@@ -67,9 +81,9 @@ def bpr_max_row(
         halves_of_exp(e, zero, bits)
         for j in range(len(r)):
             r[j] = r[j] if r[j] > zero else a * (e[j] * powers[j] - one)
-    y, top = r[target], np.float32(-3e38)
     for j in range(len(r)):
-        top = max(top, r[j] if weights[j] > zero else np.float32(-3e38))
+        e[j] = r[j] if weights[j] > zero else np.float32(-3e38)
+    y, top = r[target], largest(e)
     for j in range(len(r)):
         e[j] = min(r[j] - top, zero)
     halves_of_exp(e, zero, bits)

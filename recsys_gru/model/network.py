@@ -183,10 +183,11 @@ def _walk(
     outputs: list[Tensor] = []
     tapes: list[Tape] = []
     masks: list[Tensor | None] = []
-    for begin, end in flow.spans():
-        if end - begin != len(state):  # lanes were removed: the survivors move up
-            state = state[flow.source[begin:end]]
-        state, tape = cell.forward(weights, gx[begin:end], state * flow.keep[begin:end])
+    cuts = (torch.split(values, list(flow.alive)) for values in (gx, flow.keep, flow.source))
+    for gates, keep, source in zip(*cuts, strict=True):
+        if gates.shape[0] != state.shape[0]:  # lanes were removed: the survivors move up
+            state = state[source]
+        state, tape = cell.forward(weights, gates, state * keep)
         mask = dropout.mask(state[:, : cell.units]) if dropout else None
         state = _masked(state, mask, cell.units)
         outputs.append(state[:, : cell.units])

@@ -9,7 +9,7 @@ from recsys_gru.model.prefetch import prefetch
 
 Rates = tuple[np.float32, np.float32, np.float32]
 Memory = tuple[Floats, Floats, Floats]
-AHEAD = 6
+AHEAD = 4
 """Rows between the one at work and the one asked for."""
 LINE = 16
 """Single-precision numbers in a cache line."""

@@ -85,7 +85,7 @@ def train_epoch(
     if at.updates == 0:
         learner.begin_epoch(lanes.alive)
     schedule = SCHEDULES[settings.lr_schedule]
-    total = max(settings.n_epochs * data.pairs, 1)
+    before_this, total = at.epoch * data.pairs, max(settings.n_epochs * data.pairs, 1)
     started, before = time.perf_counter(), at.seconds
     done = 0
     for windows in lanes.stretches(settings.steps_per_update, pause):
@@ -94,9 +94,8 @@ def train_epoch(
         if not ahead:
             continue
         for rows, flow in learner.plan(data.items, ahead):
-            learner.optimiser.learning_rate = settings.learning_rate * schedule(
-                (at.epoch * data.pairs + at.events) / total
-            )
+            rate = schedule((before_this + at.events) / total)
+            learner.optimiser.learning_rate = settings.learning_rate * rate
             loss = learner.update(rows, flow)
             if not math.isfinite(loss):
                 raise DivergedError(_advice(loss, at, settings))

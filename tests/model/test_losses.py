@@ -7,6 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
@@ -14,6 +16,7 @@ from recsys_gru.model import losses
 from recsys_gru.model.candidates import Candidates, EveryItem, Rows, SampledCandidates
 from recsys_gru.model.gradients import value_and_gradient
 from recsys_gru.model.gru_kernels import halves_of_exp
+from recsys_gru.model.loss_kernels import largest
 from recsys_gru.model.losses import Columns, Loss
 from tests import oracle_gru4rec as oracle
 
@@ -162,6 +165,12 @@ def test_the_vector_exponential_is_exact_to_single_precision() -> None:
     np.testing.assert_allclose(found, expected, rtol=8e-6)
     near = np.abs(x) <= 5
     np.testing.assert_allclose(found[near], expected[near], rtol=6e-7)
+
+
+@pytest.mark.kernels
+@given(x=st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=70))
+def test_the_largest_of_a_row_is_found(x: list[float]) -> None:
+    assert largest(np.array(x, dtype=np.float32)) == max(x)
 
 
 def test_large_scores_stay_finite_in_single_precision() -> None:
