@@ -90,7 +90,8 @@ def row(arguments: argparse.Namespace, case: str, threads: int) -> Row:
             made["gemm_share"][side] = statistics.median(one["gemm_share"] for one in found[side])
     reference, faithful, fast = (made[side] for side in sides)
     print(
-        f"{case:<24}{threads:>8}{reference:>11,.0f}{faithful:>10,.0f}{faithful / reference:>6.1f}{fast:>10,.0f}"
+        f"{case:<24}{threads:>8}{reference:>11,.0f}{faithful:>10,.0f}{faithful / reference:>6.1f}"
+        f"{fast:>10,.0f}"
         f"{fast / reference:>6.1f}{100 * made['gemm_share']['fast']:>8.0f}"
         f"{made['faithful_mb'] / made['reference_mb']:>10.2f}",
         flush=True,
