@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines import sessions, train
+from pipelines.record import DATA
 from pipelines.registry import registry_of, rival
 from pipelines.settings import Settings
 from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from recsys_gru import Recommender, Report
 
-CHALLENGER_RANKS, CHAMPION_RANKS = "challenger.parquet", "champion.parquet"
+CHALLENGER_RANKS, CHAMPION_RANKS = "ranks.parquet", "champion.parquet"
 
 
 def key(day: date, settings: Settings) -> str:
@@ -54,6 +55,7 @@ def _compare(day: date, settings: Settings, before: tuple[Done, Done], folder: P
     test = pl.read_parquet(data.folder / sessions.TEST)
     challenger = load(trained.folder / train.MODEL, settings.model["class"])
     report = _ranked(challenger, test, settings, folder / CHALLENGER_RANKS)
+    _note(challenger, test, report, folder)
     version = rival(day, settings)
     champion: Facts = {}
     if version is not None:
@@ -85,6 +87,19 @@ def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path
     report = recsys_gru.evaluate(model, test, settings.evaluate.cutoffs, unknown=unknown)  # type: ignore[arg-type]
     recsys_gru.write_ranks(report.ranks, path)
     return report
+
+
+def _note(model: "Recommender", test: "pl.DataFrame", report: "Report", folder: Path) -> None:
+    """Test data, figures and their intervals, for the day's run."""
+    from recsys_gru.clicks import as_sessions
+    from recsys_gru.tracking import Notebook
+    from recsys_gru.tracking.run import test_figures
+
+    run = Notebook(folder).run()
+    run.feed(as_sessions(test, model.vocabulary_), DATA, "test")
+    if report.events:
+        metrics, counts = test_figures(report)
+        run.log(metrics, tags=counts)
 
 
 def _metrics(report: "Report") -> Facts:
@@ -123,10 +138,17 @@ def _write_page(
     baselines: "dict[str, Report]",
     folder: Path,
 ) -> None:
-    from recsys_gru import report_page
+    from recsys_gru.evaluation import report_page, write_report
 
     train_set, test = data
     title = f"Challenger of {day}"
-    report_page(title, challenger, test, report, baselines=baselines, train=train_set).write(
-        folder / "report.html"
+    page = report_page(
+        title,
+        challenger,
+        test,
+        report,
+        baselines=baselines,
+        train=train_set,
+        facts=challenger.parameters(),
     )
+    write_report(page, folder)

@@ -3,16 +3,22 @@
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, once, stage
+from pipelines.workshop import MARK, Done, Facts, fingerprint, once, stage
 
 if TYPE_CHECKING:
     from recsys_gru.tracking import LastingRun
 
+DATA = "clicks"
+"""The name of the click log on the run."""
+REPORT = ("report.html", "report.json", "ranks.parquet", "recall_curve.png", "slices.png")
+LINKED = ("model",)
+"""What the registry keeps; the run points to its version."""
 COUNTED = {
     "ingest": ("read", "kept", "rejected"),
     "sessions": ("train_events", "train_sessions", "train_items", "test_events", "test_sessions"),
@@ -28,7 +34,8 @@ def day_run(day: date, settings: Settings, trained: Done) -> "Iterator[LastingRu
     """The run of a day and of what was trained; finished, or failed, when the block ends."""
     from recsys_gru.tracking import lasting_run
 
-    tags = {"role": "nightly", "day": day.isoformat(), "fingerprint": trained.fingerprint}
+    tags = {"role": "nightly", "model": settings.model["class"], "data": DATA}
+    tags |= {"day": day.isoformat(), "fingerprint": trained.fingerprint}
     with lasting_run(
         settings.tracking.where,
         name=f"nightly {day}",
@@ -51,6 +58,7 @@ def record_failure(day: date, settings: Settings, trained: Done, error: BaseExce
     with day_run(day, settings, trained) as run:
         run.log(tags={"error": f"{type(error).__name__}: {error}"[:5000]})
         run.fail()
+        run.tell(trained.folder, without=LINKED)
 
 
 def _log(day: date, settings: Settings, stages: Sequence[Done], folder: Path) -> Facts:
@@ -60,14 +68,17 @@ def _log(day: date, settings: Settings, stages: Sequence[Done], folder: Path) ->
         facts = by_name[done_stage].facts if done_stage in by_name else {}
         metrics |= {f"stage/{done_stage}_{name}": facts[name] for name in names if name in facts}
     metrics |= _measured(by_name["evaluate"].facts)
-    decision, trained = by_name["promote"], by_name["train"]
+    decision, trained, measured = by_name["promote"], by_name["train"], by_name["evaluate"]
     with day_run(day, settings, trained) as run:
+        run.tell(trained.folder, without=LINKED)
+        run.tell(measured.folder)
         run.log(
             {name: value for name, value in metrics.items() if math.isfinite(value)},
-            params={f"model.{name}": value for name, value in settings.model.items()},
-            tags=decision_tags(decision.facts),
+            params=_flat(settings, "window", "train"),
+            tags=_flat(settings, "evaluate", "gate") | decision_tags(decision.facts),
+            time=_end(stages),
         )
-        for page in (decision.folder / "decision.md", by_name["evaluate"].folder / "report.html"):
+        for page in (decision.folder / "decision.md", *(measured.folder / name for name in REPORT)):
             if page.exists():
                 run.file(page)
     (folder / "metrics.txt").write_text("\n".join(sorted(metrics)) + "\n", encoding="utf-8")
@@ -80,9 +91,19 @@ def decision_tags(facts: Facts) -> dict[str, object]:
     return {"gate": facts["reason"][:5000], **{f"gate.{name}": facts[name] for name in names}}
 
 
+def _flat(settings: Settings, *sections: str) -> dict[str, object]:
+    """Settings by section and name; those that may change while the run stays are no parameters but tags."""
+    values = {section: asdict(getattr(settings, section)) for section in sections}
+    return {f"{section}.{name}": value for section in sections for name, value in values[section].items()}
+
+
+def _end(stages: Sequence[Done]) -> int:
+    """When the last stage ended, in milliseconds: the same for whoever logs it again."""
+    return max((done.folder / MARK).stat().st_mtime_ns for done in stages) // 1_000_000
+
+
 def _measured(facts: Facts) -> dict[str, float]:
-    metrics = {f"test/{name}": value for name, value in facts["challenger"].items()}
-    metrics |= {f"champion/{name}": value for name, value in facts["champion"].items()}
+    metrics = {f"champion/{name}": value for name, value in facts["champion"].items()}
     for baseline, found in facts["baselines"].items():
         metrics |= {f"baseline/{baseline}_{name}": value for name, value in found.items()}
     return metrics

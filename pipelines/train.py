@@ -9,6 +9,7 @@ import recsys_gru
 from pipelines import sessions
 from pipelines.errors import BadInputError
 from pipelines.events import say
+from pipelines.record import DATA
 from pipelines.registry import day_of, registry_of, rival
 from pipelines.settings import Settings
 from pipelines.workshop import Done, Facts, day_folder, fingerprint, found, once, stage
@@ -86,31 +87,40 @@ def _base(day: date, settings: Settings) -> int | None:
 
 
 def _train(day: date, settings: Settings, before: Done, folder: Path, notes: Path) -> Facts:
+    try:
+        model, base = _noted(day, settings, before, folder, notes)
+    except recsys_gru.errors.CheckpointError as error:
+        say("checkpoint set aside, training from the start", why=str(error))
+        for place in (notes, folder):
+            shutil.rmtree(place, ignore_errors=True)
+        folder.mkdir()
+        model, base = _noted(day, settings, before, folder, notes)
+    history = vars(model).get("history_", ())
+    loss = {"loss": history[-1].loss} if history else {}
+    return {"items": len(model.vocabulary_), "epochs": len(history), "base": base, **loss}
+
+
+def _noted(
+    day: date, settings: Settings, before: Done, folder: Path, notes: Path
+) -> "tuple[Recommender, int | None]":
+    """The trained model and its base; the notebook of the fit, told to the run later, keeps the model."""
     import polars as pl
+
+    from recsys_gru.tracking import noting
 
     train_set = pl.read_parquet(before.folder / sessions.TRAIN)
     base = _base(day, settings)
-    if base is None:
-        model = _from_nothing(settings, train_set, notes)
-    else:
-        model = _from_champion(day, settings, train_set, base)
-    model.save(folder / MODEL, metadata={"day": day.isoformat()})
-    history = getattr(model, "history_", ())
-    loss = {"loss": history[-1].loss} if history else {}
-    return {"items": len(model.vocabulary_), "epochs": len(history), "base": base, **loss}
+    with noting(folder, DATA):
+        if base is None:
+            return _from_nothing(settings, train_set, notes), None
+        return _from_champion(day, settings, train_set, base), base
 
 
 def _from_nothing(settings: Settings, train_set: "pl.DataFrame", notes: Path) -> "Recommender":
     model = challenger_of(settings)
     if not isinstance(model, recsys_gru.GRU4Rec):
         return model.fit(train_set)
-    every = settings.train.checkpoint_every
-    try:
-        return model.fit(train_set, checkpoint_dir=notes, checkpoint_every=every)
-    except recsys_gru.errors.CheckpointError as error:
-        say("checkpoint set aside, training from the start", why=str(error))
-        shutil.rmtree(notes, ignore_errors=True)
-        return challenger_of(settings).fit(train_set)
+    return model.fit(train_set, checkpoint_dir=notes, checkpoint_every=settings.train.checkpoint_every)
 
 
 def _from_champion(day: date, settings: Settings, train_set: "pl.DataFrame", base: int) -> "Recommender":

@@ -1,6 +1,7 @@
 """MLflow, and nothing else that knows it: runs, the model registry, tuning, retention, the dashboard."""
 
 from recsys_gru.tracking.lasting import LastingRun, lasting_run
+from recsys_gru.tracking.notebook import Notebook, noting
 from recsys_gru.tracking.registry import Registry
 from recsys_gru.tracking.retention import find_old, remove
 from recsys_gru.tracking.run import Run, Tracker, run
@@ -9,6 +10,7 @@ from recsys_gru.tracking.tuning import Search, search
 
 __all__ = [
     "LastingRun",
+    "Notebook",
     "Registry",
     "Run",
     "Search",
@@ -16,6 +18,7 @@ __all__ = [
     "Tracker",
     "find_old",
     "lasting_run",
+    "noting",
     "remove",
     "run",
     "search",

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -59,11 +60,17 @@ def profile(sessions: Sessions) -> dict[str, int | str]:
 
 def load_of_this_process() -> dict[str, float]:
     """Processor and memory use; the processor's since the last call."""
-    process = psutil.Process()
+    process = _process(os.getpid())
     return {
         "system/cpu_percent": process.cpu_percent(),
         "system/memory_megabytes": process.memory_info().rss / 1e6,
     }
+
+
+@cache
+def _process(number: int) -> psutil.Process:
+    """The same object each time: it knows of the last call."""
+    return psutil.Process(number)
 
 
 def _iso(microseconds: int) -> str:

@@ -1,8 +1,7 @@
 """A run that is found again by its ticket: for jobs that may be killed and started anew."""
 
 import os
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
@@ -10,7 +9,8 @@ from typing import final
 from recsys_gru.errors import TrackingError
 from recsys_gru.tracking import facts
 from recsys_gru.tracking.abandoned import end_abandoned
-from recsys_gru.tracking.records import Desk, Ended, Filed, Logged, Opened, Record
+from recsys_gru.tracking.notebook import Notebook
+from recsys_gru.tracking.records import Desk, Ended, Filed, Logged, Opened, Record, as_text, now
 from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
 
@@ -38,15 +38,27 @@ class LastingRun:
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, object] | None = None,
         tags: Mapping[str, object] | None = None,
+        time: int | None = None,
     ) -> None:
-        """Log any number of values; a parameter keeps its first value, all else may be logged again."""
-        now = _now()
-        points = [(key, float(value), now, 0) for key, value in (metrics or {}).items()]
-        self.send(Logged(self.ticket, points, _text(params), _text(tags)))
+        """Log any number of values; a parameter keeps its first value, all else may be logged again.
+
+        Args:
+            time: of the metrics, in milliseconds since the epoch: one that is logged again with the same time
+                and value is the same point of its history. By default now.
+        """
+        moment = now() if time is None else time
+        points = [(key, float(value), moment, 0) for key, value in (metrics or {}).items()]
+        self.send(Logged(self.ticket, points, as_text(params), as_text(tags)))
 
     def file(self, path: Path, place: str = "") -> None:
         """Keep a copy of a file or folder."""
         self.send(Filed(self.ticket, str(path.absolute()), place))
+
+    def tell(self, notes: Path, without: Collection[str] = ()) -> None:
+        """Log what the notebook of a folder holds, files for these places left out; twice is as once."""
+        for record in Notebook(notes).read(self.ticket):
+            if not (isinstance(record, Filed) and record.place in without):
+                self.send(record)
 
     def fail(self) -> None:
         """Have the run end as failed."""
@@ -94,19 +106,11 @@ def lasting_run(
     number = experiment_id(client, store, experiment)
     end_abandoned(client, number)
     run = LastingRun(Desk(client, number, store.folder, store.lock), ticket)
-    run.send(Opened(ticket, name, _now(), {**(tags or {}), **facts.surroundings()}))
+    run.send(Opened(ticket, name, now(), {**(tags or {}), **facts.surroundings()}))
     try:
         yield run
     except BaseException:
         run.fail()
         raise
     finally:
-        run.send(Ended(ticket, run.outcome, _now()))
-
-
-def _text(values: Mapping[str, object] | None) -> dict[str, str]:
-    return {key: str(value) for key, value in (values or {}).items()}
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
+        run.send(Ended(ticket, run.outcome, now()))

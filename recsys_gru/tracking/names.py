@@ -18,6 +18,18 @@ METRICS = {
     "test_interval/mrr_at_K_high": "its upper end",
     "system/cpu_percent": "processor use of the process since the last epoch, 100 for each busy core",
     "system/memory_megabytes": "main memory held by the training process",
+    "stage/NAME_seconds": "of a night: seconds the stage NAME took",
+    "stage/ingest_NAME": "clicks of the day `read`, `kept` and `rejected`",
+    "stage/sessions_NAME": "`train_events`, `train_sessions`, `train_items`, `test_events`, `test_sessions`",
+    "stage/train_NAME": "`items` of the vocabulary, `epochs`, and the last epoch's `loss`",
+    "stage/evaluate_NAME": (
+        "test `events`, `unknown_share`, `coverage`, `latency_p50_ms`, `latency_p99_ms` of single requests"
+    ),
+    "stage/recommend_rows": "rows of recommendations written",
+    "champion/recall_at_K": "of a night: recall@K of the model that served, on the same test sessions",
+    "champion/mrr_at_K": "its MRR@K",
+    "baseline/NAME_recall_at_K": "of a night: recall@K of the baseline NAME, on the same test sessions",
+    "baseline/NAME_mrr_at_K": "its MRR@K",
 }
 
 TAGS = {
@@ -47,7 +59,15 @@ TAGS = {
     "error": "what a failed fit said, or that its process was killed",
     "recsys_gru.process": "machine and process of the run; a run whose process is gone is marked killed",
     "recsys_gru.ticket": "our own name of the run, under which a record that is sent twice finds it",
-    "gate": "on a model version: why it was or was not promoted",
+    "gate": "on a model version and on its night: why it was or was not promoted",
+    "day": "of a night, and on its model version: the day it was tested on",
+    "fingerprint": "of a night: of all that the trained model depends on",
+    "gate.promoted": "of a night: whether its model was put into use",
+    "gate.version": "of a night: the version its model was registered as",
+    "gate.serving": "of a night: the version that serves after it",
+    "gate.rival": "of a night: the version it was compared with",
+    "gate.NAME": "of a night: the setting NAME of the gate",
+    "evaluate.NAME": "of a night: the setting NAME of the evaluation",
 }
 
 ARTIFACTS = {
@@ -60,6 +80,7 @@ ARTIFACTS = {
     "slices.png": "recall by position, length, popularity, hour and more",
     "comparison.png": "on a parent run: recall and MRR of its models side by side",
     "plots/": "on the parent of a search: Optuna's pictures of the study",
+    "decision.md": "of a night: what the gate checked, with the numbers",
 }
 
 ALIASES = {

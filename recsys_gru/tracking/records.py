@@ -7,8 +7,9 @@ and by it a record that is sent again finds its run.
 import dataclasses
 import json
 import sqlite3
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,3 +206,17 @@ def from_line(line: str) -> Record:
     """
     fields = json.loads(line)
     return _KINDS[fields.pop("kind")](**fields)
+
+
+def now() -> int:
+    """Milliseconds since the epoch."""
+    return int(time.time() * 1000)
+
+
+def as_text(values: Mapping[str, object] | None) -> dict[str, str]:
+    """The values as MLflow keeps parameters and tags.
+
+    >>> as_text({"layers": (100,)})
+    {'layers': '(100,)'}
+    """
+    return {key: str(value) for key, value in (values or {}).items()}

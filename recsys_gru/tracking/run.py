@@ -17,13 +17,13 @@ from recsys_gru.tracking import facts
 from recsys_gru.tracking.courier import Courier
 from recsys_gru.tracking.fit_page import FitPage
 from recsys_gru.tracking.outbox import Outbox, Target
-from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened
-from recsys_gru.tracking.store import EXPERIMENT, Store, store_at
+from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened, as_text, now
+from recsys_gru.tracking.store import EXPERIMENT, store_at
 
 if TYPE_CHECKING:
     from recsys_gru.ranking import ItemFilter, Scorer
+    from recsys_gru.tracking.notebook import Notebook
     from recsys_gru.training import EpochReport
-
 
 FIT_PAGE = "training.html"
 PARTS = {"test": "", "validation": ", validation part"}
@@ -35,7 +35,7 @@ class Pruned(Exception):  # noqa: N818 - a decision, not an error
 
 @final
 class Run:
-    """One MLflow run; what it is told goes out in the background.
+    """One MLflow run; what it is told goes out in the background, or into a notebook.
 
     Args:
         courier: carries records to the store.
@@ -43,7 +43,9 @@ class Run:
         ticket: that an earlier run was opened with, to go on with that one.
     """
 
-    def __init__(self, courier: Courier, outbox: Outbox, ticket: str | None = None) -> None:
+    def __init__(
+        self, courier: "Courier | Notebook", outbox: "Outbox | Notebook", ticket: str | None = None
+    ) -> None:
         self.ticket = ticket or uuid.uuid4().hex
         self._courier, self._outbox = courier, outbox
         self.began = time.monotonic()
@@ -52,7 +54,7 @@ class Run:
 
     def open(self, name: str, tags: Mapping[str, str], parent: "Run | None" = None) -> None:
         """Begin."""
-        self._courier.put(Opened(self.ticket, name, _now(), dict(tags), parent.ticket if parent else None))
+        self._courier.put(Opened(self.ticket, name, now(), dict(tags), parent.ticket if parent else None))
 
     def log(
         self,
@@ -62,9 +64,9 @@ class Run:
         step: int = 0,
     ) -> None:
         """Log any number of values at once; the step is the epoch."""
-        now = _now()
-        points = [(key, float(value), now, step) for key, value in (metrics or {}).items()]
-        self._courier.put(Logged(self.ticket, points, _text(params), _text(tags)))
+        moment = now()
+        points = [(key, float(value), moment, step) for key, value in (metrics or {}).items()]
+        self._courier.put(Logged(self.ticket, points, as_text(params), as_text(tags)))
 
     def feed(self, sessions: Sessions, name: str, context: str) -> None:
         """Note the sessions this run worked on."""
@@ -78,7 +80,7 @@ class Run:
 
     def end(self, status: str = "FINISHED") -> None:
         """Close."""
-        self._courier.put(Ended(self.ticket, status, _now()))
+        self._courier.put(Ended(self.ticket, status, now()))
 
 
 @final
@@ -87,15 +89,12 @@ class Tracker:
 
     Attributes:
         parent: the run of the whole block.
-        store: where it is kept.
         child_name: name of the runs opened from now on; else the model's class.
         child_tags: their tags; a role of trial makes evaluations count as validation.
     """
 
-    def __init__(
-        self, store: Store, new_run: Callable[[str | None], Run], data: str, ticket: str | None
-    ) -> None:
-        self.store, self.parent = store, new_run(ticket)
+    def __init__(self, new_run: Callable[[str | None], Run], data: str, ticket: str | None = None) -> None:
+        self.parent = new_run(ticket)
         self._new_run, self._data = new_run, data
         self._runs: list[tuple[object, Run]] = []
         self._fitting: list[object] = []
@@ -143,21 +142,25 @@ class Tracker:
         facts.load_of_this_process()
 
     def _epoch_ended(self, event: EpochEnded) -> None:
-        epoch = cast("EpochReport", event.report)
+        report = cast("EpochReport", event.report)
+        self._tell(self.run_of(event.model), report, facts.load_of_this_process())
+
+    def _tell(self, run: Run, epoch: "EpochReport", load: Mapping[str, float]) -> None:
         metrics = {
             "train/loss": epoch.loss,
             "train/events_per_second": epoch.events_per_second,
             "train/seconds": epoch.seconds,
-            **facts.load_of_this_process(),
+            **load,
         }
         metrics |= {f"valid/{name}": value for name, value in epoch.metrics.items()}
-        run = self.run_of(event.model)
         run.epochs.append(epoch)
         run.log(metrics, step=epoch.epoch)
 
     def _fit_ended(self, event: FitEnded) -> None:
         run = self.run_of(event.model)
         self._fitting = [model for model in self._fitting if model is not event.model]
+        if event.error is None:
+            self._tell_before(event.model, run)
         run.log({"train/total_seconds": time.monotonic() - run.began, **facts.load_of_this_process()})
         run.file(FIT_PAGE, self._fit_page(event, run).write)
         if event.error is not None:
@@ -165,6 +168,14 @@ class Tracker:
         elif isinstance(event.model, Recommender):
             run.file("model", event.model.save, "model")
         run.end(_status(event.error))
+
+    def _tell_before(self, model: object, run: Run) -> None:
+        """Tell the epochs that lie before the checkpoint with which the fit began: nobody heard them."""
+        heard = {epoch.epoch for epoch in run.epochs}
+        for epoch in vars(model).get("history_", ()):
+            if epoch.epoch not in heard:
+                self._tell(run, epoch, {})
+        run.epochs.sort(key=lambda epoch: epoch.epoch)
 
     def _evaluated(self, event: Evaluated) -> None:
         known = any(model is event.model for model, _ in self._runs)
@@ -239,7 +250,7 @@ def run(
     store = store_at(where)
     outbox = Outbox.new(store.outbox, Target(store.uri, experiment))
     courier = Courier(store, outbox, first=True)
-    tracker = Tracker(store, partial(Run, courier, outbox), data, ticket)
+    tracker = Tracker(partial(Run, courier, outbox), data, ticket)
     note = {"mlflow.note.content": description} if description else {}
     tracker.parent.open(name, {"role": "parent", "data": data, **note, **facts.surroundings()})
     status = "FAILED"
@@ -283,11 +294,3 @@ def _status(error: BaseException | None) -> str:
     if error is None:
         return "FINISHED"
     return "KILLED" if isinstance(error, KeyboardInterrupt | Pruned) else "FAILED"
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
-
-
-def _text(values: Mapping[str, object] | None) -> dict[str, str]:
-    return {key: str(value) for key, value in (values or {}).items()}
