@@ -99,7 +99,7 @@ class Adagrad(Optimiser):
             super().update(name, gradient, rows)
             return
         gradient = _table(gradient)
-        touched = np.arange(len(gradient)) if rows is None else rows.numpy()
+        touched = np.arange(gradient.shape[0]) if rows is None else rows.numpy()
         # a double among the factors would make the whole loop one of doubles
         rates = np.float32(self.learning_rate), np.float32(self.momentum), np.float32(self.eps)
         adagrad_rows(self._memory[name], touched, gradient.numpy(), rates)

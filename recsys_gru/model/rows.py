@@ -21,7 +21,7 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Return the named rows (R,) of a table (N, D)."""
     if not on_kernels(table):
         return table.index_select(0, rows)
-    out = table.new_empty(len(rows), table.shape[1])
+    out = table.new_empty(rows.shape[0], table.shape[1])
     take(table.numpy(), rows.numpy(), out.numpy())
     return out
 
@@ -42,11 +42,12 @@ class RowGradient:
     def tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield rows (R,) and their gradient (R, D), some rows at a time; a tile is overwritten by the next
         one."""
-        height = max(1, TILE // self.operand.shape[1])
-        buffer = self.operand.new_empty(min(height, len(self.rows)), self.operand.shape[1])
-        for begin in range(0, len(self.rows), height):
+        n_rows, width = self.rows.shape[0], self.operand.shape[1]
+        height = min(n_rows, max(1, TILE // width))
+        buffer = self.operand.new_empty(height, width)
+        for begin in range(0, n_rows, height):
             rows = self.rows[begin : begin + height]
-            tile = buffer[: len(rows)]
+            tile = buffer[: rows.shape[0]]
             scored = self.delta[:, begin : begin + height]
             torch.mm(scored.T, self.operand, out=tile[: scored.shape[1]])
             tile[scored.shape[1] :] = 0
@@ -60,5 +61,5 @@ def _add_inside(tile: Tensor, first: int, at: Tensor, parts: Tensor) -> None:
     if on_kernels(tile):
         add_rows(tile.numpy(), first, at.numpy(), parts.numpy())
         return
-    inside = (at >= first) & (at < first + len(tile))
+    inside = (at >= first) & (at < first + tile.shape[0])
     tile.index_add_(0, at[inside] - first, parts[inside])

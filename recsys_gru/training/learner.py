@@ -17,6 +17,9 @@ from recsys_gru.model.rows import RowGradient, take_rows
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.training.lanes import Window
 
+Whole = tuple[str, Tensor, Tensor | None]
+"""A parameter's name, a gradient that is held whole, and the rows it belongs to, None for all."""
+
 
 @dataclass
 class Learner:
@@ -70,14 +73,15 @@ class Learner:
         )  # a tenth faster than d_scores @ candidates
         d_x, d_layers = self.network.backward(d_hidden, flow, tape)
         d_x = d_x if mask is None else d_x * mask
-        shares = hidden.new_full((len(hidden), 1), share)
-        gradients = {
-            "output": RowGradient(rows.rows, d_scores, hidden * share, (at, d_x) if tied else None),
-            "bias": RowGradient(rows.rows[: rows.n_candidates], d_scores, shares),
-        }
+        by_row = {"output": RowGradient(rows.rows, d_scores, hidden * share, (at, d_x) if tied else None)}
         if not tied:
-            gradients["input"] = RowGradient(table_rows, d_scores[:, :0], d_x, (at, d_x))
-        self._apply(gradients, d_layers)
+            by_row["input"] = RowGradient(table_rows, d_scores[:, :0], d_x, (at, d_x))
+        d_bias = d_scores.sum(0).mul_(share)[:, None]  # (U, 1)
+        whole: list[Whole] = [("bias", d_bias, rows.rows[: rows.n_candidates])]
+        whole += [
+            (f"layers.{i}.{name}", d, None) for i, layer in enumerate(d_layers) for name, d in layer.items()
+        ]
+        self._apply(by_row, whole)
         return float(losses.sum()) * share
 
     def _input_rows(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -86,16 +90,13 @@ class Learner:
         distinct, at = torch.unique(inputs, return_inverse=True)
         return self.network.tables["input"].index_select(0, distinct), distinct, at
 
-    def _apply(self, gradients: dict[str, RowGradient], d_layers: list[dict[str, Tensor]]) -> None:
-        dense = {
-            f"layers.{i}.{name}": part for i, layer in enumerate(d_layers) for name, part in layer.items()
-        }
-        scale = _clip(gradients, dense, self.grad_clip) if self.grad_clip else 1.0
-        for name, gradient in gradients.items():
+    def _apply(self, by_row: dict[str, RowGradient], whole: list[Whole]) -> None:
+        scale = _clip(by_row, whole, self.grad_clip) if self.grad_clip else 1.0
+        for name, gradient in by_row.items():
             for touched, tile in gradient.tiles():
                 self.optimiser.update(name, _scaled(tile, scale), touched)
-        for name, part in dense.items():
-            self.optimiser.update(name, _scaled(part, scale))
+        for name, part, rows in whole:
+            self.optimiser.update(name, _scaled(part, scale), rows)
 
     def _flow(self, window: Window) -> Flow:
         output = self.network.tables["output"]
@@ -103,10 +104,10 @@ class Learner:
         return Flow(window.alive, keep, torch.from_numpy(window.source).to(output.device))
 
 
-def _clip(gradients: dict[str, RowGradient], dense: dict[str, Tensor], limit: float) -> float:
+def _clip(by_row: dict[str, RowGradient], whole: list[Whole], limit: float) -> float:
     """Return the factor that brings the global norm down to `limit`, or 1. Source: Pascanu et al. 2013."""
-    norms = [tile.norm() for gradient in gradients.values() for _, tile in gradient.tiles()]
-    norm = float(torch.stack(norms + [gradient.norm() for gradient in dense.values()]).norm())
+    norms = [tile.norm() for gradient in by_row.values() for _, tile in gradient.tiles()]
+    norm = float(torch.stack(norms + [part.norm() for _, part, _ in whole]).norm())
     return min(1.0, limit / norm) if norm else 1.0
 
 

@@ -1,0 +1,117 @@
+"""What the fast mode learns beside the published implementation: `python -m benchmarks.recall FOLDER
+--reference CHECKOUT`.
+
+On bolcom and retailrocket, cross-entropy, 100 units, 32 lanes, equal epochs: recall@20 and MRR@20 on the
+last sessions of each log. The reference is scored by its own evaluation (conservative ranks), ours by
+`evaluate`; both rank the same events over the same items. The fast mode's rate and schedule were chosen on
+earlier sessions (docs/log.md).
+"""
+
+import argparse
+import contextlib
+import importlib
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+
+import recsys_gru as rg
+from benchmarks.training import CASES, FAST
+
+Row = dict[str, Any]
+LOGS = {"bolcom": 0.1, "retailrocket": 0.036}
+"""Share of the sessions, the youngest, that is the test part."""
+SIDES = ("reference", "faithful", "fast")
+
+
+def main() -> None:
+    """Print a line per log and side; write them as JSON if asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--reference", type=Path, required=True)
+    parser.add_argument("--logs", nargs="+", choices=LOGS, default=list(LOGS))
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--part", choices=("test", "validation"), default="test")
+    parser.add_argument(
+        "--rates", type=float, nargs="+", default=[FAST["learning_rate"]], help="of the fast mode"
+    )
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows: list[Row] = []
+    print("log           side       recall@20  MRR@20   events")
+    for name in options.logs:
+        parts = split(options.folder / f"{name}.parquet", LOGS[name], validation=options.part == "validation")
+        for side in options.sides:
+            for rate in options.rates if side == "fast" else [None]:
+                row = {"log": name, "side": side} | learned(side, rate, *parts, options)
+                rows.append(row)
+                figures = f"{row['recall']:>10.4f}{row['mrr']:>8.4f}{row['events']:>9,}"
+                print(f"{name:<14}{side:<10}{figures}  {row['each']} {rate or ''}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1))
+
+
+def split(path: Path, share: float, *, validation: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Sessions in order of their start, the last `share` of them apart; items of five clicks or more, both
+    parts."""
+    log = pl.read_parquet(path)
+    order = (
+        log.group_by("session_id")
+        .agg(pl.col("timestamp").min())
+        .sort("timestamp", "session_id")["session_id"]
+    )
+    if validation:
+        order = order[: round(len(order) * (1 - share))]
+    cut = round(len(order) * (1 - share))
+    old, new = order[:cut].implode(), order[cut:].implode()
+    log = log.select("session_id", "item_id", time=pl.from_epoch("timestamp").dt.replace_time_zone("UTC"))
+    train = rg.filter_sessions(log.filter(pl.col("session_id").is_in(old)), min_support=5, min_length=2)
+    train = train.lazy().collect()
+    test = log.filter(
+        pl.col("session_id").is_in(new), pl.col("item_id").is_in(train["item_id"].unique().implode())
+    )
+    return train, test.filter(pl.len().over("session_id") > 1)
+
+
+def learned(
+    side: str, rate: float | None, train: pl.DataFrame, test: pl.DataFrame, options: argparse.Namespace
+) -> Row:
+    """Recall and MRR, means over the seeds (the reference draws from torch's global generator)."""
+    each = []
+    for seed in options.seeds:
+        parameters = CASES["cross-entropy 100/32"] | {"n_epochs": options.epochs}
+        if side == "reference":
+            torch.manual_seed(seed)
+            each.append(reference_figures(options.reference, train, test, parameters))
+            continue
+        fast = FAST | {"learning_rate": rate} if side == "fast" else {}
+        parameters |= {"layers": tuple(parameters["layers"]), "seed": seed} | fast
+        report = rg.evaluate(rg.GRU4Rec(**parameters, device="cpu").fit(train), test)
+        each.append((report.recall[20], report.mrr[20]))
+    recall, mrr = (sum(values) / len(each) for values in zip(*each, strict=True))
+    return {"recall": recall, "mrr": mrr, "events": len(test) - test["session_id"].n_unique(), "each": each}
+
+
+def reference_figures(
+    checkout: Path, train: pl.DataFrame, test: pl.DataFrame, parameters: Row
+) -> tuple[float, float]:
+    """Train and score the published implementation."""
+    sys.path.insert(0, str(checkout))
+    reference, evaluation = importlib.import_module("gru4rec_pytorch"), importlib.import_module("evaluation")
+    columns = {"session_id": "SessionId", "item_id": "ItemId", "time": "Time"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        model = reference.GRU4Rec(**parameters, device=torch.device("cpu"))
+        model.fit(train.sort("session_id", "time", "item_id").rename(columns).to_pandas())
+        recall, mrr = evaluation.batch_eval(model, test.rename(columns).to_pandas(), cutoff=[20])
+    return float(recall[20]), float(mrr[20])
+
+
+if __name__ == "__main__":
+    main()
