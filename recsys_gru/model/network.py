@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,9 +66,10 @@ class Flow(NamedTuple):
 
 
 class Dropout:
-    """Inverted dropout with its own generator; `p` is the probability to drop."""
+    """Inverted dropout with a NumPy generator, which draws several times as fast as torch's; `p` is the
+    probability to drop."""
 
-    def __init__(self, p: float, generator: torch.Generator) -> None:
+    def __init__(self, p: float, generator: np.random.Generator) -> None:
         self.p = p
         self.generator = generator
 
@@ -75,7 +77,8 @@ class Dropout:
         """Return a mask of 0 and 1 / (1 - p), or None where nothing is dropped."""
         if self.p == 0:
             return None
-        return torch.empty_like(like).bernoulli_(1 - self.p, generator=self.generator).div_(1 - self.p)
+        kept = self.generator.random(tuple(like.shape), dtype=np.float32) >= np.float32(self.p)
+        return torch.from_numpy(kept).to(like.device, like.dtype).div_(1 - self.p)
 
 
 class LayerTape(NamedTuple):

@@ -9,19 +9,26 @@ from recsys_gru.model.prefetch import prefetch
 
 Rates = tuple[np.float32, np.float32, np.float32]
 Memory = tuple[Floats, Floats, Floats]
-AHEAD = 4
-"""Rows between the one at work and the one asked for."""
+AHEAD = 28
+"""Cache lines between what is at work and what is asked for: as many as a core can wait for at a time."""
 LINE = 16
 """Single-precision numbers in a cache line."""
 
 
 @kernel
+def _rows_ahead(width: int) -> int:
+    """Return how many rows of so many numbers lie in AHEAD cache lines, at least one."""
+    return max(1, AHEAD * LINE // max(width, LINE))
+
+
+@kernel
 def take(table: Floats, rows: Items, out: Floats) -> None:
     """Copy the named rows (R,) of a table (N, D) into `out` (R, D)."""
+    ahead = _rows_ahead(table.shape[1])
     for i in range(len(rows)):
-        if i + AHEAD < len(rows):
+        if i + ahead < len(rows):
             for j in range(0, table.shape[1], LINE):
-                prefetch(table, rows[i + AHEAD], j)
+                prefetch(table, rows[i + ahead], j)
         row, copy = table[rows[i]], out[i]
         for j in range(len(copy)):
             copy[j] = row[j]
@@ -46,11 +53,12 @@ def adagrad_rows(memory: Memory, rows: Items, gradient: Floats, rates: Rates) ->
     """
     weights, sums, velocity = memory
     rate, momentum, eps = rates
+    ahead = _rows_ahead(weights.shape[1])
     for i in range(len(rows)):
-        if i + AHEAD < len(rows):
+        if i + ahead < len(rows):
             for j in range(0, weights.shape[1], LINE):
-                prefetch(weights, rows[i + AHEAD], j)
-                prefetch(sums, rows[i + AHEAD], j)
+                prefetch(weights, rows[i + ahead], j)
+                prefetch(sums, rows[i + ahead], j)
         w = weights[rows[i]]
         acc = sums[rows[i]]
         g = gradient[i]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 OnEpoch = Callable[[EpochReport], None]
 CUTOFFS = (5, 10, 20)
+CHECKPOINT_FORMAT = 2
+"""Raised when a checkpoint holds something else than before: older ones are then refused."""
 WATCHED = "mrr_at_20"
 """The validation metric that early stopping watches."""
 Pulse = Callable[[Position], None]
@@ -104,7 +106,7 @@ class Loop:
         if self.checkpoint_dir is None:
             return None
         held_out = validation.fingerprint() if validation else None
-        facts = [asdict(self.settings), self.patience, sessions.fingerprint(), held_out]
+        facts = [CHECKPOINT_FORMAT, asdict(self.settings), self.patience, sessions.fingerprint(), held_out]
         return Checkpoints(self.checkpoint_dir, hashlib.sha256(json.dumps(facts).encode()).hexdigest())
 
     def _watched(self, positions: Iterator[Position], data: TrainingData) -> Iterator[Position]:

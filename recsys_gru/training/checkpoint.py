@@ -49,6 +49,7 @@ class Checkpoints:
             "history": [asdict(report) for report in run.history],
             "best_epoch": run.best_epoch,
             "samples": learner.sampler.generator.bit_generator.state,
+            "dropout": learner.embed_dropout.generator.bit_generator.state,
         }
         payload = bytes_of(
             {name: values.contiguous() for name, values in tensors.items()}, {"facts": json.dumps(facts)}
@@ -86,8 +87,8 @@ class Checkpoints:
         learner.states = [
             tensors[f"state/{i}"].to(learner.network.device) for i in range(len(learner.states))
         ]
-        learner.embed_dropout.generator.set_state(tensors["dropout"])
         learner.sampler.generator.bit_generator.state = facts["samples"]
+        learner.embed_dropout.generator.bit_generator.state = facts["dropout"]
         return Run(
             Position(**facts["position"]),
             [EpochReport(**report) for report in facts["history"]],
@@ -115,7 +116,6 @@ def _parameters(learner: Learner) -> dict[str, Tensor]:
 def _tensors(learner: Learner) -> dict[str, Tensor]:
     tensors = _parameters(learner)
     tensors.update({f"state/{i}": values for i, values in enumerate(learner.states)})
-    tensors["dropout"] = learner.embed_dropout.generator.get_state()
     return tensors
 
 

@@ -104,7 +104,7 @@ class Settings:
         optimiser = make_optimiser(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
         for name, parameter in network.parameters():
             optimiser.register(name, parameter)
-        dropping = _torch_generator(for_dropout, device)
+        dropping = np.random.Generator(np.random.PCG64(for_dropout))
         n_sample = 0 if self.loss == "softmax" else self.n_sample
         return Learner(
             network=network,
@@ -157,9 +157,9 @@ def resolve_device(name: str) -> torch.device:
         ) from error
 
 
-def _torch_generator(seed: np.random.SeedSequence, device: torch.device | None = None) -> torch.Generator:
+def _torch_generator(seed: np.random.SeedSequence) -> torch.Generator:
     (state,) = seed.generate_state(1, np.uint64)
-    return torch.Generator(device or "cpu").manual_seed(int(state) % 2**63)
+    return torch.Generator().manual_seed(int(state) % 2**63)
 
 
 def _is_count(value: object, least: int) -> bool:
