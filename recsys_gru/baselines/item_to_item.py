@@ -23,7 +23,7 @@ class ItemToItem(Recommender):
 
     follows_: Rows
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
         follows, base = self.follows_, np.zeros(len(self.vocabulary_), dtype=np.float32)
         ends = prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):

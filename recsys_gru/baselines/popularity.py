@@ -24,7 +24,7 @@ class PopularityBased(Recommender):
 
     scores_: NDArray[np.float32]
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
         scores, ends = self.scores_, prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
@@ -106,7 +106,7 @@ class SessionPopularity(PopularityBased):
     ['a', 'c', 'b']
     """
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
         scores, ends = self.scores_, prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]

@@ -71,7 +71,7 @@ class SessionNeighbors(Recommender):
     index_: Index
     ages_: NDArray[np.float64]
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
         index, rule, ends = self.index_, self._plan().rule(), prefix_ends(sessions, every)
         base = np.zeros(len(self.vocabulary_), dtype=np.float32)
         for start in range(0, len(ends), rows):

@@ -13,7 +13,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.ranking import BoundFilter, Candidates, ItemFilter, MatrixBlock, Scorer, top_k
 
 SOURCES = pl.Series("source", ["model", "popularity"])
-ROWS = 256
+ROWS = 512
 """Sessions answered at once; the answers do not depend on it."""
 
 Allowed = Iterable[int | str] | ItemFilter | None

@@ -200,7 +200,7 @@ class Recommender(ABC):
         return {}
 
     @abstractmethod
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
         """Score prefixes of sessions in the vocabulary's item numbers, at most ``rows`` of them a block.
 
         With ``every`` each event that has a next event in its session ends a prefix, without it only the

@@ -40,7 +40,7 @@ def recommendation_lists(
     *,
     items: ItemFilter | None = None,
     every: bool = True,
-    rows: int = 256,
+    rows: int = 512,
 ) -> Lists:
     """The k best items at every event that has a next one (``every``), or at the end of each session.
 

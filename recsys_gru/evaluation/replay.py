@@ -28,7 +28,7 @@ def evaluate(
     ties: Ties = "conservative",
     unknown: UnknownRule = "drop",
     items: ItemFilter | None = None,
-    rows: int = 256,
+    rows: int = 512,
     progress: bool = False,
 ) -> Report:
     """Rank the next item of every event of the test sessions over the whole catalogue.
@@ -91,7 +91,7 @@ def _check(unknown: str, rows: int) -> None:
     if unknown not in ("drop", "miss"):
         raise ParameterError(f"expected unknown as drop or miss, got {unknown!r}")
     if rows < 1:
-        raise ParameterError(f"expected rows of 1 or more, got {rows}: 256 is a good choice")
+        raise ParameterError(f"expected rows of 1 or more, got {rows}: 512 is a good choice")
 
 
 def _replay(

@@ -11,8 +11,8 @@ from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import NonFiniteScoresError
 from recsys_gru.ranking.rough import Rough
 
-TILE = 1024
-"""Items scored at once: 256 rows of them fill 1 MB, so comparing and counting stay in the cache."""
+TILE = 512
+"""Items scored at once: 512 rows of them fill 1 MB, so comparing and counting stay in the cache."""
 
 
 class Block(ABC):
@@ -63,7 +63,7 @@ class Scorer(Protocol):
 
     vocabulary_: Vocabulary
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
         """Blocks of at most ``rows`` prefixes; the scores do not depend on ``rows``.
 
         With ``every`` each event that has a next event in its session ends a prefix (replay), without it only

@@ -242,7 +242,7 @@ class GRU4Rec(Recommender):
         values = {field.name: getattr(self, field.name) for field in fields(Settings)}
         return Settings(**{**values, "layers": tuple(self.layers)})
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 256) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
         return network_blocks(self.network_, sessions, every, rows)
 
     @classmethod
