@@ -61,7 +61,7 @@ def planned(
         waiting |= dict.fromkeys(("training", "evaluation", "recall"), "--logs and --reference")
     else:
         log, beside = str(logs / "retailrocket.parquet"), ["--reference", str(reference)]
-        ready["training"] = [log, *beside, "--json", str(out / "training.json")]
+        ready["training"] = [log, *beside, "--sessions", "4000", "--json", str(out / "training.json")]
         ready["evaluation"] = [log, *beside, "--json", str(out / "evaluation.json")]
         ready["recall"] = [str(logs), *beside, "--json", str(out / "recall.json")]
     return ready, waiting
