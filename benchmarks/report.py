@@ -22,8 +22,8 @@ GOALS = {
 HEAD = """# Measured
 
 Made by `make bench`; each ratio is taken in one run, both sides with the same data, threads and parameters,
-by turns, medians. The scripts beside this file say how: training on the oldest 4,000 sessions of retailrocket,
-evaluation on its last 28 days.
+by turns, medians. The scripts beside this file say how: training on the oldest 4,000 sessions of
+retailrocket, evaluation on its last 28 days.
 
 | what | threads | ours | peer | ratio | at least |
 |---|---|---|---|---|---|
