@@ -11,7 +11,6 @@ import io
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from datetime import timedelta
@@ -22,6 +21,7 @@ import numpy as np
 import polars as pl
 
 import recsys_gru as rg
+from benchmarks.side import run_side
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,11 +70,8 @@ def row(arguments: argparse.Namespace, threads: int) -> dict[str, Any]:
 
 def child(arguments: argparse.Namespace, side: str, threads: int) -> dict[str, float]:
     """Run one side in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.evaluation", str(arguments.log), "--side", side]
-    command += ["--reference", str(arguments.reference), "--threads", str(threads)]
-    command += ["--days", str(arguments.days)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    words = ["--reference", arguments.reference, "--days", arguments.days, "--threads", threads]
+    return run_side("evaluation", arguments.log, *words, "--side", side)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:

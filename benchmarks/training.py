@@ -14,13 +14,14 @@ import json
 import re
 import resource
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+
+from benchmarks.side import run_side
 
 XE = {"loss": "cross-entropy", "n_sample": 2048, "logq": 1.0}
 CASES: dict[str, dict[str, Any]] = {
@@ -101,11 +102,8 @@ def row(arguments: argparse.Namespace, case: str, threads: int) -> Row:
 
 def child(arguments: argparse.Namespace, case: str, side: str, threads: int) -> dict[str, float]:
     """Run one side in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.training", str(arguments.log)]
-    command += ["--reference", str(arguments.reference), "--sessions", str(arguments.sessions)]
-    command += ["--threads", str(threads), "--side", side, "--case", case]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    words = ["--reference", arguments.reference, "--sessions", arguments.sessions, "--threads", threads]
+    return run_side("training", arguments.log, *words, "--side", side, "--case", case)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:

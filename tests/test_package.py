@@ -76,12 +76,32 @@ def files_of(room: str) -> list[Path]:
     return sorted((PACKAGE / room).rglob("*.py"))
 
 
-def functions() -> Iterator[tuple[Path, ast.FunctionDef]]:
-    """Every function of the library."""
-    for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                yield path, node
+def require_small(path: Path) -> None:
+    """Neither the file nor one of its functions is too long."""
+    source = path.read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= LONGEST_FILE, path
+    for function in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)):
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        length = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+        assert length <= LONGEST_BODY, f"{path}: {function.name} has {length} lines"
+
+
+def require_silent(path: Path) -> None:
+    """Nothing in the file prints."""
+    calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    assert not [c for c in calls if isinstance(c, ast.Name) and c.id == "print"], path
+
+
+def help_of(module: str, heavy: tuple[str, ...]) -> str:
+    """What the `main` of a module prints for --help, in a process that loads none of the heavy modules."""
+    code = (
+        f"import sys\nfrom {module} import main\n"
+        "try: main(['--help'])\n"
+        f"finally: print('loaded', [name for name in {heavy} if name in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
+    assert said.endswith("loaded []\n")
+    return said
 
 
 @pytest.mark.parametrize("room", BELOW)
@@ -128,17 +148,12 @@ def test_matplotlib_is_imported_inside_functions_only() -> None:
 
 def test_files_and_functions_are_small() -> None:
     for path in PACKAGE.rglob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE, path
-    for path, function in functions():
-        body = function.body[1:] if ast.get_docstring(function) else function.body
-        length = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
-        assert length <= LONGEST_BODY, f"{path}: {function.name} has {length} lines"
+        require_small(path)
 
 
 def test_the_library_never_prints() -> None:
     for path in PACKAGE.rglob("*.py"):
-        calls = [n.func for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
-        assert not [c for c in calls if isinstance(c, ast.Name) and c.id == "print"], path
+        require_silent(path)
 
 
 def test_no_ignored_rule_is_of_pyflakes() -> None:
@@ -183,14 +198,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom recsys_gru.cli import main\n"
-        "try: main(['--help'])\n"
-        f"finally: print('loaded', [name for name in {HEAVY} if name in sys.modules])"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
-    assert "recommend" in said
-    assert said.endswith("loaded []\n")
+    assert "recommend" in help_of("recsys_gru.cli", HEAVY)
 
 
 def test_the_changelog_begins_with_this_version() -> None:

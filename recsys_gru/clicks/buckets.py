@@ -24,13 +24,18 @@ from recsys_gru.clicks.scan import collect, whole_files
 from recsys_gru.clicks.sessionize import sessionize
 from recsys_gru.clicks.tally import Tally
 
+ROWS_AT_ONCE = 4_000_000
+"""Rows of a log that are held in memory together."""
 REPEAT, ROBOT = "consecutive repeat", "session too long for a person"
 _BUCKET = "bucket"
 _MINUTE = 60_000_000
 
 
-def scatter(frame: pl.LazyFrame, bucket: pl.Expr, folder: Path) -> list[Path]:
-    """Write the rows of each bucket to a folder of its own, in one streaming pass; buckets in order."""
+def scatter(frame: pl.LazyFrame, n_buckets: int, folder: Path) -> list[Path]:
+    """Deal the rows out to buckets by a hash of their owner, each a folder of its own, in one streaming pass;
+    buckets in order.
+    """
+    bucket = pl.col(owner_of(frame)).hash(0) % n_buckets
     target = pl.PartitionBy(folder, key={_BUCKET: bucket}, include_key=False)
     folder.mkdir(parents=True)
     with whole_files():
@@ -53,8 +58,7 @@ def in_parts(frame: pl.LazyFrame, rows_per_part: int) -> Iterator[list[pl.LazyFr
         yield [collect(frame).lazy()]
         return
     with tempfile.TemporaryDirectory() as folder:
-        number = pl.col(owner_of(frame)).hash(0) % math.ceil(rows / rows_per_part)
-        paths = scatter(frame, number, Path(folder) / "parts")
+        paths = scatter(frame, math.ceil(rows / rows_per_part), Path(folder) / "parts")
         yield [pl.scan_ipc(path / "*.ipc") for path in paths]
 
 

@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from recsys_gru.clicks.buckets import Bucket, Checker, last_of, owner_of, scatter
+from recsys_gru.clicks.buckets import ROWS_AT_ONCE, Bucket, Checker, last_of, scatter
 from recsys_gru.clicks.check import ready, time_limits
 from recsys_gru.clicks.finish import TEST, TRAIN, Finisher, OnProgress, fixed_point, law_of, rules_of
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, Frame, lazy
@@ -34,7 +34,6 @@ from recsys_gru.clicks.vocabulary import Vocabulary
 from recsys_gru.errors import ClickLogError, InputError
 
 T = TypeVar("T")
-ROWS_PER_BUCKET = 4_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
 _SUMMARY = "prepared.json"
@@ -67,7 +66,7 @@ def prepare(
     folder: str | Path,
     recipe: Recipe | None = None,
     *,
-    rows_per_bucket: int = ROWS_PER_BUCKET,
+    rows_per_bucket: int = ROWS_AT_ONCE,
     on_progress: OnProgress | None = None,
 ) -> Prepared:
     """Check, sessionise, split, filter and pack a log of any size into a folder.
@@ -157,7 +156,7 @@ class _Work:
             limits = time_limits(rows.lazy())
             return self._told("check", [lambda: checker.check(0, rows, limits)])
         raw = self.folder / "work" / "raw"
-        paths = scatter(clicks, pl.col(owner_of(clicks)).hash(0) % n_buckets, raw)
+        paths = scatter(clicks, n_buckets, raw)
         limits = time_limits(pl.scan_ipc(raw / "*" / "*.ipc"))
 
         def check(number: int, path: Path) -> Bucket:

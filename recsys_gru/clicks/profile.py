@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks.buckets import in_parts
+from recsys_gru.clicks.buckets import ROWS_AT_ONCE, in_parts
 from recsys_gru.clicks.check import REASON, ready, sieve, time_limits
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, Frame, key_columns, lazy
 from recsys_gru.clicks.scan import collect
@@ -15,7 +15,6 @@ from recsys_gru.clicks.sessionize import sessionize
 from recsys_gru.errors import ClickLogError
 
 DEFAULT_GAP = timedelta(minutes=30)
-ROWS_PER_PART = 4_000_000
 _BINS_PER_DECADE = 8
 _FIRST_GAP, _LAST_GAP = timedelta(minutes=5), timedelta(hours=12)
 
@@ -58,7 +57,7 @@ class Profile:
 
 
 def profile_clicks(
-    clicks: Frame, gap: timedelta = DEFAULT_GAP, *, rows_per_part: int = ROWS_PER_PART
+    clicks: Frame, gap: timedelta = DEFAULT_GAP, *, rows_per_part: int = ROWS_AT_ONCE
 ) -> Profile:
     """Check a log and look at it from all sides; users are cut into sessions at ``gap``.
 

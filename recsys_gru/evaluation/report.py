@@ -38,11 +38,15 @@ class Report:
     unknown_rule: str
     ranks: pl.DataFrame
 
+    def figures(self) -> dict[str, float]:
+        """Metrics as ``recall_at_20``, ``mrr_at_20``, at every cut-off."""
+        recall = {f"recall_at_{k}": value for k, value in self.recall.items()}
+        return recall | {f"mrr_at_{k}": value for k, value in self.mrr.items()}
+
     def to_dict(self) -> dict[str, float | int | str]:
-        """Metrics as ``recall_at_20``, ``mrr_at_20``, and the counts: ready for JSON and for a tracker."""
-        metrics: dict[str, float | int | str] = {f"recall_at_{k}": value for k, value in self.recall.items()}
-        metrics |= {f"mrr_at_{k}": value for k, value in self.mrr.items()}
-        return metrics | {
+        """The figures and the counts: ready for JSON and for a tracker."""
+        return {
+            **self.figures(),
             "events": self.events,
             "sessions": self.sessions,
             "unknown": self.unknown,

@@ -74,7 +74,7 @@ class Loop:
     def _close_epoch(
         self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None
     ) -> None:
-        metrics = {} if validation is None else _metrics(model, validation)
+        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS).figures()
         report = end_epoch(run.position, metrics)
         if self.patience is not None and metrics[WATCHED] > max(
             [past.metrics[WATCHED] for past in run.history], default=-1
@@ -119,12 +119,6 @@ class Loop:
 def lanes_needed(sessions: Sessions, settings: Settings) -> int:
     """Return how many lanes the first step has: no more than sessions with something to predict."""
     return max(1, min(settings.batch_size, int((sessions.lengths > 1).sum())))
-
-
-def _metrics(model: "Recommender", validation: Sessions) -> dict[str, float]:
-    report = evaluate(model, validation, CUTOFFS)
-    recall = {f"recall_at_{k}": report.recall[k] for k in CUTOFFS}
-    return recall | {f"mrr_at_{k}": report.mrr[k] for k in CUTOFFS}
 
 
 @contextmanager

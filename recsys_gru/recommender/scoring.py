@@ -15,6 +15,7 @@ from torch import Tensor
 
 from recsys_gru.clicks import Sessions
 from recsys_gru.model.network import Flow, Network
+from recsys_gru.model.rows import on_kernels
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough, rough_scores
 
@@ -49,7 +50,7 @@ class NetworkBlock(Block):
         return scores.diagonal().copy()
 
     def rough(self) -> Rough | None:
-        if self._output.device.type != "cpu" or self._output.dtype != torch.float32:
+        if not on_kernels(self._output):
             return None
         table, bias, hidden = self._output.numpy(), self._bias.numpy(), self._hidden[0].numpy()
         scores, error = rough_scores(table, bias, hidden)

@@ -187,7 +187,7 @@ class Tracker:
             run.feed(event.test, self._data, part)
         if self._on_trial:
             step = run.epochs[-1].epoch if run.epochs else 0
-            run.log({f"valid/{name}": value for name, value in figures(report).items()}, step=step)
+            run.log({f"valid/{name}": value for name, value in report.figures().items()}, step=step)
         else:
             metrics, facts_of_test = test_figures(report)
             run.log(metrics, tags=facts_of_test)
@@ -264,12 +264,6 @@ def run(
     finally:
         tracker.parent.end(status)
         courier.close()
-
-
-def figures(report: Report) -> dict[str, float]:
-    """Recall and MRR at every cut-off, by name."""
-    found = {f"recall_at_{k}": value for k, value in report.recall.items()}
-    return found | {f"mrr_at_{k}": value for k, value in report.mrr.items()}
 
 
 def test_figures(report: Report) -> tuple[dict[str, float], dict[str, object]]:

@@ -68,9 +68,8 @@ class Learner:
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns)
 
         share = 1 / (self.batch_size * len(flow.alive))
-        d_hidden = (
-            (candidates.T @ d_scores.T).T.contiguous().mul_(share)
-        )  # a tenth faster than d_scores @ candidates
+        d_hidden = (candidates.T @ d_scores.T).T.contiguous()  # a tenth faster than d_scores @ candidates
+        d_hidden *= share
         d_x, d_layers = self.network.backward(d_hidden, flow, tape)
         d_x = d_x if mask is None else d_x * mask
         by_row = {"output": RowGradient(rows.rows, d_scores, hidden * share, (at, d_x) if tied else None)}

@@ -1,14 +1,12 @@
 """The pipelines keep the library's rules: who imports whom, small files, nothing heavy before its time."""
 
 import ast
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.test_package import HEAVY, LONGEST_BODY, LONGEST_FILE, PACKAGE, ROOT, imports_of
+from tests.test_package import HEAVY, PACKAGE, ROOT, help_of, imports_of, require_silent, require_small
 
 FILES = sorted((ROOT / "pipelines").rglob("*.py"))
 STAGES = ["ingest", "sessions", "train", "evaluate", "promote", "recommend"]
@@ -32,15 +30,8 @@ def test_the_library_knows_nothing_of_the_pipelines() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_a_pipelines_file_is_small_and_prints_nothing_and_loads_nothing_heavy(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            body = node.body[1:] or node.body
-            assert (body[-1].end_lineno or 0) - body[0].lineno < LONGEST_BODY, node.name
-        assert not (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
-        )
+    require_small(path)
+    require_silent(path)
     assert not {name.split(".")[0] for name in imported_first(path)} & set(HEAVY)
 
 
@@ -65,11 +56,4 @@ def test_a_stage_knows_only_the_stages_before_it(number: int) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import sys\nfrom pipelines.__main__ import main\n"
-        "try: main(['--help'])\n"
-        f"finally: print('loaded', [name for name in {(*HEAVY, 'dagster')} if name in sys.modules])"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout
-    assert "rollback" in said
-    assert said.endswith("loaded []\n")
+    assert "rollback" in help_of("pipelines.__main__", (*HEAVY, "dagster"))
