@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from recsys_gru.model.gru_kernels import gru_backward, gru_forward
-from recsys_gru.model.rows import on_kernels
+from recsys_gru.model.products import linear, matmul, on_kernels
+from recsys_gru.model.threads import n_threads
 
 Weights = dict[str, Tensor]
 Tape = tuple[Tensor, ...]
@@ -48,7 +49,7 @@ class Cell(ABC):
 
     def d_former(self, weights: Weights, round_it: Tensor, products: Products) -> Tensor:
         """Return the gradient of the former state (L, states * H) from what `backward` returned."""
-        return torch.addmm(round_it, products["recurrent"][0], weights["recurrent"])
+        return matmul(products["recurrent"][0], weights["recurrent"]).add_(round_it)
 
 
 class GRU(Cell):
@@ -60,13 +61,13 @@ class GRU(Cell):
     input_bias = True
 
     def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
-        gh = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T)  # (L, 3H)
+        gh = linear(state, weights["recurrent"], weights["recurrent_bias"])  # (L, 3H)
         if not on_kernels(state):
             after, gates = self._forward_formulas(gx, gh, state)
             return after, (state, gates, gh)
         # one pass: a dozen small operations cost more than what they compute
         gates, after = state.new_empty(3, *state.shape), torch.empty_like(state)
-        gru_forward(gx.numpy(), gh.numpy(), state.numpy(), gates.numpy(), after.numpy())
+        gru_forward(gx.numpy(), gh.numpy(), state.numpy(), gates.numpy(), after.numpy(), n_threads())
         return after, (state, gates, gh)
 
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002
@@ -76,7 +77,7 @@ class GRU(Cell):
             return d_gx, kept, {"recurrent": (d_gh, state)}
         (d_gx, d_gh), kept = gh.new_empty(2, *gh.shape), torch.empty_like(state)
         memory = (state.numpy(), gates.numpy(), gh.numpy())
-        gru_backward(d_state.numpy(), memory, (d_gx.numpy(), d_gh.numpy()), kept.numpy())
+        gru_backward(d_state.numpy(), memory, (d_gx.numpy(), d_gh.numpy()), kept.numpy(), n_threads())
         return d_gx, kept, {"recurrent": (d_gh, state)}
 
     @staticmethod
@@ -107,17 +108,17 @@ class GRUResetBefore(Cell):
 
     def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
         units = self.units
-        gh = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T)  # (L, 2H)
+        gh = linear(state, weights["recurrent"], weights["recurrent_bias"])  # (L, 2H)
         r, z = (gx[:, units:] + gh).sigmoid_().chunk(2, 1)
         reset = r * state
-        n = torch.addmm(weights["candidate_bias"], reset, weights["candidate"].T).add_(gx[:, :units]).tanh_()
+        n = linear(reset, weights["candidate"], weights["candidate_bias"]).add_(gx[:, :units]).tanh_()
         return torch.lerp(state, n, z), (state, r, z, n, reset)
 
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:
         state, r, z, n, reset = tape
         share = d_state * z
         dn = share * (1 - n * n)
-        d_reset = dn @ weights["candidate"]
+        d_reset = matmul(dn, weights["candidate"])
         drz = torch.cat((d_reset * state * (r - r * r), (n - state) * share * (1 - z)), 1)  # (L, 2H)
         round_it = d_state - share + d_reset * r
         return torch.cat((dn, drz), 1), round_it, {"candidate": (dn, reset), "recurrent": (drz, state)}
@@ -132,7 +133,7 @@ class LSTM(Cell):
 
     def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
         output, memory = state.chunk(2, 1)
-        gates = torch.addmm(weights["recurrent_bias"], output, weights["recurrent"].T).add_(gx)  # (L, 4H)
+        gates = linear(output, weights["recurrent"], weights["recurrent_bias"]).add_(gx)  # (L, 4H)
         i, f, g, o = gates.chunk(4, 1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         new = f * memory + i * g
@@ -151,7 +152,7 @@ class LSTM(Cell):
         return d_gates, d_memory * f, {"recurrent": (d_gates, output)}
 
     def d_former(self, weights: Weights, round_it: Tensor, products: Products) -> Tensor:
-        return torch.cat((products["recurrent"][0] @ weights["recurrent"], round_it), 1)
+        return torch.cat((matmul(products["recurrent"][0], weights["recurrent"]), round_it), 1)
 
 
 class RNN(Cell):
@@ -161,7 +162,7 @@ class RNN(Cell):
     matrices: ClassVar[dict[str, int]] = {"recurrent": 1}
 
     def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
-        new = torch.addmm(weights["recurrent_bias"], state, weights["recurrent"].T).add_(gx).tanh_()
+        new = linear(state, weights["recurrent"], weights["recurrent_bias"]).add_(gx).tanh_()
         return new, (state, new)
 
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002

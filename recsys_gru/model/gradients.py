@@ -14,35 +14,41 @@ from torch import Tensor
 from recsys_gru.model import losses
 from recsys_gru.model.loss_kernels import bpr_max_rows, cross_entropy_rows
 from recsys_gru.model.losses import TINY, Columns, Loss
-from recsys_gru.model.rows import on_kernels
+from recsys_gru.model.products import on_kernels
+from recsys_gru.model.threads import n_threads
 
 
-def value_and_gradient(loss: Loss, scores: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
-    """Return each row's loss (P,) and the gradient of their sum with respect to the scores (P, U); may use up
-    `scores`."""
+def value_and_gradient(
+    loss: Loss, scores: Tensor, columns: Columns, share: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Return each row's loss (P,) and the gradient of `share` times their sum with respect to the scores (P,
+    U); may use up `scores`."""
     function, options = (loss.func, loss.keywords) if isinstance(loss, partial) else (loss, {})
     if on_kernels(scores):
         if function is losses.bpr_max:
-            return _bpr_max(scores, columns, **options)
+            return _bpr_max(scores, columns, share, **options)
         if function is losses.cross_entropy and not options.get("smoothing") and columns.own_counts is None:
-            return _cross_entropy(scores, columns)
+            return _cross_entropy(scores, columns, share)
     with torch.enable_grad():
         leaf = scores.detach().requires_grad_()
         rows = loss(leaf, columns)
-        (gradient,) = torch.autograd.grad(rows.sum(), leaf)
+        (gradient,) = torch.autograd.grad(rows.sum() * share, leaf)
     return rows.detach(), gradient
 
 
-def _cross_entropy(scores: Tensor, columns: Columns) -> tuple[Tensor, Tensor]:
+def _cross_entropy(scores: Tensor, columns: Columns, share: float) -> tuple[Tensor, Tensor]:
     """-log p of the target; the gradient is p less one at the target."""
-    log_z, own = cross_entropy_rows(scores.numpy(), columns.target.numpy(), columns.weights.numpy())
+    targets, weights = columns.target.numpy(), columns.weights.numpy()
+    log_z, own = cross_entropy_rows(scores.numpy(), targets, weights, np.float32(share), n_threads())
     return torch.from_numpy(log_z - own) + columns.target_log_q, scores
 
 
-def _bpr_max(scores: Tensor, columns: Columns, bpreg: float, elu_param: float) -> tuple[Tensor, Tensor]:
+def _bpr_max(
+    scores: Tensor, columns: Columns, share: float, bpreg: float, elu_param: float
+) -> tuple[Tensor, Tensor]:
     own = columns.own_counts if columns.own_counts is not None else columns.counts[columns.target]
-    options = (np.float32(bpreg), np.float32(elu_param), np.float32(TINY))
+    options = (np.float32(bpreg), np.float32(elu_param), np.float32(TINY), np.float32(share))
     losses = bpr_max_rows(
-        scores.numpy(), columns.target.numpy(), columns.counts.numpy(), own.numpy(), options
+        scores.numpy(), columns.target.numpy(), columns.counts.numpy(), own.numpy(), options, n_threads()
     )
     return torch.from_numpy(losses), scores

@@ -5,8 +5,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
+from recsys_gru.model.threads import share_out
 
+LANES = 8
+"""Lanes that make a part of the work."""
 Floats = NDArray[np.float32]
+Memory = tuple[Floats, Floats, Floats]
 
 
 @kernel
@@ -34,13 +38,12 @@ def halves_of_exp(x: Floats, shift: np.float32, bits: NDArray[np.int32]) -> None
 
 
 @kernel
-def gru_forward(gx: Floats, gh: Floats, state: Floats, gates: Floats, after: Floats) -> None:
-    """Fill the gates r, z, n (3, L, H) and the next state (L, H) from both sides' shares of the gates (L,
-    3H)."""
-    units, zero, one, two = state.shape[1], np.float32(0), np.float32(1), np.float32(2)
+def _forward_part(state: tuple[Floats, Floats, Floats, Floats, Floats], part: int) -> None:
+    gx, gh, before, gates, after = state
+    units, zero, one, two = before.shape[1], np.float32(0), np.float32(1), np.float32(2)
     bits = np.empty(units, np.int32)
     powers = bits.view(np.float32)
-    for i in range(len(state)):
+    for i in range(part * LANES, min(part * LANES + LANES, len(before))):
         for gate in range(2):
             opened, begin = gates[gate, i], gate * units
             for j in range(units):
@@ -54,22 +57,23 @@ def gru_forward(gx: Floats, gh: Floats, state: Floats, gates: Floats, after: Flo
         halves_of_exp(n, zero, bits)
         for j in range(units):
             n[j] = two / (one + n[j] * powers[j]) - one
-            after[i, j] = n[j] + z[j] * (state[i, j] - n[j])
+            after[i, j] = n[j] + z[j] * (before[i, j] - n[j])
 
 
 @kernel
-def gru_backward(
-    d_state: Floats, memory: tuple[Floats, Floats, Floats], d_gates: tuple[Floats, Floats], kept: Floats
-) -> None:
-    """Fill the gradients of the gates, input side and recurrent side (L, 3H), and of the state that went
-    round.
+def gru_forward(gx: Floats, gh: Floats, state: Floats, gates: Floats, after: Floats, threads: int) -> None:
+    """Fill the gates r, z, n (3, L, H) and the next state (L, H) from both sides' shares of the gates (L,
+    3H)."""
+    share_out(_forward_part, (gx, gh, state, gates, after), -(-len(state) // LANES), threads)
 
-    `memory` is (state, gates, gh) as in `gru_forward`.
-    """
-    state, gates, gh = memory
-    units, one = state.shape[1], np.float32(1)
-    for i in range(len(state)):  # a loop for each array written: only then is it done in vector registers
-        r, z, n, s, d, keep = gates[0, i], gates[1, i], gates[2, i], state[i], d_state[i], kept[i]
+
+@kernel
+def _backward_part(state: tuple[Floats, Memory, tuple[Floats, Floats], Floats], part: int) -> None:
+    d_state, (before, gates, gh), d_gates, kept = state
+    units, one = before.shape[1], np.float32(1)
+    for i in range(part * LANES, min(part * LANES + LANES, len(before))):
+        # a loop for each array written: only then is it done in vector registers
+        r, z, n, s, d, keep = gates[0, i], gates[1, i], gates[2, i], before[i], d_state[i], kept[i]
         inner, d_x, d_h = gh[i, 2 * units :], d_gates[0][i], d_gates[1][i]
         dr, dz, dn = d_x[:units], d_x[units : 2 * units], d_x[2 * units :]
         for j in range(units):
@@ -84,3 +88,15 @@ def gru_backward(
             d_h[j] = d_x[j]
         for j in range(units):
             d_h[2 * units + j] = dn[j] * r[j]
+
+
+@kernel
+def gru_backward(
+    d_state: Floats, memory: Memory, d_gates: tuple[Floats, Floats], kept: Floats, threads: int
+) -> None:
+    """Fill the gradients of the gates, input side and recurrent side (L, 3H), and of the state that went
+    round.
+
+    `memory` is (state, gates, gh) as in `gru_forward`.
+    """
+    share_out(_backward_part, (d_state, memory, d_gates, kept), -(-len(d_state) // LANES), threads)

@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 from recsys_gru.jit import kernel
 from recsys_gru.model.gru_kernels import halves_of_exp
 from recsys_gru.model.kernels import Items
+from recsys_gru.model.threads import share_out
 
-Options = tuple[np.float32, np.float32, np.float32]
-"""bpreg, elu_param, and the tiny number inside the logarithm."""
+Options = tuple[np.float32, np.float32, np.float32, np.float32]
+"""bpreg, elu_param, the tiny number inside the logarithm, and what the gradient is multiplied by."""
+LANES = 4
+"""Rows that make a part of a loss."""
+Floats = NDArray[np.float32]
 Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
 
 
@@ -30,19 +34,12 @@ def largest(x: NDArray[np.float32]) -> np.float32:
 
 
 @kernel
-def cross_entropy_rows(
-    scores: NDArray[np.float32], targets: Items, weights: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return log Z and the target's score of each row (P,), and overwrite the scores (P, U) by softmax -
-    target.
-
-    A column counts `weights` (U,) times in the softmax; log Z is the logarithm of its denominator.
-    """
+def _cross_entropy_part(state: tuple[Floats, Items, Floats, np.float32, Floats, Floats], part: int) -> None:
+    scores, targets, weights, share, log_z, own = state
     width = scores.shape[1]
-    log_z, own = np.empty(len(scores), np.float32), np.empty(len(scores), np.float32)
     bits = np.empty(width, np.int32)
     powers = bits.view(np.float32)
-    for i in range(len(scores)):
+    for i in range(part * LANES, min(part * LANES + LANES, len(scores))):
         row = scores[i]
         own[i] = row[targets[i]]
         top = largest(row)
@@ -51,11 +48,25 @@ def cross_entropy_rows(
         for j in range(width):
             row[j] *= powers[j] * weights[j]
             total += row[j]
-        share = np.float32(1) / total
+        part_of_all = share / total
         for j in range(width):
-            row[j] *= share
-        row[targets[i]] -= np.float32(1)
+            row[j] *= part_of_all
+        row[targets[i]] -= share
         log_z[i] = top + np.log(total)
+
+
+@kernel
+def cross_entropy_rows(
+    scores: Floats, targets: Items, weights: Floats, share: np.float32, threads: int
+) -> tuple[Floats, Floats]:
+    """Return log Z and the target's score of each row (P,), and overwrite the scores (P, U) by `share` times
+    (softmax - target).
+
+    A column counts `weights` (U,) times in the softmax; log Z is the logarithm of its denominator.
+    """
+    log_z, own = np.empty(len(scores), np.float32), np.empty(len(scores), np.float32)
+    state = (scores, targets, weights, share, log_z, own)
+    share_out(_cross_entropy_part, state, -(-len(scores) // LANES), threads)
     return log_z, own
 
 
@@ -63,7 +74,8 @@ def cross_entropy_rows(
 def bpr_max_row(
     r: NDArray[np.float32], weights: NDArray[np.float32], target: int, options: Options, scratch: Scratch
 ) -> np.float32:
-    """Return a row's BPR-max loss and overwrite its scores r (U,) by its gradient; formula: `losses.bpr_max`.
+    """Return a row's BPR-max loss and overwrite its scores r (U,) by its gradient, times a factor; formula:
+    `losses.bpr_max`.
 
     `weights` (U,) is how often each column counts as a negative; they are overwritten by the softmax s over
     them.
@@ -72,12 +84,14 @@ def bpr_max_row(
     s_j (g_j - sum_k s_k g_k + won_j (1 - won_j) / A + 2 bpreg r_j), and the target's takes back what the
     sigmoids gave.
     """
-    bpreg, a, tiny = options
+    bpreg, a, tiny, factor = options
     e, won, bits = scratch
     powers = bits.view(np.float32)
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
+    edge = zero if a > zero else np.float32(-np.inf)  # below it the ELU bends
     if a > zero:
-        e[:] = r
+        for j in range(len(r)):
+            e[j] = r[j]
         halves_of_exp(e, zero, bits)
         for j in range(len(r)):
             r[j] = r[j] if r[j] > zero else a * (e[j] * powers[j] - one)
@@ -109,19 +123,28 @@ def bpr_max_row(
         won[j] = slope + weights[j] * pull
     won[target] -= given
     for j in range(len(r)):
-        r[j] = won[j] * (one if a == zero or r[j] > zero else r[j] + a)
+        r[j] = factor * won[j] * (r[j] + a if r[j] < edge else one)
     loss: np.float32 = bpreg * penalty - np.log(wins + tiny)
     return loss
 
 
 @kernel
+def _bpr_max_part(state: tuple[Floats, Items, Floats, Floats, Options, Floats], part: int) -> None:
+    scores, targets, counts, own, options, losses = state
+    width = scores.shape[1]
+    weights, bits = np.empty(width, np.float32), np.empty(width, np.int32)
+    scratch = (np.empty(width, np.float32), np.empty(width, np.float32), bits)
+    for i in range(part * LANES, min(part * LANES + LANES, len(scores))):
+        for j in range(width):  # not weights[:] = counts, which is four times as slow
+            weights[j] = counts[j]
+        weights[targets[i]] = own[i] - np.float32(1)
+        losses[i] = bpr_max_row(scores[i], weights, targets[i], options, scratch)
+
+
+@kernel
 def bpr_max_rows(
-    scores: NDArray[np.float32],
-    targets: Items,
-    counts: NDArray[np.float32],
-    own: NDArray[np.float32],
-    options: Options,
-) -> NDArray[np.float32]:
+    scores: Floats, targets: Items, counts: Floats, own: Floats, options: Options, threads: int
+) -> Floats:
     """Return BPR-max of each row (P,) and overwrite the scores (P, U) by its gradient, one row in the cache
     at a time.
 
@@ -129,11 +152,6 @@ def bpr_max_rows(
     included.
     """
     losses = np.empty(len(scores), np.float32)
-    width = scores.shape[1]
-    weights, bits = np.empty(width, np.float32), np.empty(width, np.int32)
-    scratch = (np.empty(width, np.float32), np.empty(width, np.float32), bits)
-    for i in range(len(scores)):
-        weights[:] = counts
-        weights[targets[i]] = own[i] - np.float32(1)
-        losses[i] = bpr_max_row(scores[i], weights, targets[i], options, scratch)
+    state = (scores, targets, counts, own, options, losses)
+    share_out(_bpr_max_part, state, -(-len(scores) // LANES), threads)
     return losses

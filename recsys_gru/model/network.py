@@ -15,8 +15,13 @@ import torch
 from torch import Tensor
 
 from recsys_gru.model.cells import CELLS, Cell, GRUResetBefore, Products, Tape, Weights
+from recsys_gru.model.kernels import dropout_mask
+from recsys_gru.model.products import linear, matmul
+from recsys_gru.model.rows import RowGradient
 
 InputMode = Literal["tied", "separate", "one-hot"]
+Gradients = dict[str, RowGradient]
+"""Of a layer's matrices, and their biases."""
 States = list[Tensor]
 """Per layer, the state of every lane, (L, states * H)."""
 
@@ -66,8 +71,7 @@ class Flow(NamedTuple):
 
 
 class Dropout:
-    """Inverted dropout with a NumPy generator, which draws several times as fast as torch's; `p` is the
-    probability to drop."""
+    """Inverted dropout; `p` is the probability to drop, and the generator draws a key for each mask."""
 
     def __init__(self, p: float, generator: np.random.Generator) -> None:
         self.p = p
@@ -77,8 +81,9 @@ class Dropout:
         """Return a mask of 0 and 1 / (1 - p), or None where nothing is dropped."""
         if self.p == 0:
             return None
-        kept = self.generator.random(tuple(like.shape), dtype=np.float32) >= np.float32(self.p)
-        return torch.from_numpy(kept).to(like.device, like.dtype).div_(1 - self.p)
+        mask = torch.empty(like.shape, dtype=torch.float32)
+        dropout_mask(int(self.generator.integers(2**63)), self.p, mask.view(-1).numpy())
+        return mask.to(like.device, like.dtype)
 
 
 class LayerTape(NamedTuple):
@@ -152,20 +157,18 @@ class Network:
             rows = outputs
         return rows, after, tape
 
-    def backward(self, d_rows: Tensor, flow: Flow, tape: list[LayerTape]) -> tuple[Tensor, list[Weights]]:
+    def backward(self, d_rows: Tensor, flow: Flow, tape: list[LayerTape]) -> tuple[Tensor, list[Gradients]]:
         """Return the gradients of the input rows and of each layer's weights, given those of the outputs (P,
         H)."""
-        gradients: list[Weights] = []
+        gradients: list[Gradients] = []
         for cell, weights, record in zip(
             reversed(self.cells), reversed(self.layers), reversed(tape), strict=True
         ):
             d_gx, gradient = _walk_back(cell, weights, d_rows, flow, record)
             d_rows = d_gx
             if "input" in weights:
-                gradient["input"] = d_gx.T @ record.inputs
-                d_rows = d_gx @ weights["input"]
-            if "input_bias" in weights:
-                gradient["input_bias"] = d_gx.sum(0)
+                gradient["input"] = RowGradient(d_gx, record.inputs)
+                d_rows = matmul(d_gx, weights["input"])
             gradients.insert(0, gradient)
         return d_rows, gradients
 
@@ -174,9 +177,8 @@ def _project(rows: Tensor, weights: Weights) -> Tensor:
     """Return the input's share of every gate; a one-hot input's looked-up row is that share already."""
     if "input" not in weights:
         return rows
-    if "input_bias" in weights:
-        return torch.addmm(weights["input_bias"], rows, weights["input"].T)
-    return rows @ weights["input"].T
+    bias = weights["input_bias"] if "input_bias" in weights else rows.new_zeros(weights["input"].shape[0])
+    return linear(rows, weights["input"], bias)
 
 
 def _walk(
@@ -201,7 +203,7 @@ def _walk(
 
 def _walk_back(
     cell: Cell, weights: Weights, d_outputs: Tensor, flow: Flow, record: LayerTape
-) -> tuple[Tensor, Weights]:
+) -> tuple[Tensor, Gradients]:
     """Step back through a window, gradients flowing from each step into the one before."""
     d_gx: list[Tensor] = []
     factors: list[Products] = []
@@ -239,18 +241,14 @@ def _to_former_lanes(carried: Tensor, lanes: int, source: Tensor) -> Tensor:
     return carried.new_zeros(lanes, carried.shape[1]).index_copy_(0, source, carried)
 
 
-def _weight_gradients(factors: list[Products]) -> Weights:
-    """Multiply the factors of all steps at once: a matrix's gradient is the sum over steps of delta^T
-    operand."""
-    gradients: Weights = {}
-    for name in factors[0]:
-        deltas = [products[name][0] for products in factors]
-        operands = [products[name][1] for products in factors]
-        delta = deltas[0] if len(deltas) == 1 else torch.cat(deltas)
-        operand = operands[0] if len(operands) == 1 else torch.cat(operands)
-        gradients[name] = delta.T @ operand
-        gradients[f"{name}_bias"] = delta.sum(0)
-    return gradients
+def _weight_gradients(factors: list[Products]) -> Gradients:
+    """Join the factors of all steps: a matrix's gradient is the sum over steps of delta^T operand."""
+    if len(factors) == 1:
+        return {name: RowGradient(*products) for name, products in factors[0].items()}
+    return {
+        name: RowGradient(torch.cat([x[name][0] for x in factors]), torch.cat([x[name][1] for x in factors]))
+        for name in factors[0]
+    }
 
 
 def _initial_tables(

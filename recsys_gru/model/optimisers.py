@@ -1,8 +1,8 @@
 """Optimisers that change only the rows a step has touched.
 
 Dense parameters are the special case in which every row is touched. Gradients of duplicate rows are summed
-before they come here. On the CPU, Adagrad runs as one fused pass (`row_kernels.adagrad_rows`); elsewhere,
-and for the other rules, the same formulas run on the gathered rows.
+before they come here. On the CPU, Adagrad runs as one fused pass (`row_kernels.adagrad_by_factors`);
+elsewhere, and for the other rules, the same formulas run on the gathered rows.
 """
 
 from abc import ABC, abstractmethod
@@ -13,10 +13,14 @@ import torch
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
-from recsys_gru.model.row_kernels import Memory, adagrad_rows
-from recsys_gru.model.rows import on_kernels
+from recsys_gru.model.products import on_kernels
+from recsys_gru.model.row_kernels import Memory, Rates, adagrad_by_factors
+from recsys_gru.model.rows import RowGradient
+from recsys_gru.model.threads import n_threads
 
 Slots = dict[str, Tensor]
+NO_INPUTS = (np.empty(0, np.int64), np.empty((0, 0), np.float32))
+NO_BIAS = np.empty(0, np.float32)
 
 
 class Optimiser(ABC):
@@ -53,6 +57,14 @@ class Optimiser(ABC):
         for slot, values in memory.items():
             slots[slot][rows] = values
 
+    def apply(self, name: str, bias: str | None, gradient: RowGradient) -> None:
+        """Apply a gradient that is given by its factors to a parameter and, if it has one, its bias, (N, 1)
+        or (N,)."""
+        self.update(name, gradient.of_rows(), gradient.rows)
+        if bias is not None:
+            part = gradient.of_biases().reshape(-1, *self.parameters[bias].shape[1:])
+            self.update(bias, part, None if gradient.rows is None else gradient.rows[: len(part)])
+
     def _decayed(self, gradient: Tensor, parameter: Tensor) -> Tensor:
         return gradient + self.weight_decay * parameter if self.weight_decay else gradient
 
@@ -71,11 +83,6 @@ class Optimiser(ABC):
         """Change the parameter and its slots in place."""
 
 
-def _table(values: Tensor) -> Tensor:
-    """View a parameter as rows; a vector is one long row."""
-    return values if values.ndim == 2 else values.reshape(1, -1)
-
-
 class Adagrad(Optimiser):
     """acc += g^2; d = g / sqrt(acc + 1e-6); v = momentum v - lr d; p += v. Source: Duchi et al. 2011."""
 
@@ -91,18 +98,23 @@ class Adagrad(Optimiser):
         if on_kernels(parameter) and not self.weight_decay:
             slots = self.slots[name]
             velocity = slots.get("velocity", slots["sums"])  # unused without momentum
-            w, acc, v = (_table(values).numpy() for values in (parameter, slots["sums"], velocity))
+            w, acc, v = (values.numpy() for values in (parameter, slots["sums"], velocity))
             self._memory[name] = (w, acc, v)
 
-    def update(self, name: str, gradient: Tensor, rows: Tensor | None = None) -> None:
+    def apply(self, name: str, bias: str | None, gradient: RowGradient) -> None:
         if name not in self._memory:
-            super().update(name, gradient, rows)
+            super().apply(name, bias, gradient)
             return
-        gradient = _table(gradient)
-        touched = np.arange(gradient.shape[0]) if rows is None else rows.numpy()
+        memory = self._memory[name]
+        w, acc, v = (NO_BIAS,) * 3 if bias is None else (x.reshape(-1) for x in self._memory[bias])
+        rows = np.arange(len(memory[0])) if gradient.rows is None else gradient.rows.numpy()
+        at, added = NO_INPUTS if gradient.inputs is None else (x.numpy() for x in gradient.inputs)
+        factors = (gradient.delta.numpy(), gradient.operand.numpy(), at, added)
+        adagrad_by_factors(memory, (w, acc, v), rows, factors, self._rates(), n_threads())
+
+    def _rates(self) -> Rates:
         # a double among the factors would make the whole loop one of doubles
-        rates = np.float32(self.learning_rate), np.float32(self.momentum), np.float32(self.eps)
-        adagrad_rows(self._memory[name], touched, gradient.numpy(), rates)
+        return np.float32(self.learning_rate), np.float32(self.momentum), np.float32(self.eps)
 
     def _step(self, parameter: Tensor, slots: Slots, gradient: Tensor) -> None:
         slots["sums"] += gradient * gradient

@@ -6,46 +6,81 @@ import numpy as np
 from recsys_gru.jit import kernel
 from recsys_gru.model.kernels import Floats, Items
 from recsys_gru.model.prefetch import prefetch
+from recsys_gru.model.product_kernels import product, transpose
+from recsys_gru.model.simd import TALL
+from recsys_gru.model.threads import share_out
 
 Rates = tuple[np.float32, np.float32, np.float32]
 Memory = tuple[Floats, Floats, Floats]
-AHEAD = 28
-"""Cache lines between what is at work and what is asked for: as many as a core can wait for at a time."""
+Factors = tuple[Floats, Floats, Items, Floats]
+"""Of a gradient: delta (P, U), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
 LINE = 16
 """Single-precision numbers in a cache line."""
+PART = 8 * TALL
+"""Rows that make a part of the work; those of a part come TALL at a time, while the next TALL are on their
+way."""
 
 
 @kernel
-def _rows_ahead(width: int) -> int:
-    """Return how many rows of so many numbers lie in AHEAD cache lines, at least one."""
-    return max(1, AHEAD * LINE // max(width, LINE))
+def _ask(table: Floats, rows: Items, first: int, last: int) -> None:
+    """Ask for rows first to last of those named, without waiting for them."""
+    for i in range(first, min(last, len(rows))):
+        for j in range(0, table.shape[1], LINE):
+            prefetch(table, rows[i], j)
 
 
 @kernel
-def take(table: Floats, rows: Items, out: Floats) -> None:
-    """Copy the named rows (R,) of a table (N, D) into `out` (R, D)."""
-    ahead = _rows_ahead(table.shape[1])
-    for i in range(len(rows)):
-        if i + ahead < len(rows):
-            for j in range(0, table.shape[1], LINE):
-                prefetch(table, rows[i + ahead], j)
+def _copy(table: Floats, rows: Items, first: int, last: int, out: Floats) -> None:
+    for i in range(first, last):
         row, copy = table[rows[i]], out[i]
         for j in range(len(copy)):
             copy[j] = row[j]
 
 
 @kernel
-def add_rows(gradient: Floats, first: int, at: Items, parts: Floats) -> None:
-    """Add parts[p] (P, D) to the gradient of row at[p], for those of the rows that begin at `first`."""
-    for p in range(len(at)):
-        if first <= at[p] < first + len(gradient):
-            row, part = gradient[at[p] - first], parts[p]
-            for j in range(len(row)):
-                row[j] += part[j]
+def take(table: Floats, rows: Items, out: Floats) -> None:
+    """Copy the named rows (R,) of a table (N, D) into `out` (R, D)."""
+    for first in range(0, len(rows), TALL):
+        _ask(table, rows, first + TALL, first + 2 * TALL)
+        _copy(table, rows, first, min(first + TALL, len(rows)), out)
 
 
 @kernel
-def adagrad_rows(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
+def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], part: int) -> None:
+    table, bias, rows, turned, taken, scores = state
+    begin = part * PART
+    end = min(begin + PART, len(rows))
+    start = np.empty(end - begin, np.float32)
+    for i in range(begin, end):
+        start[i - begin] = bias[rows[i], 0]
+    lanes = np.empty((end - begin, turned.shape[1]), np.float32)
+    _ask(table, rows, begin, begin + TALL)
+    for first in range(begin, end, TALL):
+        last, at = min(first + TALL, end), first - begin
+        _copy(table, rows, first, last, taken)
+        _ask(table, rows, last, last + TALL)
+        product(taken[first:last], turned, lanes[at : at + TALL], start[at : at + TALL])
+    transpose(lanes, scores[:, begin:end])
+
+
+@kernel
+def score(
+    source: tuple[Floats, Floats, Items], x: Floats, place: tuple[Floats, Floats], threads: int
+) -> None:
+    """Score the named rows of a table for x (P, D): x @ rows^T + their biases.
+
+    `source` is the table (N, D), the biases (N, 1) and the rows (R,); `place` receives a copy of the rows (R,
+    D) and the scores (P, R).
+    """
+    (table, bias, rows), (taken, scores) = source, place
+    turned = np.empty((x.shape[1], x.shape[0]), np.float32)
+    transpose(x, turned)
+    state = (table, bias, rows, turned, taken, scores)
+    share_out(_score_part, state, -(-len(rows) // PART), threads)
+
+
+@kernel
+def adagrad(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
     """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, on the named rows only and in one pass.
 
     `memory` is (w, acc, v), each (N, D); `gradient` is (R, D); `rates` is (rate, momentum, eps). v is not
@@ -53,15 +88,8 @@ def adagrad_rows(memory: Memory, rows: Items, gradient: Floats, rates: Rates) ->
     """
     weights, sums, velocity = memory
     rate, momentum, eps = rates
-    ahead = _rows_ahead(weights.shape[1])
     for i in range(len(rows)):
-        if i + ahead < len(rows):
-            for j in range(0, weights.shape[1], LINE):
-                prefetch(weights, rows[i + ahead], j)
-                prefetch(sums, rows[i + ahead], j)
-        w = weights[rows[i]]
-        acc = sums[rows[i]]
-        g = gradient[i]
+        w, acc, g = weights[rows[i]], sums[rows[i]], gradient[i]
         if momentum > 0:
             v = velocity[rows[i]]
             for j in range(len(w)):
@@ -72,3 +100,70 @@ def adagrad_rows(memory: Memory, rows: Items, gradient: Floats, rates: Rates) ->
             for j in range(len(w)):
                 acc[j] += g[j] * g[j]
                 w[j] -= rate * g[j] / np.sqrt(acc[j] + eps)
+
+
+@kernel
+def _ask_memory(memory: Memory, rows: Items, first: int, last: int, momentum: np.float32) -> None:
+    _ask(memory[0], rows, first, last)
+    _ask(memory[1], rows, first, last)
+    if momentum > 0:
+        _ask(memory[2], rows, first, last)
+
+
+@kernel
+def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int) -> None:
+    memory, bias, rows, (delta, operand, at, added), rates = state
+    width = operand.shape[1]
+    begin = part * PART
+    end = min(begin + PART, len(rows))
+    scored = max(min(end, delta.shape[1]) - begin, 0)
+    turned = np.zeros((end - begin, len(delta)), np.float32)
+    transpose(delta[:, begin : begin + scored], turned[:scored])
+    looked_up = np.flatnonzero((at >= begin) & (at < end))
+
+    gradient, zeros = np.empty((TALL, width), np.float32), np.zeros(TALL, np.float32)
+    _ask_memory(memory, rows, begin, begin + TALL, rates[1])
+    for first in range(begin, end, TALL):
+        last = min(first + TALL, end)
+        _ask_memory(memory, rows, last, last + TALL, rates[1])
+        product(turned[first - begin : last - begin], operand, gradient[: last - first], zeros)
+        for p in looked_up:
+            if first <= at[p] < last:
+                row, more = gradient[at[p] - first], added[p]
+                for j in range(width):
+                    row[j] += more[j]
+        adagrad(memory, rows[first:last], gradient, rates)
+    if len(bias[0]) > 0:
+        _adagrad_bias(bias, rows[begin : begin + scored], turned, rates)
+
+
+@kernel
+def _adagrad_bias(bias: Memory, rows: Items, delta: Floats, rates: Rates) -> None:
+    """Apply Adagrad to numbers whose gradient is the sum of a row of delta (R, P)."""
+    taken = np.empty((4, len(rows)), np.float32)  # w, acc, v, gradient
+    for i in range(len(rows)):
+        total = np.float32(0)
+        line = delta[i]
+        for p in range(len(line)):
+            total += line[p]
+        taken[0, i], taken[1, i], taken[2, i] = bias[0][rows[i]], bias[1][rows[i]], bias[2][rows[i]]
+        taken[3, i] = total
+    memory = (taken[0:1], taken[1:2], taken[2:3])
+    adagrad(memory, np.zeros(1, np.int64), taken[3:4], rates)
+    for i in range(len(rows)):
+        bias[0][rows[i]], bias[1][rows[i]] = taken[0, i], taken[1, i]
+        if rates[1] > 0:  # else there is no velocity
+            bias[2][rows[i]] = taken[2, i]
+
+
+@kernel
+def adagrad_by_factors(
+    memory: Memory, bias: Memory, rows: Items, factors: Factors, rates: Rates, threads: int
+) -> None:
+    """Apply Adagrad to the named rows (R,), distinct, with the gradient that `rows.RowGradient` has of these
+    factors, and to their biases, each (N,) or empty.
+
+    The gradient is made for a few rows at a time and used up while in the cache, and the rows arrive
+    meanwhile.
+    """
+    share_out(_adagrad_part, (memory, bias, rows, factors, rates), -(-len(rows) // PART), threads)

@@ -1,20 +1,13 @@
 """Picking rows from a table, and the gradient of the picked rows: compiled on the CPU, torch elsewhere."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from recsys_gru.model.row_kernels import add_rows, take
-
-TILE = 256 * 1024
-"""Numbers in a tile of a gradient: a wide table's gradient is never whole in memory."""
-
-
-def on_kernels(values: Tensor) -> bool:
-    """Whether the compiled loops serve these values: single precision on the CPU."""
-    return values.dtype == torch.float32 and values.device.type == "cpu"
+from recsys_gru.model.products import matmul, on_kernels
+from recsys_gru.model.row_kernels import score, take
+from recsys_gru.model.threads import n_threads
 
 
 def take_rows(table: Tensor, rows: Tensor) -> Tensor:
@@ -26,40 +19,49 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     return out
 
 
+def score_rows(table: Tensor, bias: Tensor, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the named rows (R,) of a table (N, D), and their scores (P, R): x @ rows^T + bias, of x (P, D)
+    and bias (N, 1)."""
+    if not on_kernels(table):
+        taken = table.index_select(0, rows)
+        return taken, torch.addmm(bias.index_select(0, rows)[:, 0], x, taken.T)
+    taken, scores = table.new_empty(rows.shape[0], table.shape[1]), x.new_empty(x.shape[0], rows.shape[0])
+    source, place = (table.numpy(), bias.numpy(), rows.numpy()), (taken.numpy(), scores.numpy())
+    score(source, x.numpy(), place, n_threads())
+    return taken, scores
+
+
 @dataclass(frozen=True)
 class RowGradient:
-    """The gradient of the named rows (R,) of a table, as the factors it is the product of.
+    """The gradient of rows (R,) of a table and of their biases, as the factors it is the product of.
 
-    The first U rows have the gradient delta^T operand, of delta (P, U) and operand (P, D); the others have
-    none. `inputs` adds rows (P, D) at places (P,) among the named rows, where these were looked up as well.
+    The first U rows have the gradient delta^T operand, of delta (P, U) and operand (P, D), and their biases
+    the sum of delta over P; the other rows have none. `inputs` adds rows (Q, D) at places (Q,) among these
+    rows, where they were looked up as well.
     """
 
-    rows: Tensor
     delta: Tensor
     operand: Tensor
+    rows: Tensor | None = None
+    """(R,) int64, distinct; None: each row of the table, in order."""
     inputs: tuple[Tensor, Tensor] | None = None
 
-    def tiles(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield rows (R,) and their gradient (R, D), some rows at a time; a tile is overwritten by the next
-        one."""
-        n_rows, width = self.rows.shape[0], self.operand.shape[1]
-        height = min(n_rows, max(1, TILE // width))
-        buffer = self.operand.new_empty(height, width)
-        for begin in range(0, n_rows, height):
-            rows = self.rows[begin : begin + height]
-            tile = buffer[: rows.shape[0]]
-            scored = self.delta[:, begin : begin + height]
-            torch.mm(scored.T, self.operand, out=tile[: scored.shape[1]])
-            tile[scored.shape[1] :] = 0
-            if self.inputs is not None:
-                _add_inside(tile, begin, *self.inputs)
-            yield rows, tile
+    def of_rows(self) -> Tensor:
+        """Return the gradient of the rows (R, D)."""
+        scored = matmul(self.delta.T, self.operand)  # (U, D)
+        if self.rows is None:
+            return scored
+        whole = scored.new_zeros(self.rows.shape[0], scored.shape[1])
+        whole[: scored.shape[0]] = scored
+        if self.inputs is not None:
+            whole.index_add_(0, *self.inputs)
+        return whole
 
+    def of_biases(self) -> Tensor:
+        """Return the gradient of the first rows' biases (U,)."""
+        return self.delta.sum(0)
 
-def _add_inside(tile: Tensor, first: int, at: Tensor, parts: Tensor) -> None:
-    """Add parts (P, D) to the rows at (P,), those of them that lie in the tile, which begins at `first`."""
-    if on_kernels(tile):
-        add_rows(tile.numpy(), first, at.numpy(), parts.numpy())
-        return
-    inside = (at >= first) & (at < first + tile.shape[0])
-    tile.index_add_(0, at[inside] - first, parts[inside])
+    def times(self, factor: float) -> "RowGradient":
+        """Return this gradient times a number."""
+        inputs = self.inputs and (self.inputs[0], self.inputs[1] * factor)
+        return RowGradient(self.delta * factor, self.operand, self.rows, inputs)

@@ -1,8 +1,9 @@
 """From a trained network to blocks of scores: hidden states of every prefix, then one matrix product per
 tile.
 
-A row's scores do not depend on what is scored beside it: matrix products that are not too small add up every
-element in the same order, so smaller ones are padded (`tests/recommender/test_scoring.py` holds this).
+A row's scores do not depend on what is scored beside it: the network's own products see to that for the
+hidden states, and torch's products that are not too small add up every element in the same order, so smaller
+ones are padded (`tests/recommender/test_scoring.py` holds this).
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from recsys_gru.clicks import Sessions
 from recsys_gru.model.network import Flow, Network
-from recsys_gru.model.rows import on_kernels
+from recsys_gru.model.products import on_kernels
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough, rough_scores
 
@@ -85,22 +86,20 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
 
 
 def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tuple[Ints, Tensor]:
-    none = np.zeros(ROWS, np.int64)  # lanes that fill a step up, without a session
-    begins = np.concatenate((sessions.offsets[chosen], none))
-    lengths = np.concatenate((sessions.lengths[chosen] - (1 if every else 0), none))  # descending
-    alive = _whole((lengths[:, None] > np.arange(lengths[0])).sum(0))  # (T,)
+    begins, lengths = sessions.offsets[chosen], sessions.lengths[chosen] - (1 if every else 0)  # descending
+    alive = (lengths[:, None] > np.arange(lengths[0])).sum(0)  # (T,)
     step = np.repeat(np.arange(len(alive)), alive)  # (P,)
     lane = np.arange(len(step)) - (np.cumsum(alive) - alive)[step]
-    left = lengths[lane] - step  # events from here on; fillers and ended lanes have none
     at = begins[lane] + step
-    items = np.where(left > 0, sessions.items[np.minimum(at, len(sessions.items) - 1)], 0).astype(np.int64)
 
     device = network.device
-    rows = network.input_rows(torch.from_numpy(items).to(device))
+    rows = network.input_rows(torch.from_numpy(sessions.items[at].astype(np.int64)).to(device))
     flow = Flow(alive.tolist(), rows.new_ones(len(lane), 1), torch.from_numpy(lane).to(device))
     hidden, _, _ = network.forward(rows, flow, network.zero_states(int(alive[0])))  # (P, H)
-    wanted = left > 0 if every else left == 1
-    return at[wanted], hidden[torch.from_numpy(wanted).to(device)]
+    if every:
+        return at, hidden
+    last = lengths[lane] == step + 1
+    return at[last], hidden[torch.from_numpy(last).to(device)]
 
 
 def _cut(
@@ -116,11 +115,6 @@ def _cut(
             ends[first : min(first + size, last)], hidden[first : min(first + size, last)], network
         )
     rows[:], states[:] = [ends[last:]], [hidden[last:]]
-
-
-def _whole(count: Ints) -> Ints:
-    """Round up to multiples of ROWS."""
-    return -(-count // ROWS) * ROWS
 
 
 def _padded(hidden: Tensor) -> Tensor:

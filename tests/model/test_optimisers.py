@@ -8,6 +8,7 @@ from torch import Tensor
 
 from recsys_gru.errors import ParameterError
 from recsys_gru.model.optimisers import OPTIMISERS, make_optimiser
+from recsys_gru.model.rows import RowGradient
 
 ROWS = torch.tensor([4, 1])
 
@@ -45,6 +46,42 @@ def test_adagrad_starts_at_zero_has_epsilon_inside_the_root_and_moves_only_touch
             assert float(table[row, column]) == pytest.approx(expected, rel=1e-12)
     untouched = [0, 2, 3, 5]
     assert torch.equal(table[untouched], start[untouched])
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("momentum", [0.0, 0.4])
+@pytest.mark.parametrize("picked", [True, False])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_fused_pass_is_the_formula_on_rows_biases_and_inputs(
+    momentum: float, picked: bool, threads: int
+) -> None:
+    """Single precision against double, which takes torch's path: 90 rows, of which 85 are candidates."""
+    generator = torch.Generator().manual_seed(3)
+    table, bias = (torch.randn(n, generator=generator) for n in ((120, 37), (120, 1)))
+    rows = torch.randperm(120, generator=generator)[:90]
+    single, double = (make_optimiser("adagrad", 0.1, momentum, 0.0) for _ in range(2))
+    tables = {"table": table, "bias": bias if picked else bias[:, 0].contiguous()}
+    doubles = {name: values.double() for name, values in tables.items()}
+    for optimiser, parameters in ((single, tables), (double, doubles)):
+        for name, values in parameters.items():
+            optimiser.register(name, values)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        for _ in range(3):
+            delta = torch.randn(11, 85 if picked else 120, generator=generator)
+            operand, parts = (torch.randn(11, 37, generator=generator) for _ in range(2))
+            at = torch.randint(0, 90, (11,), generator=generator)
+            given = RowGradient(delta, operand, rows, (at, parts)) if picked else RowGradient(delta, operand)
+            same = RowGradient(
+                delta.double(), operand.double(), given.rows, given.inputs and (at, parts.double())
+            )
+            single.apply("table", "bias", given)
+            double.apply("table", "bias", same)
+    finally:
+        torch.set_num_threads(before)
+    for name, values in tables.items():
+        torch.testing.assert_close(values.double(), doubles[name], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.kernels

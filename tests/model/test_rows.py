@@ -1,38 +1,49 @@
-"""The gradient of picked rows, tile by tile, is that of the whole table."""
+"""Picked rows, their scores, and the gradient of picked rows as automatic differentiation has it."""
 
 import numpy as np
 import pytest
 import torch
 
-from recsys_gru.model import rows
-from recsys_gru.model.rows import RowGradient, take_rows
+from recsys_gru.model.rows import RowGradient, score_rows, take_rows
+
+TYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["kernels", "torch"])
 
 
 @pytest.mark.kernels
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["kernels", "torch"])
-def test_rows_are_taken_as_indexing_takes_them(dtype: torch.dtype) -> None:
-    table = torch.arange(60, dtype=dtype).view(20, 3)
+@TYPES
+@pytest.mark.parametrize("width", [3, 16, 45])
+def test_rows_are_taken_as_indexing_takes_them(dtype: torch.dtype, width: int) -> None:
+    table = torch.arange(20 * width, dtype=dtype).view(20, width)
     picked = torch.from_numpy(np.random.default_rng(0).integers(0, 20, 31))
     assert torch.equal(take_rows(table, picked), table[picked])
 
 
 @pytest.mark.kernels
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["kernels", "torch"])
-@pytest.mark.parametrize("tile", [1, 7, 1000])
-def test_tiles_add_up_to_the_gradient_of_the_table(
-    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, tile: int
-) -> None:
+@TYPES
+@pytest.mark.parametrize("n_rows", [1, 8, 150])
+def test_picked_rows_are_scored_with_their_biases(dtype: torch.dtype, n_rows: int) -> None:
+    generator = np.random.default_rng(n_rows)
+    whole = [torch.from_numpy(generator.integers(-5, 6, shape)) for shape in ((40, 21), (40, 1), (5, 21))]
+    table, bias, x = (values.to(dtype) for values in whole)
+    picked = torch.from_numpy(generator.integers(0, 40, n_rows))
+    taken, scores = score_rows(table, bias, picked, x)
+    assert torch.equal(taken, table[picked])
+    assert torch.equal(scores, x @ table[picked].T + bias[picked, 0])
+
+
+@TYPES
+def test_the_gradient_of_picked_rows_is_that_of_the_table(dtype: torch.dtype) -> None:
     """Automatic differentiation of sum(scores * delta) + sum(parts * looked-up rows), with a row looked up
     twice."""
-    monkeypatch.setattr(rows, "TILE", tile)
     generator = torch.Generator().manual_seed(1)
     picked, at = torch.tensor([4, 0, 7, 2, 5]), torch.tensor([1, 4, 1])
     delta, operand, parts = (torch.randn(3, n, dtype=dtype, generator=generator) for n in (4, 2, 2))
     table = torch.zeros(8, 2, dtype=dtype, requires_grad=True)
-    torch.autograd.backward(
-        ((operand @ table[picked[:4]].T) * delta).sum() + (table[picked][at] * parts).sum()
-    )
-    found = torch.zeros_like(table)
-    for touched, gradient in RowGradient(picked, delta, operand, (at, parts)).tiles():
-        found[touched] += gradient
-    torch.testing.assert_close(found, table.grad)
+    bias = torch.zeros(4, dtype=dtype, requires_grad=True)
+    scores = operand @ table[picked[:4]].T + bias
+    torch.autograd.backward((scores * delta).sum() + (table[picked][at] * parts).sum())
+    gradient = RowGradient(delta, operand, picked, (at, parts))
+    for found, factor in ((gradient, 1), (gradient.times(0.5), 0.5)):
+        assert table.grad is not None and bias.grad is not None
+        torch.testing.assert_close(found.of_rows(), table.grad[picked] * factor)
+        torch.testing.assert_close(found.of_biases(), bias.grad * factor)

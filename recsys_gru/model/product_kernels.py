@@ -1,0 +1,118 @@
+"""Matrix products as loops over register-sized pieces (`simd.py`), which read their factors where they lie.
+
+A library's product copies its factors into an order of its own first. For the thin matrices of a training
+step, some dozen lanes wide, that costs as much as the product. An element is summed in the order of k
+whatever stands beside it: neither its neighbours nor the threads change a bit of it.
+"""
+
+import numpy as np
+
+from recsys_gru.jit import kernel
+from recsys_gru.model.kernels import Floats
+from recsys_gru.model.simd import TALL, WIDEST, WIDTH, product_piece, transposed_square
+from recsys_gru.model.threads import share_out
+
+DEPTH = 256
+"""Terms of a sum taken at a time, so that the rows of `b` that belong to them stay in the cache."""
+CHUNK = 8 * TALL
+"""Rows of a weight matrix that make a part of the work."""
+
+
+@kernel
+def panel(columns: int) -> int:
+    """Return how many vectors side by side to take next of so many columns, so that none is left over
+    narrow."""
+    vectors = -(-columns // WIDTH)
+    return -(-vectors // -(-vectors // WIDEST))
+
+
+@kernel
+def piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool) -> None:
+    """Compute TALL rows and a panel of columns of out = a @ b, from row and column `at` on; see
+    `simd.product_piece`."""
+    left = out.shape[1] - at[1]
+    vectors = panel(left)
+    whole = left >= vectors * WIDTH
+    if vectors == 1 and whole:
+        product_piece(a, b, out, at, start, add, 1, True)
+    elif vectors == 1:
+        product_piece(a, b, out, at, start, add, 1, False)
+    elif vectors == 2 and whole:
+        product_piece(a, b, out, at, start, add, 2, True)
+    elif vectors == 2:
+        product_piece(a, b, out, at, start, add, 2, False)
+    elif whole:
+        product_piece(a, b, out, at, start, add, 3, True)
+    else:
+        product_piece(a, b, out, at, start, add, 3, False)
+
+
+@kernel
+def product(a: Floats, b: Floats, out: Floats, start: Floats) -> None:
+    """Set out (M, N) to a (M, K) @ b (K, N) + start (M,); b and out lie row by row, a may lie in any way."""
+    for k in range(0, a.shape[1], DEPTH):
+        left, right = a[:, k : k + DEPTH], b[k : k + DEPTH]
+        n = 0
+        while n < out.shape[1]:
+            for m in range(0, out.shape[0], TALL):
+                piece(left, right, out, (m, n), start, k > 0)
+            n += WIDTH * panel(out.shape[1] - n)
+
+
+@kernel
+def _product_part(state: tuple[Floats, Floats, Floats, Floats, int], part: int) -> None:
+    a, b, out, start, height = state
+    stacked = -(-out.shape[0] // height)
+    first, chosen = height * (part % stacked), part // stacked
+    n = 0
+    for _ in range(chosen):
+        n += WIDTH * panel(out.shape[1] - n)
+    end = min(n + WIDTH * panel(out.shape[1] - n), out.shape[1])
+    last = min(first + height, out.shape[0])
+    product(a[first:last], b[:, n:end], out[first:last, n:end], start[first:last])
+
+
+@kernel
+def product_shared(a: Floats, b: Floats, out: Floats, threads: int) -> None:
+    """Set out (M, N) to a (M, K) @ b (K, N), panels of columns shared out among threads, and pairs of
+    pieces."""
+    height = 2 * TALL if threads > 1 else max(out.shape[0], 1)
+    vectors = -(-out.shape[1] // WIDTH)
+    panels = -(-vectors // WIDEST)
+    start = np.zeros(len(a), np.float32)
+    share_out(_product_part, (a, b, out, start, height), panels * -(-out.shape[0] // height), threads)
+
+
+@kernel
+def transpose(source: Floats, out: Floats) -> None:
+    """Set out (N, M) to the transpose of source (M, N)."""
+    rows, columns = source.shape
+    whole = rows - rows % WIDTH
+    for i in range(0, whole, WIDTH):
+        for j in range(0, columns - columns % WIDTH, WIDTH):
+            transposed_square(source, (i, j), out)
+        for j in range(columns - columns % WIDTH, columns):
+            for k in range(i, i + WIDTH):
+                out[j, k] = source[k, j]
+    for i in range(whole, rows):
+        for j in range(columns):
+            out[j, i] = source[i, j]
+
+
+@kernel
+def _linear_part(state: tuple[Floats, Floats, Floats, Floats], part: int) -> None:
+    turned, weight, bias, out = state
+    first = part * CHUNK
+    last = min(first + CHUNK, len(weight))
+    lanes = np.empty((last - first, turned.shape[1]), np.float32)
+    product(weight[first:last], turned, lanes, bias[first:last])
+    transpose(lanes, out[:, first:last])
+
+
+@kernel
+def linear_shared(x: Floats, weight: Floats, bias: Floats, out: Floats, threads: int) -> None:
+    """Set out (P, N) to x (P, K) @ weight (N, K) transposed + bias (N,), the weight's rows shared out among
+    threads."""
+    turned = np.empty((x.shape[1], x.shape[0]), np.float32)
+    transpose(x, turned)
+    share_out(_linear_part, (turned, weight, bias, out), -(-len(weight) // CHUNK), threads)

@@ -1,0 +1,30 @@
+"""The two forms of matrix product in a training step: compiled on the CPU, torch elsewhere."""
+
+import torch
+from torch import Tensor
+
+from recsys_gru.model.product_kernels import linear_shared, product_shared
+from recsys_gru.model.threads import n_threads
+
+
+def on_kernels(values: Tensor) -> bool:
+    """Whether the compiled loops serve these values: single precision on the CPU."""
+    return values.dtype == torch.float32 and values.device.type == "cpu"
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Return x @ weight^T + bias, (P, N), for x (P, K), weight (N, K) and bias (N,)."""
+    if not on_kernels(x):
+        return torch.addmm(bias, x, weight.T)
+    out = x.new_empty(x.shape[0], weight.shape[0])
+    linear_shared(x.numpy(), weight.numpy(), bias.numpy(), out.numpy(), n_threads())
+    return out
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """Return a @ b, (M, N), for a (M, K), b (K, N)."""
+    if not on_kernels(a):
+        return a @ b
+    out = a.new_empty(a.shape[0], b.shape[1])
+    product_shared(a.numpy(), b.numpy(), out.numpy(), n_threads())
+    return out
