@@ -37,6 +37,7 @@ BELOW = {
     "ranking": {"clicks"},
     "model": set(),
     "clicks": set(),
+    "jit": set(),
 }
 """Which rooms a room may import; every room may also use errors, jit and observers."""
 FOUNDATION = {"errors", "jit", "observers"}

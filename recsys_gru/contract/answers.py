@@ -44,7 +44,7 @@ class Answers:
             "rank": pl.Series(self.rank, dtype=pl.Int32),
             "item_id": vocabulary.take(self.items),
             "score": pl.Series(self.scores, dtype=pl.Float32),
-            "source": SOURCES.gather(self.popular.astype(np.uint32)),
+            "source": SOURCES[self.popular.astype(np.uint32)],
         }
 
 

@@ -1,6 +1,11 @@
-"""The items a step scores: the lanes' targets and the shared samples, each distinct item once, with its
-count."""
+"""The items a window of steps scores: the lanes' targets and the shared samples, each distinct item once, and
+how often it counts in each step.
 
+A step's candidates are its own targets and the samples, which the window's steps share. The targets of the
+other steps are no negatives of it: they are what the same sessions go on with.
+"""
+
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple, final
@@ -17,7 +22,8 @@ Ints = NDArray[np.int64]
 
 
 class Rows(NamedTuple):
-    """The item rows that a step reads and changes: the U candidates first, then items that are only input."""
+    """The item rows that a window reads and changes: the U candidates first, then items that are only
+    input."""
 
     rows: Tensor
     """(V,) int64: item numbers."""
@@ -27,16 +33,17 @@ class Rows(NamedTuple):
     """(P,) int64: the item number of each input."""
     input_at: Tensor
     """(P,) int64: the row of each input, where the input is looked up in the same table; else empty."""
-    columns: Columns
+    steps: list[Columns]
+    """What each step's loss is told of the candidates."""
 
 
 class Candidates(ABC):
-    """Collects the distinct rows of some steps, with what the loss must know of them."""
+    """Collects the distinct rows of some windows, with what the loss must know of them."""
 
     @abstractmethod
-    def collect(self, inputs: Ints, targets: Ints, samples: Ints, counts: Ints) -> Iterator[Rows]:
-        """Yield the rows of each step, given inputs and targets, both (P,), step after step, samples
-        (steps, S), all item numbers, and the number of targets of each step (steps,); all int64."""
+    def collect(self, inputs: Ints, targets: Ints, samples: Ints, windows: list[list[int]]) -> Iterator[Rows]:
+        """Yield the rows of each window, given inputs and targets, both (P,), step after step, samples
+        (windows, S), all item numbers, int64, and the number of targets of each step of each window."""
 
 
 @final
@@ -72,43 +79,66 @@ class SampledCandidates(Candidates):
         self._device = device or torch.device("cpu")
         self._slots = np.full(len(support), -1, np.int32)
 
-    def collect(self, inputs: Ints, targets: Ints, samples: Ints, counts: Ints) -> Iterator[Rows]:
+    def collect(self, inputs: Ints, targets: Ints, samples: Ints, windows: list[list[int]]) -> Iterator[Rows]:
         looked_up = inputs if self._tied else inputs[:0]
+        steps = np.array([len(window) for window in windows])
+        sizes = [sum(window) for window in windows]
+        lanes = np.array([count for window in windows for count in window])
         capacity = len(targets) + samples.size + len(looked_up)
-        items, drawn = np.empty(capacity, np.int64), torch.empty(2, capacity, dtype=self._dtype)
+        told = int(steps @ (np.array(sizes) + samples.shape[1]))
+        items, drawn = np.empty(capacity, np.int64), torch.empty(2, told, dtype=self._dtype)
         target_at, input_at = np.empty_like(targets), np.empty_like(looked_up)
         places, found = (targets, samples, looked_up), (items, drawn.numpy(), target_at, input_at)
-        made = distinct(places, counts, self._weights.numpy(), self._slots, found).tolist()
+        made = distinct(places, (steps, lanes), self._weights.numpy(), self._slots, found).tolist()
 
-        used, sizes = made[1], counts.tolist()
-        total = sum(used)
-        log_q = torch.from_numpy(self._log_q[targets]).to(self._dtype)
+        columns = self._columns(windows, made[0], drawn, targets, target_at, samples)
         parts = zip(
             made[0],
-            self._split(torch.from_numpy(items[:total]), used),
-            self._split(drawn[0, :total], used),
-            self._split(drawn[1, :total], used),
+            self._split(torch.from_numpy(items[: sum(made[1])]), made[1]),
             self._split(torch.from_numpy(inputs), sizes),
             self._split(torch.from_numpy(input_at), sizes if self._tied else [0] * len(sizes)),
-            self._split(torch.from_numpy(target_at), sizes),
-            self._split(log_q, sizes),
-            self._mean_log_q(targets, samples, counts),
+            windows,
             strict=True,
         )
-        for n, rows, times, weights, read, read_at, target, target_log_q, mean in parts:
+        for n, rows, read, read_at, window in parts:
+            yield Rows(rows, n, read, read_at, list(itertools.islice(columns, len(window))))
+
+    def _columns(
+        self,
+        windows: list[list[int]],
+        used: list[int],
+        drawn: Tensor,
+        targets: Ints,
+        target_at: Ints,
+        samples: Ints,
+    ) -> Iterator[Columns]:
+        """Yield the columns of every step of every window."""
+        lanes = [count for window in windows for count in window]
+        widths = [n for n, window in zip(used, windows, strict=True) for _ in window]
+        log_q = torch.from_numpy(self._log_q[targets]).to(self._dtype)
+        parts = zip(
+            self._split(torch.from_numpy(target_at), lanes),
+            self._split(drawn[0, : sum(widths)], widths),
+            self._split(drawn[1, : sum(widths)], widths),
+            self._split(log_q, lanes),
+            self._mean_log_q(targets, samples, windows),
+            strict=True,
+        )
+        for target, times, weights, target_log_q, mean in parts:
             own = torch.ones_like(target_log_q) if self._exclude_hits else None
-            columns = Columns(target, times[:n], weights[:n], target_log_q, mean, own)
-            yield Rows(rows, n, read, read_at, columns)
+            yield Columns(target, times, weights, target_log_q, mean, own)
 
     def _split(self, values: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
         return torch.split(values.to(self._device), sizes)
 
-    def _mean_log_q(self, targets: Ints, samples: Ints, counts: Ints) -> list[float]:
+    def _mean_log_q(self, targets: Ints, samples: Ints, windows: list[list[int]]) -> list[float]:
+        lanes = np.array([count for window in windows for count in window])
         if not self._smoothing:
-            return [0.0] * len(counts)
-        of_targets = np.add.reduceat(self._log_q[targets], np.cumsum(counts) - counts)
+            return [0.0] * len(lanes)
+        of_targets = np.add.reduceat(self._log_q[targets], np.cumsum(lanes) - lanes)
         of_samples = self._alpha * self._log_q[samples].sum(1)
-        return list((of_targets + of_samples) / (counts + samples.shape[1]))
+        shared = np.repeat(of_samples, [len(window) for window in windows])
+        return list((of_targets + shared) / (lanes + samples.shape[1]))
 
 
 @final
@@ -121,11 +151,18 @@ class EveryItem(Candidates):
         self._rows = torch.arange(n_items, device=device)
         self._ones = torch.ones(n_items, dtype=dtype, device=device)
 
-    def collect(self, inputs: Ints, targets: Ints, samples: Ints, counts: Ints) -> Iterator[Rows]:  # noqa: ARG002
-        device, sizes = self._rows.device, counts.tolist()
+    def collect(
+        self,
+        inputs: Ints,
+        targets: Ints,
+        samples: Ints,  # noqa: ARG002
+        windows: list[list[int]],
+    ) -> Iterator[Rows]:
+        device, sizes = self._rows.device, [sum(window) for window in windows]
         every = [torch.split(torch.from_numpy(values).to(device), sizes) for values in (inputs, targets)]
-        for read, target in zip(*every, strict=True):
-            columns = Columns(
-                target, self._ones, self._ones, torch.zeros_like(target, dtype=self._ones.dtype), 0.0
-            )
-            yield Rows(self._rows, len(self._rows), read, read, columns)
+        for read, target, window in zip(*every, windows, strict=True):
+            steps = [
+                Columns(part, self._ones, self._ones, torch.zeros_like(part, dtype=self._ones.dtype), 0.0)
+                for part in torch.split(target, window)
+            ]
+            yield Rows(self._rows, len(self._rows), read, read, steps)

@@ -22,7 +22,7 @@ def value_and_gradient(
     loss: Loss, scores: Tensor, columns: Columns, share: float = 1.0
 ) -> tuple[Tensor, Tensor]:
     """Return each row's loss (P,) and the gradient of `share` times their sum with respect to the scores (P,
-    U); may use up `scores`."""
+    U), which it overwrites."""
     function, options = (loss.func, loss.keywords) if isinstance(loss, partial) else (loss, {})
     if on_kernels(scores):
         if function is losses.bpr_max:
@@ -33,7 +33,7 @@ def value_and_gradient(
         leaf = scores.detach().requires_grad_()
         rows = loss(leaf, columns)
         (gradient,) = torch.autograd.grad(rows.sum() * share, leaf)
-    return rows.detach(), gradient
+    return rows.detach(), scores.copy_(gradient)
 
 
 def _cross_entropy(scores: Tensor, columns: Columns, share: float) -> tuple[Tensor, Tensor]:

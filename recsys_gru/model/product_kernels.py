@@ -8,8 +8,8 @@ whatever stands beside it: neither its neighbours nor the threads change a bit o
 import numpy as np
 
 from recsys_gru.jit import kernel
+from recsys_gru.jit.simd import TALL, WIDEST, WIDTH, product_piece, transposed_square
 from recsys_gru.model.kernels import Floats
-from recsys_gru.model.simd import TALL, WIDEST, WIDTH, product_piece, transposed_square
 from recsys_gru.model.threads import share_out
 
 DEPTH = 256

@@ -4,10 +4,10 @@ work."""
 import numpy as np
 
 from recsys_gru.jit import kernel
+from recsys_gru.jit.prefetch import prefetch
+from recsys_gru.jit.simd import TALL
 from recsys_gru.model.kernels import Floats, Items
-from recsys_gru.model.prefetch import prefetch
 from recsys_gru.model.product_kernels import product, transpose
-from recsys_gru.model.simd import TALL
 from recsys_gru.model.threads import share_out
 
 Rates = tuple[np.float32, np.float32, np.float32]

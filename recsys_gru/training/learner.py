@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recsys_gru.model.candidates import Candidates, Rows
 from recsys_gru.model.gradients import value_and_gradient
-from recsys_gru.model.losses import Loss
+from recsys_gru.model.losses import Columns, Loss
 from recsys_gru.model.network import Dropout, Flow, Network, States
 from recsys_gru.model.optimisers import Optimiser
 from recsys_gru.model.products import matmul
@@ -45,9 +46,9 @@ class Learner:
         """Draw the samples of some windows of events and collect their candidates, which depend on no
         weight."""
         at = np.concatenate([window.at for window in windows])
-        counts = np.array([len(window.at) for window in windows])
         inputs, targets = items[at].astype(np.int64), items[at + 1].astype(np.int64)
-        rows = self.candidates.collect(inputs, targets, self.sampler.draw(len(windows)), counts)
+        samples, alive = self.sampler.draw(len(windows)), [window.alive for window in windows]
+        rows = self.candidates.collect(inputs, targets, samples, alive)
         return zip(rows, map(self._flow, windows), strict=True)
 
     def update(self, rows: Rows, flow: Flow) -> float:
@@ -62,7 +63,7 @@ class Learner:
         scored = rows.rows[: rows.n_candidates]
         candidates, scores = score_rows(tables["output"], tables["bias"], scored, hidden)  # (U, H), (P, U)
         share = 1 / (self.batch_size * len(flow.alive))
-        losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
+        loss, d_scores = self._loss(scores, rows.steps, flow, share)  # in the place of the scores
         d_x, d_layers = self.network.backward(matmul(d_scores, candidates), flow, tape)
         d_x = d_x if mask is None else d_x * mask
         gradients: list[Gradient] = []
@@ -78,7 +79,16 @@ class Learner:
                 bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in self.network.layers[i] else None
                 gradients.append((f"layers.{i}.{name}", bias, gradient))
         self._apply(gradients)
-        return float(losses.sum()) * share
+        return loss * share
+
+    def _loss(self, scores: Tensor, steps: list[Columns], flow: Flow, share: float) -> tuple[float, Tensor]:
+        """Return the loss summed over a window's events, and `share` times its gradient (P, U), which
+        overwrites the scores."""
+        total = 0.0
+        for (begin, end), columns in zip(flow.spans(), steps, strict=True):
+            losses, _ = value_and_gradient(self.loss, scores[begin:end], columns, share)
+            total += float(losses.sum())
+        return total, scores
 
     def _apply(self, gradients: list[Gradient]) -> None:
         scale = _clip(gradients, self.grad_clip) if self.grad_clip else 1.0

@@ -49,7 +49,7 @@ STEPS = {
 def step_of(collector: Candidates, targets: list[int], samples: list[int]) -> Rows:
     """The rows of one step, its inputs being its targets."""
     places = np.array(targets), np.array(targets), np.array([samples], dtype=np.int64)
-    (rows,) = collector.collect(*places, np.array([len(targets)]))
+    (rows,) = collector.collect(*places, [[len(targets)]])
     return rows
 
 
@@ -59,7 +59,7 @@ def columns_of(
     """The item numbers of the distinct columns, and what the loss is told of them."""
     collector = SampledCandidates(SUPPORT, logq=logq, alpha=ALPHA, smoothing=smoothing, dtype=torch.float64)
     rows = step_of(collector, targets, samples)
-    return rows.rows, rows.columns
+    return rows.rows, rows.steps[0]
 
 
 def scores_of(n_rows: int, seed: int = 1) -> Tensor:
@@ -140,16 +140,16 @@ def test_single_precision_gradients_are_those_of_the_formula_in_double(
     rows = step_of(collector, targets, samples)
     scores = scores_of(len(targets))[:, rows.rows]
     double = replace(
-        rows.columns,
-        counts=rows.columns.counts.double(),
-        weights=rows.columns.weights.double(),
-        target_log_q=rows.columns.target_log_q.double(),
+        rows.steps[0],
+        counts=rows.steps[0].counts.double(),
+        weights=rows.steps[0].weights.double(),
+        target_log_q=rows.steps[0].target_log_q.double(),
         own_counts=torch.ones(len(targets), dtype=torch.float64) if exclude_hits else None,
     )
     leaf = scores.clone().requires_grad_()
     expected = ALL_LOSSES[name](leaf, double)
     torch.autograd.backward(expected.sum(), inputs=[leaf])
-    values, gradient = value_and_gradient(ALL_LOSSES[name], scores.float(), rows.columns)
+    values, gradient = value_and_gradient(ALL_LOSSES[name], scores.float(), rows.steps[0])
     torch.testing.assert_close(values.double(), expected.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(gradient.double(), leaf.grad, rtol=1e-4, atol=1e-6)
 
@@ -192,14 +192,14 @@ def test_excluded_hits_leave_only_the_targets_own_place() -> None:
     log_q = torch.zeros(4, dtype=torch.float64)
     first = oracle.cross_entropy(every[0][[2, 5, 6]], 0, log_q[:3])
     second = oracle.cross_entropy(every[1][[5, 2, 2, 2, 6]], 0, torch.zeros(5, dtype=torch.float64))
-    found = losses.cross_entropy(every[:, rows.rows], rows.columns)
+    found = losses.cross_entropy(every[:, rows.rows], rows.steps[0])
     torch.testing.assert_close(found, torch.stack([first, second]))
 
 
 def test_excluding_every_negative_leaves_a_zero_softmax() -> None:
     collector = SampledCandidates(SUPPORT, exclude_hits=True, dtype=torch.float64)
     rows = step_of(collector, [2], [2, 2])
-    softmax = losses.softmax_over_negatives(scores_of(1)[:, rows.rows], rows.columns)
+    softmax = losses.softmax_over_negatives(scores_of(1)[:, rows.rows], rows.steps[0])
     assert softmax.tolist() == [[0.0]]
 
 
@@ -207,7 +207,7 @@ def test_the_full_softmax_is_cross_entropy_over_every_item() -> None:
     every = scores_of(2)
     rows = step_of(EveryItem(len(SUPPORT), dtype=torch.float64), [3, 3], [])
     expected = torch.nn.functional.cross_entropy(every, torch.tensor([3, 3]), reduction="none")
-    torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.columns), expected)
+    torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.steps[0]), expected)
     assert rows.input_at.tolist() == rows.inputs.tolist() == [3, 3]
 
 

@@ -44,6 +44,7 @@ def test_the_gradient_of_picked_rows_is_that_of_the_table(dtype: torch.dtype) ->
     torch.autograd.backward((scores * delta).sum() + (table[picked][at] * parts).sum())
     gradient = RowGradient(delta, operand, picked, (at, parts))
     for found, factor in ((gradient, 1), (gradient.times(0.5), 0.5)):
-        assert table.grad is not None and bias.grad is not None
+        assert table.grad is not None
+        assert bias.grad is not None
         torch.testing.assert_close(found.of_rows(), table.grad[picked] * factor)
         torch.testing.assert_close(found.of_biases(), bias.grad * factor)

@@ -1,5 +1,5 @@
-"""Two operations on vector registers that kernels call: a register-sized piece of a matrix product, and a
-transposition.
+"""Three operations on vector registers that kernels call: a register-sized piece of a matrix product, a
+transposition, and the products of some rows with one vector.
 
 A compiler does not find these forms from loops. They are spelt out once, as LLVM code for vectors of WIDTH
 numbers, and LLVM turns them into whatever the processor has. Source of the form: Goto & van de Geijn 2008,
@@ -169,6 +169,23 @@ def _product_piece(
     return types.void(a, b, out, at, start, add, vectors, whole), emit
 
 
+def _turned(builder: Any, lines: list[Any]) -> list[Any]:
+    """Return the transpose of WIDTH vectors: blocks of so many lines change places with blocks of so many
+    columns."""
+    lines, size = list(lines), 1
+    while size < WIDTH:
+        low = [x + (x & size) // size * (WIDTH - size) for x in range(WIDTH)]
+        high = [x + (size if not x & size else WIDTH) for x in range(WIDTH)]
+        for k in range(WIDTH):
+            if not k & size:
+                pair = lines[k], lines[k + size]
+                lines[k], lines[k + size] = (
+                    builder.shuffle_vector(*pair, ir.Constant(LANES, chosen)) for chosen in (low, high)
+                )
+        size *= 2
+    return lines
+
+
 def _transposed_square(_typing: Any, source: Any, at: Any, out: Any) -> tuple[Any, Any]:
     """Set out[j : j + WIDTH, i : i + WIDTH] to the transpose of source[i : i + WIDTH, j : j + WIDTH], `at`
     being (i, j)."""
@@ -184,23 +201,81 @@ def _transposed_square(_typing: Any, source: Any, at: Any, out: Any) -> tuple[An
             down = builder.mul(builder.add(first, LONG(offset)), step)
             return _shifted(builder, builder.bitcast(array.data, BYTES), down, builder.mul(second, LONG(4)))
 
-        lines = [row.load(place(read, i, j, k))[0] for k in range(WIDTH)]
-        size = 1
-        while size < WIDTH:  # exchange blocks of so many lines with blocks of so many columns
-            low = [x + (x & size) // size * (WIDTH - size) for x in range(WIDTH)]
-            high = [x + (size if not x & size else WIDTH) for x in range(WIDTH)]
-            for k in range(WIDTH):
-                if not k & size:
-                    pair = lines[k], lines[k + size]
-                    lines[k], lines[k + size] = (
-                        builder.shuffle_vector(*pair, ir.Constant(LANES, chosen)) for chosen in (low, high)
-                    )
-            size *= 2
+        lines = _turned(builder, [row.load(place(read, i, j, k))[0] for k in range(WIDTH)])
         for k in range(WIDTH):
             row.store([lines[k]], place(written, j, i, k))
         return context.get_dummy_value()
 
     return types.void(source, at, out), emit
+
+
+def _paired(join: Callable[[Any, Any], Any], values: list[Any]) -> Any:
+    """Join WIDTH values two by two, until one is left: no long chain, in which each waits for the one
+    before."""
+    while len(values) > 1:
+        values = [join(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
+    return values[0]
+
+
+def _dots(_typing: Any, table: Any, first: Any, vector: Any, out: Any, sizes: Any) -> tuple[Any, Any]:
+    """Set out[first : first + WIDTH] to those rows of the table (N, D) times the vector (D,).
+
+    Each of the `sizes` (WIDTH,) becomes the largest of itself and the sizes of some of the rows' numbers,
+    each number in one place. Rows are read one after the other, as the processor foresees it, but no sum
+    waits for that of another row: only at the end are all of them added up across their vectors, together.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, factors, products, largest = (
+            context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2, 3, 4)
+        )
+        row_step, width = builder.extract_value(rows.strides, 0), builder.extract_value(rows.shape, 1)
+        left = builder.and_(width, LONG(WIDTH - 1))
+        end = builder.sub(width, left)
+        whole, part = _Row(builder, 1), _Row(builder, 1, builder.trunc(left, INT))
+        fma = _declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
+        size_of = _declared(builder, f"fabs.v{WIDTH}f32", VECTOR, VECTOR)
+
+        def larger(a: Any, b: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+        def with_next(row: _Row, line: Any, at: Any, total: Any, size: Any) -> tuple[Any, Any]:
+            step = builder.mul(at, LONG(4))
+            (numbers,) = row.load(_shifted(builder, line, step))
+            (factor,) = row.load(_shifted(builder, builder.bitcast(factors.data, BYTES), step))
+            grown = larger(builder.call(size_of, [numbers]), size)
+            return builder.call(fma, [numbers, factor, total]), grown
+
+        begin = _shifted(builder, builder.bitcast(rows.data, BYTES), builder.mul(arguments[1], row_step))
+        sums = cgutils.alloca_once(builder, VECTOR, size=WIDTH)  # type: ignore[no-untyped-call]
+        place = builder.bitcast(largest.data, BYTES)
+        # a loop, not WIDTH copies of it: what the processor foresees, it foresees for each instruction
+        with cgutils.for_range(builder, LONG(WIDTH)) as loop:
+            line = _shifted(builder, begin, builder.mul(row_step, loop.index))
+            before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
+            builder.branch(head)
+            builder.position_at_end(head)
+            at, total, size = builder.phi(LONG), builder.phi(VECTOR), builder.phi(VECTOR)
+            for value, start in ((at, LONG(0)), (total, ZEROS), (size, ZEROS)):
+                value.add_incoming(start, before)
+            builder.cbranch(builder.icmp_signed("<", at, end), body, done)
+            builder.position_at_end(body)
+            further = builder.add(at, LONG(WIDTH)), *with_next(whole, line, at, total, size)
+            for value, following in zip((at, total, size), further, strict=True):
+                value.add_incoming(following, body)
+            builder.branch(head)
+            builder.position_at_end(done)
+            total, size = with_next(part, line, end, total, size)
+            builder.store(total, builder.gep(sums, [loop.index]))
+            (known,) = whole.load(place)
+            whole.store([larger(known, size)], place)
+        found = [builder.load(builder.gep(sums, [LONG(k)])) for k in range(WIDTH)]
+        total = _paired(builder.fadd, _turned(builder, found))
+        to = _shifted(builder, builder.bitcast(products.data, BYTES), builder.mul(arguments[1], LONG(4)))
+        whole.store([total], to)
+        return context.get_dummy_value()
+
+    return types.void(table, first, vector, out, sizes), emit
 
 
 Floats = NDArray[np.float32]
@@ -218,8 +293,15 @@ def _plain_square(source: Floats, at: tuple[int, int], out: Floats) -> None:
     out[j, i] = source[i, j].T
 
 
+def _plain_dots(table: Floats, first: int, vector: Floats, out: Floats, sizes: Floats) -> None:
+    rows = table[first : first + WIDTH]
+    out[first : first + WIDTH] = rows @ vector
+    sizes[:] = np.maximum(sizes, np.abs(rows).max())
+
+
 without_jit: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 product_piece: Callable[..., None] = (
     _plain_piece if without_jit else intrinsic(prefer_literal=True)(_product_piece)
 )
 transposed_square: Callable[..., None] = _plain_square if without_jit else intrinsic(_transposed_square)
+dots: Callable[..., None] = _plain_dots if without_jit else intrinsic(_dots)
