@@ -41,9 +41,9 @@ class Answers:
     def columns(self, vocabulary: Vocabulary) -> dict[str, pl.Series]:
         """The columns rank, item_id, score and source."""
         return {
-            "rank": pl.Series(self.rank, dtype=pl.Int32),
+            "rank": pl.Series(self.rank.astype(np.int32)),
             "item_id": vocabulary.take(self.items),
-            "score": pl.Series(self.scores, dtype=pl.Float32),
+            "score": pl.Series(self.scores),
             "source": SOURCES[self.popular.astype(np.uint32)],
         }
 

@@ -1,5 +1,5 @@
-"""Three operations on vector registers that kernels call: a register-sized piece of a matrix product, a
-transposition, and the products of some rows with one vector.
+"""Two operations on vector registers that kernels call: a register-sized piece of a matrix product, and a
+transposition.
 
 A compiler does not find these forms from loops. They are spelt out once, as LLVM code for vectors of WIDTH
 numbers, and LLVM turns them into whatever the processor has. Source of the form: Goto & van de Geijn 2008,
@@ -92,6 +92,51 @@ class _Row:
             self.builder.call(store, [value, place, INT(4), self.mask])
 
 
+def _first_sums(builder: Any, row: _Row, add: Any, out_rows: list[Any], given: list[Any]) -> list[list[Any]]:
+    """Return what the sums of a piece start from: if `add`, what is there; else what is given for each
+    row."""
+    with builder.if_else(builder.trunc(add, ir.IntType(1))) as (adding, starting):
+        with adding:
+            held = [row.load(pointer) for pointer in out_rows]
+            added_in = builder.block
+        with starting:
+            fresh = [_splat(builder, builder.load(pointer)) for pointer in given]
+            started_in = builder.block
+    sums = [[builder.phi(VECTOR) for _ in range(row.count)] for _ in held]
+    for i, v in itertools.product(range(len(held)), range(row.count)):
+        sums[i][v].add_incoming(held[i][v], added_in)
+        sums[i][v].add_incoming(fresh[i], started_in)
+    return sums
+
+
+def _added_up(
+    builder: Any, row: _Row, sums: list[list[Any]], factors: tuple[Any, Any], depth: Any
+) -> list[list[Any]]:
+    """Return the sums with a[i, k] * b[k] added for every k below `depth`; a factor is (pointers, bytes from
+    k to k + 1)."""
+    (a_rows, a_step), (b_row, b_step) = factors
+    before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(LONG)
+    k.add_incoming(LONG(0), before)
+    running = [[builder.phi(VECTOR) for _ in line] for line in sums]
+    builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
+    builder.position_at_end(body)
+    fma = _declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
+    others = row.load(_shifted(builder, b_row, builder.mul(k, b_step)))
+    for i, line in enumerate(sums):
+        place = _shifted(builder, a_rows[i], builder.mul(k, a_step))
+        factor = _splat(builder, builder.load(builder.bitcast(place, FLOAT.as_pointer())))
+        for v, first in enumerate(line):
+            running[i][v].add_incoming(first, before)
+            running[i][v].add_incoming(builder.call(fma, [factor, others[v], running[i][v]]), body)
+    k.add_incoming(builder.add(k, LONG(1)), body)
+    builder.branch(head)
+    builder.position_at_end(done)
+    return running
+
+
 def _product_piece(
     _typing: Any, a: Any, b: Any, out: Any, at: Any, start: Any, add: Any, vectors: Any, whole: Any
 ) -> tuple[Any, Any]:
@@ -128,41 +173,10 @@ def _product_piece(
         rows = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in rows]
         a_rows = [_shifted(builder, a_data, builder.mul(i, a_step)) for i in rows]
         out_rows = [_shifted(builder, out_data, builder.mul(i, out_step), columns) for i in rows]
-        b_rows = _shifted(builder, b_data, columns)
-
-        with builder.if_else(builder.trunc(arguments[5], ir.IntType(1))) as (adding, starting):
-            with adding:
-                held = [row.load(pointer) for pointer in out_rows]
-                added_in = builder.block
-            with starting:
-                fresh = [_splat(builder, builder.load(builder.gep(starts.data, [i]))) for i in rows]
-                started_in = builder.block
-        sums = [[builder.phi(VECTOR) for _ in range(count)] for _ in rows]
-        for i, v in itertools.product(range(TALL), range(count)):
-            sums[i][v].add_incoming(held[i][v], added_in)
-            sums[i][v].add_incoming(fresh[i], started_in)
-
-        before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
-        builder.branch(head)
-        builder.position_at_end(head)
-        k = builder.phi(LONG)
-        k.add_incoming(LONG(0), before)
-        running = [[builder.phi(VECTOR) for _ in range(count)] for _ in rows]
-        builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
-        builder.position_at_end(body)
-        fma = _declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
-        b_row = row.load(_shifted(builder, b_rows, builder.mul(k, b_step)))
-        along = builder.mul(k, k_step)
-        for i in range(TALL):
-            place = builder.bitcast(_shifted(builder, a_rows[i], along), FLOAT.as_pointer())
-            factor = _splat(builder, builder.load(place))
-            for v in range(count):
-                running[i][v].add_incoming(sums[i][v], before)
-                running[i][v].add_incoming(builder.call(fma, [factor, b_row[v], running[i][v]]), body)
-        k.add_incoming(builder.add(k, LONG(1)), body)
-        builder.branch(head)
-        builder.position_at_end(done)
-        for totals, pointer in zip(running, out_rows, strict=True):
+        given = [builder.gep(starts.data, [i]) for i in rows]
+        sums = _first_sums(builder, row, arguments[5], out_rows, given)
+        factors = (a_rows, k_step), (_shifted(builder, b_data, columns), b_step)
+        for totals, pointer in zip(_added_up(builder, row, sums, factors, depth), out_rows, strict=True):
             row.store(totals, pointer)
         return context.get_dummy_value()
 
@@ -209,75 +223,6 @@ def _transposed_square(_typing: Any, source: Any, at: Any, out: Any) -> tuple[An
     return types.void(source, at, out), emit
 
 
-def _paired(join: Callable[[Any, Any], Any], values: list[Any]) -> Any:
-    """Join WIDTH values two by two, until one is left: no long chain, in which each waits for the one
-    before."""
-    while len(values) > 1:
-        values = [join(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
-    return values[0]
-
-
-def _dots(_typing: Any, table: Any, first: Any, vector: Any, out: Any, sizes: Any) -> tuple[Any, Any]:
-    """Set out[first : first + WIDTH] to those rows of the table (N, D) times the vector (D,).
-
-    Each of the `sizes` (WIDTH,) becomes the largest of itself and the sizes of some of the rows' numbers,
-    each number in one place. Rows are read one after the other, as the processor foresees it, but no sum
-    waits for that of another row: only at the end are all of them added up across their vectors, together.
-    """
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, factors, products, largest = (
-            context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 2, 3, 4)
-        )
-        row_step, width = builder.extract_value(rows.strides, 0), builder.extract_value(rows.shape, 1)
-        left = builder.and_(width, LONG(WIDTH - 1))
-        end = builder.sub(width, left)
-        whole, part = _Row(builder, 1), _Row(builder, 1, builder.trunc(left, INT))
-        fma = _declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
-        size_of = _declared(builder, f"fabs.v{WIDTH}f32", VECTOR, VECTOR)
-
-        def larger(a: Any, b: Any) -> Any:
-            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-
-        def with_next(row: _Row, line: Any, at: Any, total: Any, size: Any) -> tuple[Any, Any]:
-            step = builder.mul(at, LONG(4))
-            (numbers,) = row.load(_shifted(builder, line, step))
-            (factor,) = row.load(_shifted(builder, builder.bitcast(factors.data, BYTES), step))
-            grown = larger(builder.call(size_of, [numbers]), size)
-            return builder.call(fma, [numbers, factor, total]), grown
-
-        begin = _shifted(builder, builder.bitcast(rows.data, BYTES), builder.mul(arguments[1], row_step))
-        sums = cgutils.alloca_once(builder, VECTOR, size=WIDTH)  # type: ignore[no-untyped-call]
-        place = builder.bitcast(largest.data, BYTES)
-        # a loop, not WIDTH copies of it: what the processor foresees, it foresees for each instruction
-        with cgutils.for_range(builder, LONG(WIDTH)) as loop:
-            line = _shifted(builder, begin, builder.mul(row_step, loop.index))
-            before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
-            builder.branch(head)
-            builder.position_at_end(head)
-            at, total, size = builder.phi(LONG), builder.phi(VECTOR), builder.phi(VECTOR)
-            for value, start in ((at, LONG(0)), (total, ZEROS), (size, ZEROS)):
-                value.add_incoming(start, before)
-            builder.cbranch(builder.icmp_signed("<", at, end), body, done)
-            builder.position_at_end(body)
-            further = builder.add(at, LONG(WIDTH)), *with_next(whole, line, at, total, size)
-            for value, following in zip((at, total, size), further, strict=True):
-                value.add_incoming(following, body)
-            builder.branch(head)
-            builder.position_at_end(done)
-            total, size = with_next(part, line, end, total, size)
-            builder.store(total, builder.gep(sums, [loop.index]))
-            (known,) = whole.load(place)
-            whole.store([larger(known, size)], place)
-        found = [builder.load(builder.gep(sums, [LONG(k)])) for k in range(WIDTH)]
-        total = _paired(builder.fadd, _turned(builder, found))
-        to = _shifted(builder, builder.bitcast(products.data, BYTES), builder.mul(arguments[1], LONG(4)))
-        whole.store([total], to)
-        return context.get_dummy_value()
-
-    return types.void(table, first, vector, out, sizes), emit
-
-
 Floats = NDArray[np.float32]
 
 
@@ -293,15 +238,8 @@ def _plain_square(source: Floats, at: tuple[int, int], out: Floats) -> None:
     out[j, i] = source[i, j].T
 
 
-def _plain_dots(table: Floats, first: int, vector: Floats, out: Floats, sizes: Floats) -> None:
-    rows = table[first : first + WIDTH]
-    out[first : first + WIDTH] = rows @ vector
-    sizes[:] = np.maximum(sizes, np.abs(rows).max())
-
-
 without_jit: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 product_piece: Callable[..., None] = (
     _plain_piece if without_jit else intrinsic(prefer_literal=True)(_product_piece)
 )
 transposed_square: Callable[..., None] = _plain_square if without_jit else intrinsic(_transposed_square)
-dots: Callable[..., None] = _plain_dots if without_jit else intrinsic(_dots)

@@ -9,12 +9,14 @@ L is the number of lanes, H the units, G the gates of the cell.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from recsys_gru.model.gru_kernels import gru_backward, gru_forward
+from recsys_gru.model.gru_kernels import gru_backward, gru_forward, gru_walk
 from recsys_gru.model.products import linear, matmul, on_kernels
 from recsys_gru.model.threads import n_threads
 
@@ -47,6 +49,17 @@ class Cell(ABC):
         """Return the gradient of `gx`, the share of `d_state` that goes round the recurrent matrix, and the
         factors of each matrix's gradient."""
 
+    def run(self, weights: Weights, gx: Tensor, alive: Sequence[int]) -> Tensor:
+        """Return the outputs (P, H) of sessions side by side from their first event on, nothing kept for
+        `backward`; `gx` is (P, G * H), step after step, and alive[t] lanes go on in step t, the first of
+        those before."""
+        state = gx.new_zeros(alive[0], self.states * self.units)
+        outputs = []
+        for gates in torch.split(gx, list(alive)):
+            state, _ = self.forward(weights, gates, state[: len(gates)])
+            outputs.append(state[:, : self.units])
+        return torch.cat(outputs)
+
     def d_former(self, weights: Weights, round_it: Tensor, products: Products) -> Tensor:
         """Return the gradient of the former state (L, states * H) from what `backward` returned."""
         return matmul(products["recurrent"][0], weights["recurrent"]).add_(round_it)
@@ -69,6 +82,14 @@ class GRU(Cell):
         gates, after = state.new_empty(3, *state.shape), torch.empty_like(state)
         gru_forward(gx.numpy(), gh.numpy(), state.numpy(), gates.numpy(), after.numpy(), n_threads())
         return after, (state, gates, gh)
+
+    def run(self, weights: Weights, gx: Tensor, alive: Sequence[int]) -> Tensor:
+        if not on_kernels(gx):
+            return super().run(weights, gx, alive)
+        hidden = gx.new_empty(gx.shape[0], self.units)
+        matrix, bias = weights["recurrent"].numpy(), weights["recurrent_bias"].numpy()
+        gru_walk(gx.numpy(), matrix, bias, np.array(alive), hidden.numpy(), n_threads())
+        return hidden
 
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002
         state, gates, gh = tape

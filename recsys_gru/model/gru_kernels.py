@@ -5,6 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
+from recsys_gru.model.kernels import Items
+from recsys_gru.model.product_kernels import linear_shared
 from recsys_gru.model.threads import share_out
 
 LANES = 8
@@ -100,3 +102,19 @@ def gru_backward(
     `memory` is (state, gates, gh) as in `gru_forward`.
     """
     share_out(_backward_part, (d_state, memory, d_gates, kept), -(-len(d_state) // LANES), threads)
+
+
+@kernel
+def gru_walk(gx: Floats, weight: Floats, bias: Floats, alive: Items, hidden: Floats, threads: int) -> None:
+    """Fill the hidden states (P, H) after every event of some sessions side by side.
+
+    gx is (P, 3H), step after step; alive (T,) lanes go on in each step, the first of those before.
+    """
+    units = hidden.shape[1]
+    state, begin = np.zeros((alive[0], units), np.float32), 0
+    for count in alive:
+        end, gh = begin + count, np.empty((count, 3 * units), np.float32)
+        gates = np.empty((3, count, units), np.float32)
+        linear_shared(state[:count], weight, bias, gh, threads)
+        gru_forward(gx[begin:end], gh, state[:count], gates, hidden[begin:end], threads)
+        state, begin = hidden[begin:end], end

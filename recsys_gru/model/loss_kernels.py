@@ -71,6 +71,17 @@ def cross_entropy_rows(
 
 
 @kernel
+def _bend(r: Floats, a: np.float32, e: Floats, bits: NDArray[np.int32]) -> None:
+    """Let the scores r (U,) pass an ELU of parameter a; e and bits (U,) are scratch."""
+    zero, one, powers = np.float32(0), np.float32(1), bits.view(np.float32)
+    for j in range(len(r)):
+        e[j] = r[j]
+    halves_of_exp(e, zero, bits)
+    for j in range(len(r)):
+        r[j] = r[j] if r[j] > zero else a * (e[j] * powers[j] - one)
+
+
+@kernel
 def bpr_max_row(
     r: NDArray[np.float32], weights: NDArray[np.float32], target: int, options: Options, scratch: Scratch
 ) -> np.float32:
@@ -90,11 +101,7 @@ def bpr_max_row(
     zero, one, two = np.float32(0), np.float32(1), np.float32(2)
     edge = zero if a > zero else np.float32(-np.inf)  # below it the ELU bends
     if a > zero:
-        for j in range(len(r)):
-            e[j] = r[j]
-        halves_of_exp(e, zero, bits)
-        for j in range(len(r)):
-            r[j] = r[j] if r[j] > zero else a * (e[j] * powers[j] - one)
+        _bend(r, a, e, bits)
     for j in range(len(r)):
         e[j] = r[j] if weights[j] > zero else np.float32(-3e38)
     y, top = r[target], largest(e)

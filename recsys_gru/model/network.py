@@ -157,6 +157,12 @@ class Network:
             rows = outputs
         return rows, after, tape
 
+    def run(self, rows: Tensor, alive: Sequence[int]) -> Tensor:
+        """Return the outputs of the last layer (P, H) for whole sessions side by side; see `Cell.run`."""
+        for cell, weights in zip(self.cells, self.layers, strict=True):
+            rows = cell.run(weights, _project(rows, weights), alive)
+        return rows
+
     def backward(self, d_rows: Tensor, flow: Flow, tape: list[LayerTape]) -> tuple[Tensor, list[Gradients]]:
         """Return the gradients of the input rows and of each layer's weights, given those of the outputs (P,
         H)."""

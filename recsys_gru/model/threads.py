@@ -45,37 +45,15 @@ def _share_out(typing: Any, body: Any, state: Any, _parts: Any, _threads: Any) -
     wanted = body.get_call_type(typing, (state, types.int64), {})
 
     def emit(context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
-        compiled = body.dispatcher.get_compile_result(wanted)
-        context.active_code_library.add_linking_library(compiled.library)
-        values = arguments[1]
-        shared = ir.LiteralStructType([LONG, LONG, values.type])  # parts taken, parts, state
-        signature = ir.FunctionType(ir.VoidType(), [BYTES])
-        name = f"{compiled.fndesc.mangled_name}.parts.{len(builder.module.functions)}"
-        worker = ir.Function(builder.module, signature, name)
-        worker.linkage = "internal"
-
-        inner = ir.IRBuilder(worker.append_basic_block())
-        given = inner.bitcast(worker.args[0], shared.as_pointer())
-        taken, total, held = (inner.gep(given, [INT(0), INT(i)]) for i in range(3))
-        total, held = inner.load(total), inner.load(held)
-        take, work, end = (worker.append_basic_block() for _ in range(3))
-        inner.branch(take)
-        inner.position_at_end(take)
-        part = inner.atomic_rmw("add", taken, LONG(1), "monotonic")
-        inner.cbranch(inner.icmp_signed("<", part, total), work, end)
-        inner.position_at_end(work)
-        context.call_internal_no_propagate(inner, compiled.fndesc, wanted, [held, part])
-        inner.branch(take)
-        inner.position_at_end(end)
-        inner.ret_void()
-
+        shared = ir.LiteralStructType([LONG, LONG, arguments[1].type])  # parts taken, parts, state
         place = cgutils.alloca_once(builder, shared)  # type: ignore[no-untyped-call]
-        for i, value in enumerate((LONG(0), arguments[2], values)):
+        for i, value in enumerate((LONG(0), arguments[2], arguments[1])):
             builder.store(value, builder.gep(place, [INT(0), INT(i)]))
+        worker = _worker(context, builder, body.dispatcher.get_compile_result(wanted), wanted, shared)
         argument, count = builder.bitcast(place, BYTES), builder.trunc(arguments[3], INT)
         with builder.if_else(builder.icmp_signed(">", count, INT(1))) as (many, one):
             with many:
-                kind = ir.FunctionType(ir.VoidType(), [signature.as_pointer(), BYTES, INT, INT])
+                kind = ir.FunctionType(ir.VoidType(), [worker.type, BYTES, INT, INT])
                 region = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
                     builder.module, kind, REGION
                 )
@@ -85,6 +63,29 @@ def _share_out(typing: Any, body: Any, state: Any, _parts: Any, _threads: Any) -
         return context.get_dummy_value()
 
     return types.void(body, state, types.int64, types.int64), emit
+
+
+def _worker(context: Any, builder: Any, compiled: Any, signature: Any, shared: Any) -> Any:
+    """Return a function of what the threads share: it takes parts until none is left, and does them."""
+    context.active_code_library.add_linking_library(compiled.library)
+    name = f"{compiled.fndesc.mangled_name}.parts.{len(builder.module.functions)}"
+    worker = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [BYTES]), name)
+    worker.linkage = "internal"
+    inner = ir.IRBuilder(worker.append_basic_block())
+    given = inner.bitcast(worker.args[0], shared.as_pointer())
+    taken, total, state = (inner.gep(given, [INT(0), INT(i)]) for i in range(3))
+    total, state = inner.load(total), inner.load(state)
+    take, work, end = (worker.append_basic_block() for _ in range(3))
+    inner.branch(take)
+    inner.position_at_end(take)
+    part = inner.atomic_rmw("add", taken, LONG(1), "monotonic")
+    inner.cbranch(inner.icmp_signed("<", part, total), work, end)
+    inner.position_at_end(work)
+    context.call_internal_no_propagate(inner, compiled.fndesc, signature, [state, part])
+    inner.branch(take)
+    inner.position_at_end(end)
+    inner.ret_void()
+    return worker
 
 
 def _one_by_one(body: Callable[..., None], state: tuple[Any, ...], parts: int, _threads: int) -> None:

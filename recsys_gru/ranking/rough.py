@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
-from recsys_gru.jit.simd import WIDTH, dots
 
 
 class Rough(NamedTuple):
@@ -35,15 +34,15 @@ def rough_scores(
     """Scores (N,): table (N, H) . hidden (H,) + bias (N,), and how far off another order of summing may be.
 
     Source: a sum of n products in any order, fused or not, is within n u / (1 - n u) of the sum of their
-    sizes (Higham 2002, section 3.1), u the unit roundoff; here that sum is at most the largest number of the
-    table times the sizes of hidden, summed, plus the size of the bias.
+    sizes (Higham 2002, section 3.1), u the unit roundoff; here that sum is at most the norms of row and
+    hidden, multiplied, plus the size of the bias.
     The bound is doubled, for both ways to sum err, and doubled again for the rounding of the bound itself.
     """
     scores = np.empty(len(table), dtype=np.float32)
-    largest, largest_bias = dot_rows(table, bias, hidden, scores)
+    longest, largest = dot_rows(table, bias, hidden, scores)
     terms = len(hidden) + 1
     roundoff = terms * 2.0**-24
-    size = float(largest) * float(np.abs(hidden).sum(dtype=np.float64)) + float(largest_bias)
+    size = float(longest) ** 0.5 * float(np.linalg.norm(hidden.astype(np.float64))) + float(largest)
     underflow = terms * float(np.finfo(np.float32).tiny)
     return scores, 4 * (roundoff / (1 - roundoff) * size + underflow)
 
@@ -55,20 +54,14 @@ def dot_rows(
     hidden: NDArray[np.float32],
     scores: NDArray[np.float32],
 ) -> tuple[np.float32, np.float32]:
-    """Fill the scores (N,); return the largest number of the table, and of the biases, in size."""
-    sizes, largest, largest_bias = np.zeros(WIDTH, np.float32), np.float32(0), np.float32(0)
-    whole = len(table) - len(table) % WIDTH
-    for first in range(0, whole, WIDTH):
-        dots(table, first, hidden, scores, sizes)
-    for i in range(whole, len(table)):
-        total = np.float32(0)
+    """Fill the scores (N,); return the largest squared norm of a row and the largest size of a bias."""
+    longest, largest = np.float32(0), np.float32(0)
+    for i in range(table.shape[0]):
+        score, squares = np.float32(0), np.float32(0)
         for j in range(table.shape[1]):
-            total += table[i, j] * hidden[j]
-            largest = max(largest, abs(table[i, j]))
-        scores[i] = total
-    for i in range(len(table)):
-        scores[i] += bias[i]
-        largest_bias = max(largest_bias, abs(bias[i]))
-    for k in range(WIDTH):
-        largest = max(largest, sizes[k])
-    return largest, largest_bias
+            score += table[i, j] * hidden[j]
+            squares += table[i, j] * table[i, j]
+        scores[i] = score + bias[i]
+        longest = max(longest, squares)
+        largest = max(largest, abs(bias[i]))
+    return longest, largest

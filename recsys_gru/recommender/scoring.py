@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.clicks import Sessions
-from recsys_gru.model.network import Flow, Network
+from recsys_gru.model.network import Network
 from recsys_gru.model.products import on_kernels
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough, rough_scores
@@ -94,8 +94,7 @@ def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tu
 
     device = network.device
     rows = network.input_rows(torch.from_numpy(sessions.items[at].astype(np.int64)).to(device))
-    flow = Flow(alive.tolist(), rows.new_ones(len(lane), 1), torch.from_numpy(lane).to(device))
-    hidden, _, _ = network.forward(rows, flow, network.zero_states(int(alive[0])))  # (P, H)
+    hidden = network.run(rows, alive.tolist())  # (P, H)
     if every:
         return at, hidden
     last = lengths[lane] == step + 1

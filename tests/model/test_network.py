@@ -75,6 +75,17 @@ def test_a_window_gives_what_its_steps_give_one_by_one(architecture: Architectur
     torch.testing.assert_close(together, torch.cat(apart))
 
 
+@pytest.mark.kernels
+@pytest.mark.parametrize("architecture", SHAPES, ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["kernels", "torch"])
+def test_whole_sessions_run_as_their_windows_do(architecture: Architecture, dtype: torch.dtype) -> None:
+    network = Network(architecture, generator=torch.Generator().manual_seed(7), dtype=dtype)
+    rows, alive = rows_of(network), [4, 3, 1]  # the first lanes go on
+    flow = Flow(alive, torch.ones(8, 1, dtype=dtype), torch.tensor([0, 1, 2, 3, 0, 1, 2, 0]))
+    stepped, _, _ = network.forward(rows, flow, network.zero_states(4))
+    torch.testing.assert_close(network.run(rows, alive), stepped)
+
+
 def test_a_fresh_lane_forgets_and_a_survivor_remembers() -> None:
     network = network_of(TIED)
     rows = rows_of(network)

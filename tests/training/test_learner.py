@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from recsys_gru.errors import DivergedError
+from recsys_gru.model.network import Flow
 from recsys_gru.training import Learner, Position, Settings, TrainingData, end_epoch, train_epoch
 from recsys_gru.training.lanes import Window
 from tests.oracle_gru4rec import Oracle, lane_steps
@@ -104,6 +105,43 @@ def test_gradients_of_a_window_are_those_of_its_loss() -> None:
     again.sampler, again.states = learner_of(settings).sampler, again.network.zero_states(N_LANES)
     loss_after = learn(again, window)
     assert loss_before - loss_after == pytest.approx(settings.learning_rate * norm, rel=0.02)
+
+
+def test_the_loss_of_a_window_is_the_mean_of_its_steps_losses_each_among_its_own_targets() -> None:
+    settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=1e-30)
+    window, items = windows_of(settings)[0], log()[0].items
+    apart, samples = learner_of(settings), learner_of(settings).sampler.draw(1)
+    losses, end = [], 0
+    for count in window.alive:
+        begin, end = end, end + count
+        at = window.at[begin:end]
+        inputs, targets = items[at].astype(np.int64), items[at + 1].astype(np.int64)
+        (rows,) = apart.candidates.collect(inputs, targets, samples, [[count]])
+        keep = torch.from_numpy(window.keep[begin:end])
+        losses.append(apart.update(rows, Flow([count], keep, torch.from_numpy(window.source[begin:end]))))
+    assert len(losses) == 3
+    assert learn(learner_of(settings), window) == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "bpr-max"])
+@pytest.mark.parametrize("steps", [1, 3])
+def test_threads_do_not_change_a_bit_of_what_is_learned(loss: str, steps: int) -> None:
+    settings = replace(
+        SETTINGS, loss=loss, layers=(40,), n_sample=300, steps_per_update=steps, dropout_p_hidden=0.2
+    )
+    before, learned = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            learner = learner_of(settings)
+            for window in windows_of(settings)[:8]:
+                if len(window.at) == N_LANES * steps:
+                    learn(learner, window)
+            learned.append({name: values.clone() for name, values in learner.network.parameters()})
+    finally:
+        torch.set_num_threads(before)
+    for other in learned[1:]:
+        assert all(torch.equal(values, other[name]) for name, values in learned[0].items())
 
 
 def test_clipping_bounds_the_global_norm() -> None:
