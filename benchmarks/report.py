@@ -64,6 +64,18 @@ def training(rows: list[Row]) -> Iterator[Line]:
         yield what, threads, f"{ours:,.0f}", f"{theirs:,.0f}", ours / theirs, "0.7 at most (goal 0.5)"
 
 
+def recall(rows: list[Row]) -> Iterator[Line]:
+    """What is learned in equal epochs, means over seeds."""
+    reference = {row["log"]: row for row in rows if row["side"] == "reference"}
+    for row in rows:
+        if row["side"] == "reference" or row["log"] not in reference:
+            continue
+        peer = reference[row["log"]]
+        for name, measure in (("recall", "recall@20"), ("mrr", "MRR@20")):
+            what = f"{measure} on {row['log']}, 5 epochs, {row['side']}"
+            yield what, "1", f"{row[name]:.4f}", f"{peer[name]:.4f}", row[name] / peer[name], "1"
+
+
 def evaluation(rows: list[Row]) -> Iterator[Line]:
     """Full ranking."""
     for row in rows:
@@ -121,6 +133,7 @@ def imports(rows: list[Row]) -> Iterator[Line]:
 
 READERS: dict[str, Callable[[Any], Iterator[Line]]] = {
     "training": training,
+    "recall": recall,
     "evaluation": evaluation,
     "recommend": recommend,
     "clicks": clicks,

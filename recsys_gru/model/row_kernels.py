@@ -14,8 +14,8 @@ Rates = tuple[np.float32, np.float32, np.float32]
 Memory = tuple[Floats, Floats, Floats]
 Factors = tuple[Floats, Floats, Items, Floats]
 """Of a gradient: delta (P, U), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
-LINE = 16
-"""Single-precision numbers in a cache line."""
+LINES = 32
+"""Single-precision numbers in two cache lines; asked for one, the processor fetches the other as well."""
 PART = 8 * TALL
 """Rows that make a part of the work; those of a part come TALL at a time, while the next TALL are on their
 way."""
@@ -25,7 +25,7 @@ way."""
 def _ask(table: Floats, rows: Items, first: int, last: int) -> None:
     """Ask for rows first to last of those named, without waiting for them."""
     for i in range(first, min(last, len(rows))):
-        for j in range(0, table.shape[1], LINE):
+        for j in range(0, table.shape[1], LINES):
             prefetch(table, rows[i], j)
 
 
