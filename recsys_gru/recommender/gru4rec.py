@@ -60,8 +60,7 @@ class GRU4Rec(Recommender):
         gbce_calibration: gBCE's t, from 0 (plain binary cross-entropy) to 1.
         exclude_hits: leave out negatives that are the lane's own target.
         steps_per_update: steps walked between updates, with gradients flowing back through them and samples
-            shared among them; 1 is the published algorithm, more is faster (4 with lr_schedule "linear" learn
-            as much in as many epochs on the logs tried).
+            shared among them; 1 is the published algorithm, more is faster.
         patience: epochs without a better validation MRR@20 after which training stops and the best epoch's
             parameters are taken; None trains all epochs and keeps the last.
         seed: of the weights, the samples and the dropout; same seed, data and threads give the same bits.
