@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 import numba
+from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -16,3 +17,13 @@ def kernel(function: F) -> F:
     """
     flags = {"reassoc", "contract", "nsz", "arcp"}
     return cast("F", numba.njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function))
+
+
+def instruction(
+    typed: Callable[..., object], plain: Callable[..., None], *, prefer_literal: bool = False
+) -> Callable[..., None]:
+    """Return a function for kernels to call: `typed` spells out its machine code, `plain` stands in where
+    kernels run as plain Python; with `prefer_literal`, `typed` is told the values of constants."""
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return plain
+    return cast("Callable[..., None]", intrinsic(prefer_literal=prefer_literal)(typed))

@@ -2,13 +2,12 @@
 at work."""
 
 # ruff: noqa: ANN401 - numba's compiler objects have no types
-from collections.abc import Callable
 from typing import Any
 
-import numba
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+from recsys_gru.jit import instruction
 
 
 def _prefetch(_context: Any, table: Any, row: Any, column: Any) -> tuple[Any, Any]:
@@ -38,6 +37,5 @@ def _nothing(_table: object, _row: int, _column: int) -> None:
     """Stand in for the instruction where kernels run as plain Python."""
 
 
-without_jit: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
-prefetch: Callable[..., None] = _nothing if without_jit else intrinsic(_prefetch)
+prefetch = instruction(_prefetch, _nothing)
 """`prefetch(table, row, column)`, callable in a kernel."""

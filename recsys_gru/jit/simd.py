@@ -8,16 +8,15 @@ Anatomy of High-Performance Matrix Multiplication.
 
 # ruff: noqa: ANN401 - numba's compiler objects have no types
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
-import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
+
+from recsys_gru.jit import instruction
 
 WIDTH = 16 if llvm.get_host_cpu_features().get("avx512f") else 8
 """Single-precision numbers in a vector: those of AVX-512, else of AVX2; NEON takes them as two."""
@@ -30,7 +29,6 @@ FLOAT, INT, LONG = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 VECTOR, LANES = ir.VectorType(FLOAT, WIDTH), ir.VectorType(INT, WIDTH)
 BYTES = ir.IntType(8).as_pointer()
 ZEROS = ir.Constant(VECTOR, [0.0] * WIDTH)
-UNKNOWN = ir.Constant(VECTOR, ir.Undefined)
 FIRST = ir.Constant(LANES, [0] * WIDTH)
 
 
@@ -238,8 +236,5 @@ def _plain_square(source: Floats, at: tuple[int, int], out: Floats) -> None:
     out[j, i] = source[i, j].T
 
 
-without_jit: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
-product_piece: Callable[..., None] = (
-    _plain_piece if without_jit else intrinsic(prefer_literal=True)(_product_piece)
-)
-transposed_square: Callable[..., None] = _plain_square if without_jit else intrinsic(_transposed_square)
+product_piece = instruction(_product_piece, _plain_piece, prefer_literal=True)
+transposed_square = instruction(_transposed_square, _plain_square)

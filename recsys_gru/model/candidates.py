@@ -91,7 +91,7 @@ class SampledCandidates(Candidates):
         places, found = (targets, samples, looked_up), (items, drawn.numpy(), target_at, input_at)
         made = distinct(places, (steps, lanes), self._weights.numpy(), self._slots, found).tolist()
 
-        columns = self._columns(windows, made[0], drawn, targets, target_at, samples)
+        columns = self._columns(windows, lanes, made[0], drawn, (targets, target_at), samples)
         parts = zip(
             made[0],
             self._split(torch.from_numpy(items[: sum(made[1])]), made[1]),
@@ -106,22 +106,23 @@ class SampledCandidates(Candidates):
     def _columns(
         self,
         windows: list[list[int]],
+        lanes: Ints,
         used: list[int],
         drawn: Tensor,
-        targets: Ints,
-        target_at: Ints,
+        places: tuple[Ints, Ints],
         samples: Ints,
     ) -> Iterator[Columns]:
-        """Yield the columns of every step of every window."""
-        lanes = [count for window in windows for count in window]
+        """Yield the columns of every step of every window; lanes (steps,) are the targets of each."""
+        targets, target_at = places
+        counts = lanes.tolist()
         widths = [n for n, window in zip(used, windows, strict=True) for _ in window]
         log_q = torch.from_numpy(self._log_q[targets]).to(self._dtype)
         parts = zip(
-            self._split(torch.from_numpy(target_at), lanes),
+            self._split(torch.from_numpy(target_at), counts),
             self._split(drawn[0, : sum(widths)], widths),
             self._split(drawn[1, : sum(widths)], widths),
-            self._split(log_q, lanes),
-            self._mean_log_q(targets, samples, windows),
+            self._split(log_q, counts),
+            self._mean_log_q(targets, samples, windows, lanes),
             strict=True,
         )
         for target, times, weights, target_log_q, mean in parts:
@@ -131,8 +132,7 @@ class SampledCandidates(Candidates):
     def _split(self, values: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
         return torch.split(values.to(self._device), sizes)
 
-    def _mean_log_q(self, targets: Ints, samples: Ints, windows: list[list[int]]) -> list[float]:
-        lanes = np.array([count for window in windows for count in window])
+    def _mean_log_q(self, targets: Ints, samples: Ints, windows: list[list[int]], lanes: Ints) -> list[float]:
         if not self._smoothing:
             return [0.0] * len(lanes)
         of_targets = np.add.reduceat(self._log_q[targets], np.cumsum(lanes) - lanes)

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
-from recsys_gru.model.gru_kernels import halves_of_exp
+from recsys_gru.model.gru_kernels import Floats, halves_of_exp
 from recsys_gru.model.kernels import Items
 from recsys_gru.model.threads import share_out
 
@@ -13,7 +13,6 @@ Options = tuple[np.float32, np.float32, np.float32, np.float32]
 """bpreg, elu_param, the tiny number inside the logarithm, and what the gradient is multiplied by."""
 LANES = 4
 """Rows that make a part of a loss."""
-Floats = NDArray[np.float32]
 Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
 
 

@@ -15,7 +15,7 @@ from recsys_gru.model.threads import share_out
 DEPTH = 256
 """Terms of a sum taken at a time, so that the rows of `b` that belong to them stay in the cache."""
 CHUNK = 8 * TALL
-"""Rows of a weight matrix that make a part of the work."""
+"""Rows of a matrix or table that make a part of the work."""
 
 
 @kernel

@@ -1,5 +1,7 @@
-"""Loops over the rows that a step picks from the item tables; a row is fetched while those before it are at
-work."""
+"""Loops over the rows that a step picks from the item tables.
+
+Those of a chunk come TALL at a time, while the next TALL are on their way.
+"""
 
 import numpy as np
 
@@ -7,7 +9,7 @@ from recsys_gru.jit import kernel
 from recsys_gru.jit.prefetch import prefetch
 from recsys_gru.jit.simd import TALL
 from recsys_gru.model.kernels import Floats, Items
-from recsys_gru.model.product_kernels import product, transpose
+from recsys_gru.model.product_kernels import CHUNK, product, transpose
 from recsys_gru.model.threads import share_out
 
 Rates = tuple[np.float32, np.float32, np.float32]
@@ -16,9 +18,6 @@ Factors = tuple[Floats, Floats, Items, Floats]
 """Of a gradient: delta (P, U), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
 LINES = 32
 """Single-precision numbers in two cache lines; asked for one, the processor fetches the other as well."""
-PART = 8 * TALL
-"""Rows that make a part of the work; those of a part come TALL at a time, while the next TALL are on their
-way."""
 
 
 @kernel
@@ -48,8 +47,8 @@ def take(table: Floats, rows: Items, out: Floats) -> None:
 @kernel
 def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], part: int) -> None:
     table, bias, rows, turned, taken, scores = state
-    begin = part * PART
-    end = min(begin + PART, len(rows))
+    begin = part * CHUNK
+    end = min(begin + CHUNK, len(rows))
     start = np.empty(end - begin, np.float32)
     for i in range(begin, end):
         start[i - begin] = bias[rows[i], 0]
@@ -76,7 +75,7 @@ def score(
     turned = np.empty((x.shape[1], x.shape[0]), np.float32)
     transpose(x, turned)
     state = (table, bias, rows, turned, taken, scores)
-    share_out(_score_part, state, -(-len(rows) // PART), threads)
+    share_out(_score_part, state, -(-len(rows) // CHUNK), threads)
 
 
 @kernel
@@ -114,8 +113,8 @@ def _ask_memory(memory: Memory, rows: Items, first: int, last: int, momentum: np
 def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int) -> None:
     memory, bias, rows, (delta, operand, at, added), rates = state
     width = operand.shape[1]
-    begin = part * PART
-    end = min(begin + PART, len(rows))
+    begin = part * CHUNK
+    end = min(begin + CHUNK, len(rows))
     scored = max(min(end, delta.shape[1]) - begin, 0)
     turned = np.zeros((end - begin, len(delta)), np.float32)
     transpose(delta[:, begin : begin + scored], turned[:scored])
@@ -166,4 +165,4 @@ def adagrad_by_factors(
     The gradient is made for a few rows at a time and used up while in the cache, and the rows arrive
     meanwhile.
     """
-    share_out(_adagrad_part, (memory, bias, rows, factors, rates), -(-len(rows) // PART), threads)
+    share_out(_adagrad_part, (memory, bias, rows, factors, rates), -(-len(rows) // CHUNK), threads)

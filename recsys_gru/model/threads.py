@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
-import numba
 import torch
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+from recsys_gru.jit import instruction
 
 REGION = "GOMP_parallel"
 """Of GNU's OpenMP, and of LLVM's: call a function with an argument on so many threads, and wait for them."""
@@ -94,8 +94,7 @@ def _one_by_one(body: Callable[..., None], state: tuple[Any, ...], parts: int, _
         body(state, part)
 
 
-without_jit: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 HAS_REGION = _find_region()
-share_out: Callable[..., None] = _one_by_one if without_jit else intrinsic(_share_out)
+share_out = instruction(_share_out, _one_by_one)
 """`share_out(body, state, parts, threads)`, callable in a kernel; `state` is a tuple, `body` a kernel that
 returns nothing."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from recsys_gru.errors import ParameterError
 from recsys_gru.model.optimisers import OPTIMISERS, make_optimiser
 from recsys_gru.model.rows import RowGradient
+from tests.threads import torch_threads
 
 ROWS = torch.tensor([4, 1])
 
@@ -65,9 +66,7 @@ def test_the_fused_pass_is_the_formula_on_rows_biases_and_inputs(
     for optimiser, parameters in ((single, tables), (double, doubles)):
         for name, values in parameters.items():
             optimiser.register(name, values)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         for _ in range(3):
             delta = torch.randn(11, 85 if picked else 120, generator=generator)
             operand, parts = (torch.randn(11, 37, generator=generator) for _ in range(2))
@@ -78,8 +77,6 @@ def test_the_fused_pass_is_the_formula_on_rows_biases_and_inputs(
             )
             single.apply("table", "bias", given)
             double.apply("table", "bias", same)
-    finally:
-        torch.set_num_threads(before)
     for name, values in tables.items():
         torch.testing.assert_close(values.double(), doubles[name], rtol=1e-4, atol=1e-5)
 

@@ -14,6 +14,7 @@ from recsys_gru.model.kernels import Items
 from recsys_gru.model.product_kernels import transpose
 from recsys_gru.model.products import linear, matmul
 from recsys_gru.model.threads import n_threads, share_out
+from tests.threads import torch_threads
 
 SIZES = st.tuples(*(st.integers(1, 150) for _ in range(3)))
 RUNS = 50
@@ -33,15 +34,11 @@ def test_products_of_any_size_equal_torchs(size: tuple[int, int, int], turned: b
     m, n, k = size
     a, b, bias = matrix(m, k, 1, turned=turned), matrix(k, n, 2), matrix(1, n, 3)[0]
     weight = b.T.contiguous()
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
+    with torch_threads(threads):
         assert torch.equal(matmul(a, b), a @ b)
         assert torch.equal(linear(a.contiguous(), weight, bias), a @ b + bias)
         # a weight seen through a transposition is no other case
         assert torch.equal(linear(a.contiguous(), b.T, bias), a @ b + bias)
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_a_long_sum_is_taken_piece_by_piece_and_stays_the_sum() -> None:
@@ -103,11 +100,6 @@ def test_every_part_is_done_once_by_any_number_of_threads(parts: int, threads: i
 
 
 def test_kernels_use_as_many_threads_as_torch() -> None:
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        assert n_threads() == 1
-        torch.set_num_threads(3)
-        assert n_threads() == 3
-    finally:
-        torch.set_num_threads(before)
+    for threads in (1, 3):
+        with torch_threads(threads):
+            assert n_threads() == threads

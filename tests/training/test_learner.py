@@ -12,6 +12,7 @@ from recsys_gru.model.network import Flow
 from recsys_gru.training import Learner, Position, Settings, TrainingData, end_epoch, train_epoch
 from recsys_gru.training.lanes import Window
 from tests.oracle_gru4rec import Oracle, lane_steps
+from tests.threads import torch_threads
 
 N_ITEMS, N_LANES = 20, 4
 SETTINGS = Settings(layers=(6,), batch_size=N_LANES, n_sample=5, learning_rate=0.1, logq=1.0, n_epochs=1)
@@ -129,17 +130,14 @@ def test_threads_do_not_change_a_bit_of_what_is_learned(loss: str, steps: int) -
     settings = replace(
         SETTINGS, loss=loss, layers=(40,), n_sample=300, steps_per_update=steps, dropout_p_hidden=0.2
     )
-    before, learned = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
+    learned = []
+    for threads in (1, 2, 3):
+        with torch_threads(threads):
             learner = learner_of(settings)
             for window in windows_of(settings)[:8]:
                 if len(window.at) == N_LANES * steps:
                     learn(learner, window)
-            learned.append({name: values.clone() for name, values in learner.network.parameters()})
-    finally:
-        torch.set_num_threads(before)
+        learned.append({name: values.clone() for name, values in learner.network.parameters()})
     for other in learned[1:]:
         assert all(torch.equal(values, other[name]) for name, values in learned[0].items())
 
