@@ -16,15 +16,15 @@ Rates = tuple[np.float32, np.float32, np.float32]
 Memory = tuple[Floats, Floats, Floats]
 Factors = tuple[Floats, Floats, Items, Floats]
 """Of a gradient: delta (P, U), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
-LINES = 32
-"""Single-precision numbers in two cache lines; asked for one, the processor fetches the other as well."""
+LINE = 16
+"""Single-precision numbers in a cache line."""
 
 
 @kernel
 def _ask(table: Floats, rows: Items, first: int, last: int) -> None:
     """Ask for rows first to last of those named, without waiting for them."""
     for i in range(first, min(last, len(rows))):
-        for j in range(0, table.shape[1], LINES):
+        for j in range(0, table.shape[1], LINE):
             prefetch(table, rows[i], j)
 
 
@@ -58,6 +58,9 @@ def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], par
         last, at = min(first + TALL, end), first - begin
         _copy(table, rows, first, last, taken)
         _ask(table, rows, last, last + TALL)
+        for i in range(last, min(last + TALL, end)):
+            for j in range(0, taken.shape[1], LINE):
+                prefetch(taken, i, j)
         product(taken[first:last], turned, lanes[at : at + TALL], start[at : at + TALL])
     transpose(lanes, scores[:, begin:end])
 
