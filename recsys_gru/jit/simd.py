@@ -136,15 +136,15 @@ def _added_up(
 
 
 def _product_piece(
-    _typing: Any, a: Any, b: Any, out: Any, at: Any, start: Any, add: Any, vectors: Any, whole: Any
+    _typing: Any, a: Any, b: Any, out: Any, at: Any, start: Any, add: Any, vectors: Any
 ) -> tuple[Any, Any]:
     """Compute out[m : m + TALL, n : n + vectors * WIDTH] of out = a @ b, all sums in registers.
 
     `at` is (m, n). The sums start from what `out` holds if `add`, else from start[m]. Rows beyond the last
-    one are the last one again; unless `whole`, the last vector ends where `out` does. The order of additions
+    one are the last one again; the last vector ends where `out` does at the latest. The order of additions
     is that of k.
     """
-    count, masked = vectors.literal_value, not whole.literal_value
+    count = vectors.literal_value
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         arrays = [
@@ -160,11 +160,8 @@ def _product_piece(
         width = builder.extract_value(arrays[2].shape, 1)
         m, n = cgutils.unpack_tuple(builder, arguments[3])  # type: ignore[no-untyped-call]
         a_data, b_data, out_data = (builder.bitcast(x.data, BYTES) for x in arrays)
-        left = None
-        if masked:
-            beyond = builder.sub(width, n)
-            left = builder.trunc(builder.sub(beyond, LONG(WIDTH * (count - 1))), INT)
-        row = _Row(builder, count, left)
+        beyond = builder.sub(width, n)
+        row = _Row(builder, count, builder.trunc(builder.sub(beyond, LONG(WIDTH * (count - 1))), INT))
 
         last, columns = builder.sub(height, LONG(1)), builder.mul(n, LONG(4))
         rows = [builder.add(m, LONG(i)) for i in range(TALL)]
@@ -178,7 +175,7 @@ def _product_piece(
             row.store(totals, pointer)
         return context.get_dummy_value()
 
-    return types.void(a, b, out, at, start, add, vectors, whole), emit
+    return types.void(a, b, out, at, start, add, vectors), emit
 
 
 def _turned(builder: Any, lines: list[Any]) -> list[Any]:
@@ -225,9 +222,9 @@ Floats = NDArray[np.float32]
 
 
 def _plain_piece(
-    a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool, *how: Any
+    a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool, vectors: int
 ) -> None:
-    m, n = slice(at[0], at[0] + TALL), slice(at[1], at[1] + how[0] * WIDTH)
+    m, n = slice(at[0], at[0] + TALL), slice(at[1], at[1] + vectors * WIDTH)
     out[m, n] = a[m] @ b[:, n] + (out[m, n] if add else start[m][: len(a[m]), None])
 
 

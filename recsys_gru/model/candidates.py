@@ -5,7 +5,6 @@ A step's candidates are its own targets and the samples, which the window's step
 other steps are no negatives of it: they are what the same sessions go on with.
 """
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import NamedTuple, final
@@ -19,6 +18,7 @@ from recsys_gru.model.kernels import distinct
 from recsys_gru.model.losses import Columns
 
 Ints = NDArray[np.int64]
+Reals = NDArray[np.floating]
 
 
 class Rows(NamedTuple):
@@ -33,8 +33,29 @@ class Rows(NamedTuple):
     """(P,) int64: the item number of each input."""
     input_at: Tensor
     """(P,) int64: the row of each input, where the input is looked up in the same table; else empty."""
-    steps: list[Columns]
-    """What each step's loss is told of the candidates."""
+    columns: Columns
+    """What the loss is told of the candidates."""
+
+
+class Drawn(NamedTuple):
+    """The rows of W windows, one window after the other, and how often each was drawn; E events in all."""
+
+    rows: Ints
+    """(V,) item numbers, distinct within a window, candidates first."""
+    n_candidates: Ints
+    """(W,)"""
+    n_rows: Ints
+    """(W,)"""
+    input_at: Ints
+    """(E,) the row of each input, where inputs are looked up among the same rows; else empty."""
+    target_at: Ints
+    """(E,) the row of each target."""
+    target_log_q: Reals
+    """(E,) the logQ correction of each target."""
+    counts: Reals
+    """How often each candidate counts in each step: of each window, T times U numbers."""
+    weights: Reals
+    """The summed weights of those places, in the same way."""
 
 
 class Candidates(ABC):
@@ -79,66 +100,62 @@ class SampledCandidates(Candidates):
         self._device = device or torch.device("cpu")
         self._slots = np.full(len(support), -1, np.int32)
 
-    def collect(self, inputs: Ints, targets: Ints, samples: Ints, windows: list[list[int]]) -> Iterator[Rows]:
+    def draw(self, inputs: Ints, targets: Ints, samples: Ints, windows: list[list[int]]) -> Drawn:
+        """Number the distinct rows of each window; the arguments are those of `collect`."""
         looked_up = inputs if self._tied else inputs[:0]
         steps = np.array([len(window) for window in windows])
         sizes = [sum(window) for window in windows]
         lanes = np.array([count for window in windows for count in window])
         capacity = len(targets) + samples.size + len(looked_up)
         told = int(steps @ (np.array(sizes) + samples.shape[1]))
-        items, drawn = np.empty(capacity, np.int64), torch.empty(2, told, dtype=self._dtype)
+        items, drawn = np.empty(capacity, np.int64), torch.empty(2, told, dtype=self._dtype).numpy()
         target_at, input_at = np.empty_like(targets), np.empty_like(looked_up)
-        places, found = (targets, samples, looked_up), (items, drawn.numpy(), target_at, input_at)
-        made = distinct(places, (steps, lanes), self._weights.numpy(), self._slots, found).tolist()
+        places, found = (targets, samples, looked_up), (items, drawn, target_at, input_at)
+        candidates, rows = distinct(places, (steps, lanes), self._weights.numpy(), self._slots, found)
+        counts, weights = drawn[:, : int(steps @ candidates)]
+        log_q = self._log_q[targets].astype(drawn.dtype)
+        return Drawn(items[: rows.sum()], candidates, rows, input_at, target_at, log_q, counts, weights)
 
-        columns = self._columns(windows, lanes, made[0], drawn, (targets, target_at), samples)
+    def collect(self, inputs: Ints, targets: Ints, samples: Ints, windows: list[list[int]]) -> Iterator[Rows]:
+        drawn = self.draw(inputs, targets, samples, windows)
+        steps, sizes = [len(window) for window in windows], [sum(window) for window in windows]
+        widths = (drawn.n_candidates * steps).tolist()
         parts = zip(
-            made[0],
-            self._split(torch.from_numpy(items[: sum(made[1])]), made[1]),
-            self._split(torch.from_numpy(inputs), sizes),
-            self._split(torch.from_numpy(input_at), sizes if self._tied else [0] * len(sizes)),
-            windows,
+            drawn.n_candidates.tolist(),
+            self._split(drawn.rows, drawn.n_rows.tolist()),
+            self._split(inputs, sizes),
+            self._split(drawn.input_at, sizes if self._tied else [0] * len(sizes)),
+            self._split(drawn.target_at, sizes),
+            self._split(steps_of(windows), sizes),
+            self._split(drawn.counts, widths),
+            self._split(drawn.weights, widths),
+            self._split(drawn.target_log_q, sizes),
+            self._split(self._mean_log_q(targets, samples, windows), steps),
             strict=True,
         )
-        for n, rows, read, read_at, window in parts:
-            yield Rows(rows, n, read, read_at, list(itertools.islice(columns, len(window))))
+        for n, rows, read, read_at, target, at, counts, weights, log_q, mean in parts:
+            own = torch.ones_like(log_q) if self._exclude_hits else None
+            columns = Columns(target, at, counts.view(-1, n), weights.view(-1, n), log_q, mean, own)
+            yield Rows(rows, n, read, read_at, columns)
 
-    def _columns(
-        self,
-        windows: list[list[int]],
-        lanes: Ints,
-        used: list[int],
-        drawn: Tensor,
-        places: tuple[Ints, Ints],
-        samples: Ints,
-    ) -> Iterator[Columns]:
-        """Yield the columns of every step of every window; lanes (steps,) are the targets of each."""
-        targets, target_at = places
-        counts = lanes.tolist()
-        widths = [n for n, window in zip(used, windows, strict=True) for _ in window]
-        log_q = torch.from_numpy(self._log_q[targets]).to(self._dtype)
-        parts = zip(
-            self._split(torch.from_numpy(target_at), counts),
-            self._split(drawn[0, : sum(widths)], widths),
-            self._split(drawn[1, : sum(widths)], widths),
-            self._split(log_q, counts),
-            self._mean_log_q(targets, samples, windows, lanes),
-            strict=True,
-        )
-        for target, times, weights, target_log_q, mean in parts:
-            own = torch.ones_like(target_log_q) if self._exclude_hits else None
-            yield Columns(target, times, weights, target_log_q, mean, own)
+    def _split(self, values: Ints | Reals, sizes: list[int]) -> tuple[Tensor, ...]:
+        return torch.split(torch.from_numpy(values).to(self._device), sizes)
 
-    def _split(self, values: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
-        return torch.split(values.to(self._device), sizes)
-
-    def _mean_log_q(self, targets: Ints, samples: Ints, windows: list[list[int]], lanes: Ints) -> list[float]:
+    def _mean_log_q(self, targets: Ints, samples: Ints, windows: list[list[int]]) -> Reals:
+        """Return (steps of all windows,): the mean logQ correction of a step's candidates; zero where
+        unused."""
+        lanes = np.concatenate(windows)
         if not self._smoothing:
-            return [0.0] * len(lanes)
+            return np.zeros(len(lanes), self._weights.numpy().dtype)
         of_targets = np.add.reduceat(self._log_q[targets], np.cumsum(lanes) - lanes)
-        of_samples = self._alpha * self._log_q[samples].sum(1)
-        shared = np.repeat(of_samples, [len(window) for window in windows])
-        return list((of_targets + shared) / (lanes + samples.shape[1]))
+        shared = np.repeat(self._alpha * self._log_q[samples].sum(1), [len(window) for window in windows])
+        mean: Reals = ((of_targets + shared) / (lanes + samples.shape[1])).astype(self._weights.numpy().dtype)
+        return mean
+
+
+def steps_of(windows: list[list[int]]) -> Ints:
+    """Return the step within its window of each event, (E,), given the lanes of each step of each window."""
+    return np.concatenate([np.repeat(np.arange(len(window)), window) for window in windows])
 
 
 @final
@@ -161,8 +178,7 @@ class EveryItem(Candidates):
         device, sizes = self._rows.device, [sum(window) for window in windows]
         every = [torch.split(torch.from_numpy(values).to(device), sizes) for values in (inputs, targets)]
         for read, target, window in zip(*every, windows, strict=True):
-            steps = [
-                Columns(part, self._ones, self._ones, torch.zeros_like(part, dtype=self._ones.dtype), 0.0)
-                for part in torch.split(target, window)
-            ]
-            yield Rows(self._rows, len(self._rows), read, read, steps)
+            step = torch.repeat_interleave(torch.tensor(window, device=device))
+            ones, zeros = self._ones.expand(len(window), -1), self._ones.new_zeros(len(target))
+            columns = Columns(target, step, ones, ones, zeros, zeros[: len(window)])
+            yield Rows(self._rows, len(self._rows), read, read, columns)

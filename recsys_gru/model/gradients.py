@@ -5,6 +5,7 @@ Each is tied to its formula in `losses.py` by a test. Everything else (the other
 other devices, double precision) gets its gradient from automatic differentiation of that formula.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from recsys_gru.model import losses
+from recsys_gru.model.gru_kernels import Floats
 from recsys_gru.model.loss_kernels import bpr_max_rows, cross_entropy_rows
 from recsys_gru.model.losses import TINY, Columns, Loss
 from recsys_gru.model.products import on_kernels
@@ -26,9 +28,9 @@ def value_and_gradient(
     function, options = (loss.func, loss.keywords) if isinstance(loss, partial) else (loss, {})
     if on_kernels(scores):
         if function is losses.bpr_max:
-            return _bpr_max(scores, columns, share, **options)
+            return _in_place(partial(_bpr_max, **options), scores, columns, share)
         if function is losses.cross_entropy and not options.get("smoothing") and columns.own_counts is None:
-            return _cross_entropy(scores, columns, share)
+            return _in_place(_cross_entropy, scores, columns, share)
     with torch.enable_grad():
         leaf = scores.detach().requires_grad_()
         rows = loss(leaf, columns)
@@ -36,19 +38,28 @@ def value_and_gradient(
     return rows.detach(), scores.copy_(gradient)
 
 
-def _cross_entropy(scores: Tensor, columns: Columns, share: float) -> tuple[Tensor, Tensor]:
-    """-log p of the target; the gradient is p less one at the target."""
-    targets, weights = columns.target.numpy(), columns.weights.numpy()
-    log_z, own = cross_entropy_rows(scores.numpy(), targets, weights, np.float32(share), n_threads())
-    return torch.from_numpy(log_z - own) + columns.target_log_q, scores
-
-
-def _bpr_max(
-    scores: Tensor, columns: Columns, share: float, bpreg: float, elu_param: float
+def _in_place(
+    kernel: Callable[[Floats, Columns, float], Tensor], scores: Tensor, columns: Columns, share: float
 ) -> tuple[Tensor, Tensor]:
-    own = columns.own_counts if columns.own_counts is not None else columns.counts[columns.target]
+    """Run a kernel on scores, which it wants column by column, as `score_rows` leaves them."""
+    by_column = scores.T.contiguous()  # (U, P)
+    rows = kernel(by_column.numpy(), columns, share)
+    return rows, scores if by_column.data_ptr() == scores.data_ptr() else scores.copy_(by_column.T)
+
+
+def _cross_entropy(scores: Floats, columns: Columns, share: float) -> Tensor:
+    """-log p of the target; the gradient is p less one at the target."""
+    places = columns.target.numpy(), columns.step.numpy()
+    log_z, own = cross_entropy_rows(scores, places, columns.weights.numpy(), np.float32(share), n_threads())
+    return torch.from_numpy(log_z - own) + columns.target_log_q
+
+
+def _bpr_max(scores: Floats, columns: Columns, share: float, bpreg: float, elu_param: float) -> Tensor:
+    own = columns.own_counts
+    if own is None:
+        own = columns.counts[columns.step, columns.target]
     options = (np.float32(bpreg), np.float32(elu_param), np.float32(TINY), np.float32(share))
-    losses = bpr_max_rows(
-        scores.numpy(), columns.target.numpy(), columns.counts.numpy(), own.numpy(), options, n_threads()
+    places = columns.target.numpy(), columns.step.numpy()
+    return torch.from_numpy(
+        bpr_max_rows(scores, places, columns.counts.numpy(), own.numpy(), options, n_threads())
     )
-    return torch.from_numpy(losses), scores

@@ -5,15 +5,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
+from recsys_gru.jit.simd import WIDTH
 from recsys_gru.model.gru_kernels import Floats, halves_of_exp
 from recsys_gru.model.kernels import Items
+from recsys_gru.model.product_kernels import transpose
 from recsys_gru.model.threads import share_out
 
 Options = tuple[np.float32, np.float32, np.float32, np.float32]
 """bpreg, elu_param, the tiny number inside the logarithm, and what the gradient is multiplied by."""
-LANES = 4
-"""Rows that make a part of a loss."""
+LANES = WIDTH
+"""Rows that make a part of a loss: as many as are turned at a time."""
 Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
+Places = tuple[Items, Items]
+"""Of each row (P,): the column of its target, and its step."""
 
 
 @kernel
@@ -33,13 +37,14 @@ def largest(x: NDArray[np.float32]) -> np.float32:
 
 
 @kernel
-def _cross_entropy_part(state: tuple[Floats, Items, Floats, np.float32, Floats, Floats], part: int) -> None:
-    scores, targets, weights, share, log_z, own = state
-    width = scores.shape[1]
-    bits = np.empty(width, np.int32)
-    powers = bits.view(np.float32)
-    for i in range(part * LANES, min(part * LANES + LANES, len(scores))):
-        row = scores[i]
+def _cross_entropy_part(state: tuple[Floats, Places, Floats, np.float32, Floats, Floats], part: int) -> None:
+    scores, (targets, steps), counts, share, log_z, own = state
+    first, last = part * LANES, min(part * LANES + LANES, scores.shape[1])
+    rows, bits = np.empty((last - first, len(scores)), np.float32), np.empty(len(scores), np.int32)
+    powers, width = bits.view(np.float32), len(scores)
+    transpose(scores[:, first:last], rows)
+    for i in range(first, last):
+        row, weights = rows[i - first], counts[steps[i]]
         own[i] = row[targets[i]]
         top = largest(row)
         halves_of_exp(row, top, bits)
@@ -52,20 +57,23 @@ def _cross_entropy_part(state: tuple[Floats, Items, Floats, np.float32, Floats, 
             row[j] *= part_of_all
         row[targets[i]] -= share
         log_z[i] = top + np.log(total)
+    transpose(rows, scores[:, first:last])
 
 
 @kernel
 def cross_entropy_rows(
-    scores: Floats, targets: Items, weights: Floats, share: np.float32, threads: int
+    scores: Floats, places: Places, weights: Floats, share: np.float32, threads: int
 ) -> tuple[Floats, Floats]:
-    """Return log Z and the target's score of each row (P,), and overwrite the scores (P, U) by `share` times
+    """Return log Z and the target's score of each row (P,), and overwrite the scores (U, P) by `share` times
     (softmax - target).
 
-    A column counts `weights` (U,) times in the softmax; log Z is the logarithm of its denominator.
+    A column counts `weights` (T, U) times in the softmax of a step; log Z is the logarithm of its
+    denominator.
     """
-    log_z, own = np.empty(len(scores), np.float32), np.empty(len(scores), np.float32)
-    state = (scores, targets, weights, share, log_z, own)
-    share_out(_cross_entropy_part, state, -(-len(scores) // LANES), threads)
+    lanes = scores.shape[1]
+    log_z, own = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    state = (scores, places, weights, share, log_z, own)
+    share_out(_cross_entropy_part, state, -(-lanes // LANES), threads)
     return log_z, own
 
 
@@ -135,29 +143,33 @@ def bpr_max_row(
 
 
 @kernel
-def _bpr_max_part(state: tuple[Floats, Items, Floats, Floats, Options, Floats], part: int) -> None:
-    scores, targets, counts, own, options, losses = state
-    width = scores.shape[1]
-    weights, bits = np.empty(width, np.float32), np.empty(width, np.int32)
-    scratch = (np.empty(width, np.float32), np.empty(width, np.float32), bits)
-    for i in range(part * LANES, min(part * LANES + LANES, len(scores))):
-        for j in range(width):  # not weights[:] = counts, which is four times as slow
-            weights[j] = counts[j]
+def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Options, Floats], part: int) -> None:
+    scores, (targets, steps), counts, own, options, losses = state
+    first, last, width = part * LANES, min(part * LANES + LANES, scores.shape[1]), len(scores)
+    rows, weights = np.empty((last - first, width), np.float32), np.empty(width, np.float32)
+    scratch = (np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.int32))
+    transpose(scores[:, first:last], rows)
+    for i in range(first, last):
+        drawn = counts[steps[i]]
+        for j in range(width):  # not weights[:] = drawn, which is four times as slow
+            weights[j] = drawn[j]
         weights[targets[i]] = own[i] - np.float32(1)
-        losses[i] = bpr_max_row(scores[i], weights, targets[i], options, scratch)
+        losses[i] = bpr_max_row(rows[i - first], weights, targets[i], options, scratch)
+    transpose(rows, scores[:, first:last])
 
 
 @kernel
 def bpr_max_rows(
-    scores: Floats, targets: Items, counts: Floats, own: Floats, options: Options, threads: int
+    scores: Floats, places: Places, counts: Floats, own: Floats, options: Options, threads: int
 ) -> Floats:
-    """Return BPR-max of each row (P,) and overwrite the scores (P, U) by its gradient, one row in the cache
+    """Return BPR-max of each row (P,) and overwrite the scores (U, P) by its gradient, some rows in the cache
     at a time.
 
-    `counts` (U,) is how often each column counts, `own` (P,) how often a row's own target does, its own place
-    included.
+    `counts` (T, U) is how often each column counts in a step, `own` (P,) how often a row's own target does,
+    its own place included.
     """
-    losses = np.empty(len(scores), np.float32)
-    state = (scores, targets, counts, own, options, losses)
-    share_out(_bpr_max_part, state, -(-len(scores) // LANES), threads)
+    lanes = scores.shape[1]
+    losses = np.empty(lanes, np.float32)
+    state = (scores, places, counts, own, options, losses)
+    share_out(_bpr_max_part, state, -(-lanes // LANES), threads)
     return losses

@@ -24,26 +24,31 @@ TINY = 1e-24
 
 @dataclass(frozen=True)
 class Columns:
-    """What a loss must know of the scored columns beside their scores."""
+    """What a loss must know of the scored columns beside their scores.
+
+    The rows are those of T steps, each with candidates of its own among the columns.
+    """
 
     target: Tensor
     """(P,) int64: the column that holds each row's target."""
+    step: Tensor
+    """(P,) int64: the step of each row."""
     counts: Tensor
-    """(U,) how often each column's item stands among the candidates; the target's own place is one of
+    """(T, U) how often each column's item stands among a step's candidates; the target's own place is one of
     them."""
     weights: Tensor
-    """(U,) the summed weights exp(-logQ) of those places; their number where logQ is off."""
+    """(T, U) the summed weights exp(-logQ) of those places; their number where logQ is off."""
     target_log_q: Tensor
     """(P,) the logQ correction of each row's own target."""
-    mean_log_q: float
-    """The logQ corrections of all candidates, averaged; only label smoothing needs it."""
+    mean_log_q: Tensor
+    """(T,) the logQ corrections of all candidates of a step, averaged; only label smoothing needs it."""
     own_counts: Tensor | None = None
     """(P,) how often the target counts in its own row; None: as often as it was drawn. 1 leaves out
     accidental hits."""
 
     def places(self) -> Tensor:
         """Return (P, U): how often each candidate counts in each row."""
-        rows = self.counts.expand(len(self.target), -1)
+        rows = self.counts[self.step]
         if self.own_counts is None:
             return rows
         return rows.scatter(1, self.target[:, None], self.own_counts[:, None])
@@ -54,11 +59,12 @@ class Columns:
         return rows.scatter_add(1, self.target[:, None], torch.full_like(rows[:, :1], -1))
 
     def log_rows(self) -> Tensor:
-        """Return (U,) or (P, U): the log weights of each row."""
+        """Return (P, U): the log weights of each row."""
+        rows = self.weights.log()[self.step]
         if self.own_counts is None:
-            return self.weights.log()
+            return rows
         own = self.own_counts.log() - self.target_log_q
-        return self.weights.log().expand(len(self.target), -1).scatter(1, self.target[:, None], own[:, None])
+        return rows.scatter(1, self.target[:, None], own[:, None])
 
 
 Loss = Callable[[Tensor, Columns], Tensor]
@@ -76,7 +82,7 @@ def cross_entropy(scores: Tensor, columns: Columns, smoothing: float = 0.0) -> T
         return own
     places = columns.places()
     n = places.sum(1)  # (P,)
-    every = n * (log_z + columns.mean_log_q) - (places * scores).sum(1)  # (P,)
+    every = n * (log_z + columns.mean_log_q[columns.step]) - (places * scores).sum(1)  # (P,)
     spread = smoothing / (n - 1).clamp(min=1)
     return (1 - spread * n) * own + spread * every
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from recsys_gru.model.cells import CELLS, Cell, GRUResetBefore, Products, Tape, Weights
-from recsys_gru.model.kernels import dropout_mask
+from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.products import linear, matmul
 from recsys_gru.model.rows import RowGradient
 
@@ -68,22 +67,6 @@ class Flow(NamedTuple):
             ends.append((end, end + count))
             end += count
         return ends
-
-
-class Dropout:
-    """Inverted dropout; `p` is the probability to drop, and the generator draws a key for each mask."""
-
-    def __init__(self, p: float, generator: np.random.Generator) -> None:
-        self.p = p
-        self.generator = generator
-
-    def mask(self, like: Tensor) -> Tensor | None:
-        """Return a mask of 0 and 1 / (1 - p), or None where nothing is dropped."""
-        if self.p == 0:
-            return None
-        mask = torch.empty(like.shape, dtype=torch.float32)
-        dropout_mask(int(self.generator.integers(2**63)), self.p, mask.view(-1).numpy())
-        return mask.to(like.device, like.dtype)
 
 
 class LayerTape(NamedTuple):

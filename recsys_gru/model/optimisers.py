@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
-from recsys_gru.model.products import on_kernels
+from recsys_gru.model.products import on_kernels, turned
 from recsys_gru.model.row_kernels import Memory, Rates, adagrad_by_factors
 from recsys_gru.model.rows import RowGradient
 from recsys_gru.model.threads import n_threads
@@ -91,7 +91,8 @@ class Adagrad(Optimiser):
 
     def __init__(self, learning_rate: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         super().__init__(learning_rate, momentum, weight_decay)
-        self._memory: dict[str, Memory] = {}
+        self.memory: dict[str, Memory] = {}
+        """What the compiled loops change in place: each parameter, its sums and its velocity."""
 
     def register(self, name: str, parameter: Tensor) -> None:
         super().register(name, parameter)
@@ -99,17 +100,18 @@ class Adagrad(Optimiser):
             slots = self.slots[name]
             velocity = slots.get("velocity", slots["sums"])  # unused without momentum
             w, acc, v = (values.numpy() for values in (parameter, slots["sums"], velocity))
-            self._memory[name] = (w, acc, v)
+            self.memory[name] = (w, acc, v)
 
     def apply(self, name: str, bias: str | None, gradient: RowGradient) -> None:
-        if name not in self._memory:
+        if name not in self.memory:
             super().apply(name, bias, gradient)
             return
-        memory = self._memory[name]
-        w, acc, v = (NO_BIAS,) * 3 if bias is None else (x.reshape(-1) for x in self._memory[bias])
+        memory = self.memory[name]
+        w, acc, v = (NO_BIAS,) * 3 if bias is None else (x.reshape(-1) for x in self.memory[bias])
         rows = np.arange(len(memory[0])) if gradient.rows is None else gradient.rows.numpy()
         at, added = NO_INPUTS if gradient.inputs is None else (x.numpy() for x in gradient.inputs)
-        factors = (gradient.delta.numpy(), gradient.operand.numpy(), at, added)
+        delta = turned(gradient.delta)  # no copy of a gradient of scores
+        factors = (delta.numpy(), gradient.operand.numpy(), at, added)
         adagrad_by_factors(memory, (w, acc, v), rows, factors, self._rates(), n_threads())
 
     def _rates(self) -> Rates:

@@ -30,21 +30,13 @@ def panel(columns: int) -> int:
 def piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool) -> None:
     """Compute TALL rows and a panel of columns of out = a @ b, from row and column `at` on; see
     `simd.product_piece`."""
-    left = out.shape[1] - at[1]
-    vectors = panel(left)
-    whole = left >= vectors * WIDTH
-    if vectors == 1 and whole:
-        product_piece(a, b, out, at, start, add, 1, True)
-    elif vectors == 1:
-        product_piece(a, b, out, at, start, add, 1, False)
-    elif vectors == 2 and whole:
-        product_piece(a, b, out, at, start, add, 2, True)
+    vectors = panel(out.shape[1] - at[1])
+    if vectors == 1:
+        product_piece(a, b, out, at, start, add, 1)
     elif vectors == 2:
-        product_piece(a, b, out, at, start, add, 2, False)
-    elif whole:
-        product_piece(a, b, out, at, start, add, 3, True)
+        product_piece(a, b, out, at, start, add, 2)
     else:
-        product_piece(a, b, out, at, start, add, 3, False)
+        product_piece(a, b, out, at, start, add, 3)
 
 
 @kernel

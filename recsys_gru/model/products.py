@@ -3,13 +3,23 @@
 import torch
 from torch import Tensor
 
-from recsys_gru.model.product_kernels import linear_shared, product_shared
+from recsys_gru.model.product_kernels import linear_shared, product_shared, transpose
 from recsys_gru.model.threads import n_threads
 
 
 def on_kernels(values: Tensor) -> bool:
     """Whether the compiled loops serve these values: single precision on the CPU."""
     return values.dtype == torch.float32 and values.device.type == "cpu"
+
+
+def turned(x: Tensor) -> Tensor:
+    """Return the transpose (N, M) of x (M, N), row by row in memory: x itself where it lies so."""
+    across = x.T
+    if across.is_contiguous() or not on_kernels(x):
+        return across.contiguous()
+    out = x.new_empty(across.shape)
+    transpose(x.numpy(), out.numpy())
+    return out
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

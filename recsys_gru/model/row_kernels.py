@@ -15,7 +15,7 @@ from recsys_gru.model.threads import share_out
 Rates = tuple[np.float32, np.float32, np.float32]
 Memory = tuple[Floats, Floats, Floats]
 Factors = tuple[Floats, Floats, Items, Floats]
-"""Of a gradient: delta (P, U), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
+"""Of a gradient: delta (U, P), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
 LINE = 16
 """Single-precision numbers in a cache line."""
 
@@ -51,28 +51,26 @@ def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], par
     end = min(begin + CHUNK, len(rows))
     start = np.empty(end - begin, np.float32)
     for i in range(begin, end):
-        start[i - begin] = bias[rows[i], 0]
-    lanes = np.empty((end - begin, turned.shape[1]), np.float32)
+        start[i - begin] = bias[rows[i]]
     _ask(table, rows, begin, begin + TALL)
     for first in range(begin, end, TALL):
-        last, at = min(first + TALL, end), first - begin
+        last = min(first + TALL, end)
         _copy(table, rows, first, last, taken)
         _ask(table, rows, last, last + TALL)
         for i in range(last, min(last + TALL, end)):
             for j in range(0, taken.shape[1], LINE):
                 prefetch(taken, i, j)
-        product(taken[first:last], turned, lanes[at : at + TALL], start[at : at + TALL])
-    transpose(lanes, scores[:, begin:end])
+        product(taken[first:last], turned, scores[first:last], start[first - begin : last - begin])
 
 
 @kernel
 def score(
     source: tuple[Floats, Floats, Items], x: Floats, place: tuple[Floats, Floats], threads: int
 ) -> None:
-    """Score the named rows of a table for x (P, D): x @ rows^T + their biases.
+    """Score the named rows of a table for x (P, D): rows @ x^T + their biases.
 
-    `source` is the table (N, D), the biases (N, 1) and the rows (R,); `place` receives a copy of the rows (R,
-    D) and the scores (P, R).
+    `source` is the table (N, D), the biases (N,) and the rows (R,); `place` receives a copy of the rows (R,
+    D) and the scores (R, P).
     """
     (table, bias, rows), (taken, scores) = source, place
     turned = np.empty((x.shape[1], x.shape[0]), np.float32)
@@ -118,9 +116,6 @@ def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int
     width = operand.shape[1]
     begin = part * CHUNK
     end = min(begin + CHUNK, len(rows))
-    scored = max(min(end, delta.shape[1]) - begin, 0)
-    turned = np.zeros((end - begin, len(delta)), np.float32)
-    transpose(delta[:, begin : begin + scored], turned[:scored])
     looked_up = np.flatnonzero((at >= begin) & (at < end))
 
     gradient, zeros = np.empty((TALL, width), np.float32), np.zeros(TALL, np.float32)
@@ -128,7 +123,9 @@ def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int
     for first in range(begin, end, TALL):
         last = min(first + TALL, end)
         _ask_memory(memory, rows, last, last + TALL, rates[1])
-        product(turned[first - begin : last - begin], operand, gradient[: last - first], zeros)
+        scored = delta[first:last]
+        product(scored, operand, gradient[: len(scored)], zeros)
+        gradient[len(scored) :] = 0
         for p in looked_up:
             if first <= at[p] < last:
                 row, more = gradient[at[p] - first], added[p]
@@ -136,14 +133,15 @@ def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int
                     row[j] += more[j]
         adagrad(memory, rows[first:last], gradient, rates)
     if len(bias[0]) > 0:
-        _adagrad_bias(bias, rows[begin : begin + scored], turned, rates)
+        _adagrad_bias(bias, rows[begin:end], delta[begin:end], rates)
 
 
 @kernel
 def _adagrad_bias(bias: Memory, rows: Items, delta: Floats, rates: Rates) -> None:
-    """Apply Adagrad to numbers whose gradient is the sum of a row of delta (R, P)."""
-    taken = np.empty((4, len(rows)), np.float32)  # w, acc, v, gradient
-    for i in range(len(rows)):
+    """Apply Adagrad to the numbers of the first rows, whose gradients are the sums of the rows of delta (U,
+    P)."""
+    taken = np.empty((4, len(delta)), np.float32)  # w, acc, v, gradient
+    for i in range(len(delta)):
         total = np.float32(0)
         line = delta[i]
         for p in range(len(line)):
@@ -152,7 +150,7 @@ def _adagrad_bias(bias: Memory, rows: Items, delta: Floats, rates: Rates) -> Non
         taken[3, i] = total
     memory = (taken[0:1], taken[1:2], taken[2:3])
     adagrad(memory, np.zeros(1, np.int64), taken[3:4], rates)
-    for i in range(len(rows)):
+    for i in range(len(delta)):
         bias[0][rows[i]], bias[1][rows[i]] = taken[0, i], taken[1, i]
         if rates[1] > 0:  # else there is no velocity
             bias[2][rows[i]] = taken[2, i]

@@ -21,14 +21,17 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
 
 def score_rows(table: Tensor, bias: Tensor, rows: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     """Return the named rows (R,) of a table (N, D), and their scores (P, R): x @ rows^T + bias, of x (P, D)
-    and bias (N, 1)."""
+    and bias (N, 1).
+
+    Made by kernels, the scores of a row lie side by side, as the table's rows are what all loops go along.
+    """
     if not on_kernels(table):
         taken = table.index_select(0, rows)
         return taken, torch.addmm(bias.index_select(0, rows)[:, 0], x, taken.T)
-    taken, scores = table.new_empty(rows.shape[0], table.shape[1]), x.new_empty(x.shape[0], rows.shape[0])
-    source, place = (table.numpy(), bias.numpy(), rows.numpy()), (taken.numpy(), scores.numpy())
+    taken, scores = table.new_empty(rows.shape[0], table.shape[1]), x.new_empty(rows.shape[0], x.shape[0])
+    source, place = (table.numpy(), bias.view(-1).numpy(), rows.numpy()), (taken.numpy(), scores.numpy())
     score(source, x.numpy(), place, n_threads())
-    return taken, scores
+    return taken, scores.T
 
 
 @dataclass(frozen=True)

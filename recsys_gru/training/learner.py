@@ -6,18 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recsys_gru.model.candidates import Candidates, Rows
+from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.gradients import value_and_gradient
-from recsys_gru.model.losses import Columns, Loss
-from recsys_gru.model.network import Dropout, Flow, Network, States
+from recsys_gru.model.losses import Loss
+from recsys_gru.model.network import Flow, Network, States
 from recsys_gru.model.optimisers import Optimiser
 from recsys_gru.model.products import matmul
 from recsys_gru.model.rows import RowGradient, score_rows, take_rows
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.training.lanes import Window
 
+Ints = NDArray[np.int64]
 Gradient = tuple[str, str | None, RowGradient]
 """The names of a parameter and of its bias, and the gradient of both."""
 
@@ -42,13 +43,18 @@ class Learner:
         """Forget the hidden states; the first step has so many lanes."""
         self.states = self.network.zero_states(n_lanes)
 
+    def run(
+        self, items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]
+    ) -> Iterator[float]:
+        """Update on some windows one after the other, at learning rates (W,); yield the loss of each."""
+        for (rows, flow), rate in zip(self.plan(items, windows), rates.tolist(), strict=True):
+            self.optimiser.learning_rate = rate
+            yield self.update(rows, flow)
+
     def plan(self, items: NDArray[np.int32], windows: list[Window]) -> Iterator[tuple[Rows, Flow]]:
         """Draw the samples of some windows of events and collect their candidates, which depend on no
         weight."""
-        at = np.concatenate([window.at for window in windows])
-        inputs, targets = items[at].astype(np.int64), items[at + 1].astype(np.int64)
-        samples, alive = self.sampler.draw(len(windows)), [window.alive for window in windows]
-        rows = self.candidates.collect(inputs, targets, samples, alive)
+        rows = self.candidates.collect(*self._events(items, windows))
         return zip(rows, map(self._flow, windows), strict=True)
 
     def update(self, rows: Rows, flow: Flow) -> float:
@@ -63,7 +69,7 @@ class Learner:
         scored = rows.rows[: rows.n_candidates]
         candidates, scores = score_rows(tables["output"], tables["bias"], scored, hidden)  # (U, H), (P, U)
         share = 1 / (self.batch_size * len(flow.alive))
-        loss, d_scores = self._loss(scores, rows.steps, flow, share)  # in the place of the scores
+        losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
         d_x, d_layers = self.network.backward(matmul(d_scores, candidates), flow, tape)
         d_x = d_x if mask is None else d_x * mask
         gradients: list[Gradient] = []
@@ -79,21 +85,20 @@ class Learner:
                 bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in self.network.layers[i] else None
                 gradients.append((f"layers.{i}.{name}", bias, gradient))
         self._apply(gradients)
-        return loss * share
-
-    def _loss(self, scores: Tensor, steps: list[Columns], flow: Flow, share: float) -> tuple[float, Tensor]:
-        """Return the loss summed over a window's events, and `share` times its gradient (P, U), which
-        overwrites the scores."""
-        total = 0.0
-        for (begin, end), columns in zip(flow.spans(), steps, strict=True):
-            losses, _ = value_and_gradient(self.loss, scores[begin:end], columns, share)
-            total += float(losses.sum())
-        return total, scores
+        return float(losses.sum()) * share
 
     def _apply(self, gradients: list[Gradient]) -> None:
         scale = _clip(gradients, self.grad_clip) if self.grad_clip else 1.0
         for name, bias, gradient in gradients:
             self.optimiser.apply(name, bias, gradient if scale == 1 else gradient.times(scale))
+
+    def _events(
+        self, items: NDArray[np.int32], windows: list[Window]
+    ) -> tuple[Ints, Ints, Ints, list[list[int]]]:
+        """Return the inputs, targets and samples of some windows, and the lanes of their steps."""
+        at = np.concatenate([window.at for window in windows])
+        inputs, targets = items[at].astype(np.int64), items[at + 1].astype(np.int64)
+        return inputs, targets, self.sampler.draw(len(windows)), [window.alive for window in windows]
 
     def _flow(self, window: Window) -> Flow:
         output = self.network.tables["output"]

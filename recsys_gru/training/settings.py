@@ -14,10 +14,12 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import Candidates, EveryItem, SampledCandidates
 from recsys_gru.model.cells import CELLS
+from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.losses import Loss
-from recsys_gru.model.network import Architecture, Dropout, InputMode, Network
+from recsys_gru.model.network import Architecture, InputMode, Network
 from recsys_gru.model.optimisers import OPTIMISERS, make_optimiser
 from recsys_gru.model.sampling import NegativeSampler
+from recsys_gru.training.compiled import CompiledLearner
 from recsys_gru.training.learner import Learner
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -106,7 +108,8 @@ class Settings:
             optimiser.register(name, parameter)
         dropping = np.random.Generator(np.random.PCG64(for_dropout))
         n_sample = 0 if self.loss == "softmax" else self.n_sample
-        return Learner(
+        kind = CompiledLearner if self._is_published(device) else Learner
+        return kind(
             network=network,
             optimiser=optimiser,
             loss=self.loss_function(len(support)),
@@ -129,6 +132,13 @@ class Settings:
             n_negatives = max(self.n_sample + self.batch_size - 1, 1)
             return partial(losses.gbce, beta=losses.gbce_beta(n_negatives, n_items, self.gbce_calibration))
         return {"bpr": losses.bpr, "top1": losses.top1, "top1-max": losses.top1_max}[self.loss]
+
+    def _is_published(self, device: torch.device) -> bool:
+        """Whether these are settings of the published model on the CPU, which the compiled loop trains."""
+        loss = self.loss == "bpr-max" or (self.loss == "cross-entropy" and not self.label_smoothing)
+        network = self.mode == "tied" and self.cell == "gru" and len(self.layers) == 1
+        optimiser = self.optimizer == "adagrad" and not self.weight_decay and not self.grad_clip
+        return loss and network and optimiser and not self.exclude_hits and device.type == "cpu"
 
     def _candidates(self, support: NDArray[np.int64], device: torch.device) -> Candidates:
         if self.loss == "softmax":

@@ -93,16 +93,15 @@ def train_epoch(
         done += len(windows)
         if not ahead:
             continue
-        for rows, flow in learner.plan(data.items, ahead):
-            rate = schedule((before_this + at.events) / total)
-            learner.optimiser.learning_rate = settings.learning_rate * rate
-            loss = learner.update(rows, flow)
+        begun = before_this + at.events + np.cumsum([0] + [sum(window.alive) for window in ahead[:-1]])
+        rates = np.array([settings.learning_rate * schedule(events / total) for events in begun.tolist()])
+        for window, loss in zip(ahead, learner.run(data.items, ahead, rates), strict=True):
             if not math.isfinite(loss):
                 raise DivergedError(_advice(loss, at, settings))
             at.updates += 1
-            at.events += sum(flow.alive)
-            at.steps += len(flow.alive)
-            at.loss += loss * len(flow.alive)
+            at.events += sum(window.alive)
+            at.steps += len(window.alive)
+            at.loss += loss * len(window.alive)
         at.seconds = before + time.perf_counter() - started
         yield at
 

@@ -59,7 +59,7 @@ def columns_of(
     """The item numbers of the distinct columns, and what the loss is told of them."""
     collector = SampledCandidates(SUPPORT, logq=logq, alpha=ALPHA, smoothing=smoothing, dtype=torch.float64)
     rows = step_of(collector, targets, samples)
-    return rows.rows, rows.steps[0]
+    return rows.rows, rows.columns
 
 
 def scores_of(n_rows: int, seed: int = 1) -> Tensor:
@@ -140,16 +140,17 @@ def test_single_precision_gradients_are_those_of_the_formula_in_double(
     rows = step_of(collector, targets, samples)
     scores = scores_of(len(targets))[:, rows.rows]
     double = replace(
-        rows.steps[0],
-        counts=rows.steps[0].counts.double(),
-        weights=rows.steps[0].weights.double(),
-        target_log_q=rows.steps[0].target_log_q.double(),
+        rows.columns,
+        counts=rows.columns.counts.double(),
+        weights=rows.columns.weights.double(),
+        target_log_q=rows.columns.target_log_q.double(),
+        mean_log_q=rows.columns.mean_log_q.double(),
         own_counts=torch.ones(len(targets), dtype=torch.float64) if exclude_hits else None,
     )
     leaf = scores.clone().requires_grad_()
     expected = ALL_LOSSES[name](leaf, double)
     torch.autograd.backward(expected.sum(), inputs=[leaf])
-    values, gradient = value_and_gradient(ALL_LOSSES[name], scores.float(), rows.steps[0])
+    values, gradient = value_and_gradient(ALL_LOSSES[name], scores.float(), rows.columns)
     torch.testing.assert_close(values.double(), expected.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(gradient.double(), leaf.grad, rtol=1e-4, atol=1e-6)
 
@@ -175,14 +176,32 @@ def test_the_largest_of_a_row_is_found(x: list[float]) -> None:
 
 def test_large_scores_stay_finite_in_single_precision() -> None:
     items, columns = columns_of([0, 1], [2, 3, 3])
-    single = Columns(
-        columns.target, columns.counts.float(), columns.weights.float(), columns.target_log_q.float(), 0.0
-    )
+    single = replace(columns, counts=columns.counts.float(), weights=columns.weights.float())
+    single = replace(single, target_log_q=columns.target_log_q.float(), mean_log_q=torch.zeros(1))
     scores = (scores_of(2)[:, items] * 200).float()
     for name in ("cross-entropy", "bpr-max", "top1-max"):
         values, gradient = value_and_gradient(ALL_LOSSES[name], scores.clone(), single)
         assert torch.isfinite(values).all(), name
         assert torch.isfinite(gradient).all(), name
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["kernels", "torch"])
+@pytest.mark.parametrize("loss", ALL_LOSSES.values(), ids=ALL_LOSSES)
+def test_the_rows_of_each_step_have_the_loss_of_that_step_alone(loss: Loss, dtype: torch.dtype) -> None:
+    collector = SampledCandidates(SUPPORT, logq=LOGQ, alpha=ALPHA, smoothing=True, dtype=dtype)
+    lanes, targets, samples = [3, 2], np.array([2, 5, 2, 0, 1]), np.array([[5, 6, 2]])
+    (rows,) = collector.collect(targets, targets, samples, [lanes])
+    every = scores_of(5).to(dtype)
+    values, gradient = value_and_gradient(loss, every[:, rows.rows], rows.columns)
+    for step, own in enumerate((slice(0, 3), slice(3, 5))):
+        (alone,) = collector.collect(targets[own], targets[own], samples, [[lanes[step]]])
+        expected = value_and_gradient(loss, every[own][:, alone.rows], alone.columns)
+        places = [rows.rows.tolist().index(item) for item in alone.rows.tolist()]
+        torch.testing.assert_close(values[own], expected[0])
+        torch.testing.assert_close(gradient[own][:, places], expected[1])
+        others = [place for place in range(len(rows.rows)) if place not in places]
+        assert not gradient[own][:, others].any()
 
 
 def test_excluded_hits_leave_only_the_targets_own_place() -> None:
@@ -192,14 +211,14 @@ def test_excluded_hits_leave_only_the_targets_own_place() -> None:
     log_q = torch.zeros(4, dtype=torch.float64)
     first = oracle.cross_entropy(every[0][[2, 5, 6]], 0, log_q[:3])
     second = oracle.cross_entropy(every[1][[5, 2, 2, 2, 6]], 0, torch.zeros(5, dtype=torch.float64))
-    found = losses.cross_entropy(every[:, rows.rows], rows.steps[0])
+    found = losses.cross_entropy(every[:, rows.rows], rows.columns)
     torch.testing.assert_close(found, torch.stack([first, second]))
 
 
 def test_excluding_every_negative_leaves_a_zero_softmax() -> None:
     collector = SampledCandidates(SUPPORT, exclude_hits=True, dtype=torch.float64)
     rows = step_of(collector, [2], [2, 2])
-    softmax = losses.softmax_over_negatives(scores_of(1)[:, rows.rows], rows.steps[0])
+    softmax = losses.softmax_over_negatives(scores_of(1)[:, rows.rows], rows.columns)
     assert softmax.tolist() == [[0.0]]
 
 
@@ -207,7 +226,7 @@ def test_the_full_softmax_is_cross_entropy_over_every_item() -> None:
     every = scores_of(2)
     rows = step_of(EveryItem(len(SUPPORT), dtype=torch.float64), [3, 3], [])
     expected = torch.nn.functional.cross_entropy(every, torch.tensor([3, 3]), reduction="none")
-    torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.steps[0]), expected)
+    torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.columns), expected)
     assert rows.input_at.tolist() == rows.inputs.tolist() == [3, 3]
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from recsys_gru.model.network import Architecture, Dropout, Flow, InputMode, Network
+from recsys_gru.model.dropout import Dropout
+from recsys_gru.model.network import Architecture, Flow, InputMode, Network
 
 TIED = Architecture(11, (5,))
 SHAPES = [

@@ -64,11 +64,11 @@ def test_columns_weigh_targets_by_support_and_samples_by_support_to_alpha() -> N
     assert rows.rows.tolist() == [4, 9, 2, 0]
     assert rows.inputs.tolist() == [0, 4]
     assert rows.input_at.tolist() == [3, 0]
-    assert rows.steps[0].counts.tolist() == [1, 3, 1]
+    assert rows.columns.counts.tolist() == [[1, 3, 1]]
     support = SUPPORT.astype(float)
     expected = [support[4] ** -0.7, support[9] ** -0.7 + 2 * support[9] ** -0.28, support[2] ** -0.28]
-    np.testing.assert_allclose(rows.steps[0].weights.numpy(), expected)
-    np.testing.assert_allclose(rows.steps[0].target_log_q.numpy(), 0.7 * np.log(support[[4, 9]]))
+    np.testing.assert_allclose(rows.columns.weights.numpy(), [expected])
+    np.testing.assert_allclose(rows.columns.target_log_q.numpy(), 0.7 * np.log(support[[4, 9]]))
 
 
 @pytest.mark.kernels
@@ -77,13 +77,14 @@ def test_a_step_counts_its_own_targets_and_the_shared_samples_but_not_the_target
     targets, samples = np.array([4, 9, 4, 2, 4]), np.array([[9, 9, 2]])
     (rows,) = collector.collect(np.array([0, 1, 2, 3, 5]), targets, samples, [[2, 2, 1]])
     assert rows.rows[: rows.n_candidates].tolist() == [4, 9, 2]
-    assert [step.target.tolist() for step in rows.steps] == [[0, 1], [0, 2], [0]]
-    assert [step.counts.tolist() for step in rows.steps] == [[1, 3, 1], [1, 2, 2], [1, 2, 1]]
-    for step, own in zip(rows.steps, ([4, 9], [4, 2], [4]), strict=True):
+    assert rows.columns.target.tolist() == [0, 1, 0, 2, 0]
+    assert rows.columns.step.tolist() == [0, 0, 1, 1, 2]
+    assert rows.columns.counts.tolist() == [[1, 3, 1], [1, 2, 2], [1, 2, 1]]
+    for step, own in enumerate(([4, 9], [4, 2], [4])):
         (alone,) = collector.collect(np.array(own), np.array(own), samples, [[len(own)]])
         places = [rows.rows.tolist().index(item) for item in alone.rows[: alone.n_candidates].tolist()]
-        torch.testing.assert_close(step.weights[places], alone.steps[0].weights)
-        assert step.mean_log_q == pytest.approx(alone.steps[0].mean_log_q)
+        torch.testing.assert_close(rows.columns.weights[step, places], alone.columns.weights[0])
+        torch.testing.assert_close(rows.columns.mean_log_q[step], alone.columns.mean_log_q[0])
 
 
 @pytest.mark.parametrize("tied", [True, False])
@@ -98,7 +99,6 @@ def test_steps_collected_together_are_those_collected_one_by_one(tied: bool, smo
         (alone,) = collector.collect(inputs[part], targets[part], samples[[step]], [[end - begin]])
         for one, other in zip(alone[:4], together[step][:4], strict=True):
             assert torch.equal(torch.as_tensor(one), torch.as_tensor(other))
-        for name in ("target", "counts", "weights", "target_log_q"):
-            assert torch.equal(getattr(alone.steps[0], name), getattr(together[step].steps[0], name))
-        assert alone.steps[0].mean_log_q == pytest.approx(together[step].steps[0].mean_log_q)
+        for name in ("target", "step", "counts", "weights", "target_log_q", "mean_log_q"):
+            assert torch.equal(getattr(alone.columns, name), getattr(together[step].columns, name))
         assert len(alone.input_at) == (end - begin if tied else 0)

@@ -10,6 +10,7 @@ import torch
 from recsys_gru.errors import DivergedError
 from recsys_gru.model.network import Flow
 from recsys_gru.training import Learner, Position, Settings, TrainingData, end_epoch, train_epoch
+from recsys_gru.training.compiled import CompiledLearner
 from recsys_gru.training.lanes import Window
 from tests.oracle_gru4rec import Oracle, lane_steps
 from tests.threads import torch_threads
@@ -54,6 +55,55 @@ def oracle_of(learner: Learner, settings: Settings) -> Oracle:
     params |= {name: getattr(settings, name) for name in ("sample_alpha", "logq", "bpreg", "elu_param")}
     support = np.maximum(np.bincount(log()[0].items, minlength=N_ITEMS), 1)
     return Oracle(params | {"layers": list(settings.layers)}, weights, support)
+
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "cross-entropy": {},
+    "bpr-max": {"loss": "bpr-max", "momentum": 0.3, "dropout_p_embed": 0.4, "dropout_p_hidden": 0.2},
+    "several steps": {"steps_per_update": 3, "lr_schedule": "linear"},
+    "several steps of bpr-max": {"steps_per_update": 3, "loss": "bpr-max", "dropout_p_hidden": 0.3},
+    "odd sizes": {"layers": (17,), "batch_size": 3, "dropout_p_embed": 0.2},
+}
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("given", PUBLISHED.values(), ids=PUBLISHED)
+def test_the_compiled_loop_does_what_the_separate_calls_do_to_the_last_bit(given: dict[str, Any]) -> None:
+    settings = replace(SETTINGS, **given)
+    compiled, plain = learner_of(settings), learner_of(settings)
+    assert isinstance(compiled, CompiledLearner)
+    plain = Learner(**vars(plain))
+    at, there = Position(), Position()
+    for learner, position in ((compiled, at), (plain, there)):
+        list(train_epoch(learner, log()[0], settings, position, pause=5))
+    assert at.loss == pytest.approx(there.loss, rel=1e-6)
+    assert (at.updates, at.events, at.steps) == (there.updates, there.events, there.steps)
+    for (name, found), (_, expected) in zip(
+        compiled.network.parameters(), plain.network.parameters(), strict=True
+    ):
+        assert torch.equal(found, expected), name
+        for slot, values in compiled.optimiser.slots[name].items():
+            assert torch.equal(values, plain.optimiser.slots[name][slot]), (name, slot)
+    assert all(map(torch.equal, compiled.states, plain.states))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"loss": "top1-max"},
+        {"label_smoothing": 0.1},
+        {"exclude_hits": True},
+        {"cell": "lstm"},
+        {"layers": (6, 6)},
+        {"optimizer": "adam"},
+        {"grad_clip": 1.0},
+        {"weight_decay": 0.1},
+        {"constrained_embedding": False, "embedding": 4},
+    ],
+    ids=str,
+)
+def test_what_the_compiled_loop_does_not_know_is_left_to_the_separate_calls(given: dict[str, Any]) -> None:
+    assert type(learner_of(replace(SETTINGS, **given))) is Learner
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "bpr-max", "top1-max"])

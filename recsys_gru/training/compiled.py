@@ -1,0 +1,76 @@
+"""The learner of the published model on the CPU: its updates run in one compiled loop."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recsys_gru.model import losses
+from recsys_gru.model.candidates import SampledCandidates, steps_of
+from recsys_gru.model.losses import TINY
+from recsys_gru.model.optimisers import Adagrad
+from recsys_gru.model.step_kernels import Plan, Recipe, Sizes, Trained, update_each
+from recsys_gru.model.threads import n_threads
+from recsys_gru.training.lanes import Window
+from recsys_gru.training.learner import Learner
+
+
+class CompiledLearner(Learner):
+    """A learner whose `run` does what `Learner.run` does, to the same bits of every weight, without Python in
+    between."""
+
+    def run(
+        self, items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]
+    ) -> Iterator[float]:
+        plan, sizes = self._plan(items, windows)
+        (state,), trained, recipe = self.states, self._trained(), self._recipe()
+        found, after = update_each(trained, plan, sizes, recipe, state.numpy(), rates.astype(np.float32))
+        self.states = [torch.from_numpy(after)]
+        self.optimiser.learning_rate = float(rates[len(found) - 1])
+        return iter(found.tolist())
+
+    def _plan(self, items: NDArray[np.int32], windows: list[Window]) -> tuple[Plan, Sizes]:
+        inputs, targets, samples, alive = self._events(items, windows)
+        drawn = cast("SampledCandidates", self.candidates).draw(inputs, targets, samples, alive)
+        steps = np.array([len(lanes) for lanes in alive])
+        masks = int(self.embed_dropout.p > 0) * len(windows) + int(self.hidden_dropout.p > 0) * steps.sum()
+        plan = Plan(
+            inputs,
+            drawn.input_at,
+            drawn.target_at,
+            drawn.target_log_q,
+            steps_of(alive),
+            np.concatenate([window.keep[:, 0] for window in windows]),
+            np.concatenate([window.source for window in windows]),
+            np.concatenate(alive),
+            self.embed_dropout.keys(masks),
+            drawn.rows,
+            drawn.counts,
+            drawn.weights,
+        )
+        return plan, Sizes(steps, drawn.n_candidates, drawn.n_rows)
+
+    def _trained(self) -> Trained:
+        memory = cast("Adagrad", self.optimiser).memory
+        names = ("output", "bias", "input", "input_bias", "recurrent", "recurrent_bias")
+        table, bias, *layer = (memory[name if name in memory else f"layers.0.{name}"] for name in names)
+        w, acc, v = (values.reshape(-1) for values in bias)
+        return Trained(table, (w, acc, v), *layer)
+
+    def _recipe(self) -> Recipe:
+        options = cast("partial[object]", self.loss).keywords
+        return Recipe(
+            cast("partial[object]", self.loss).func is losses.bpr_max,
+            np.float32(options.get("bpreg", 0)),
+            np.float32(options.get("elu_param", 0)),
+            np.float32(TINY),
+            self.batch_size,
+            self.embed_dropout.p,
+            self.hidden_dropout.p,
+            np.float32(self.optimiser.momentum),
+            np.float32(Adagrad.eps),
+            n_threads(),
+        )
