@@ -74,8 +74,9 @@ def test_the_compiled_loop_does_what_the_separate_calls_do_to_the_last_bit(given
     assert isinstance(compiled, CompiledLearner)
     plain = Learner(**vars(plain))
     at, there = Position(), Position()
-    for learner, position in ((compiled, at), (plain, there)):
-        list(train_epoch(learner, log()[0], settings, position, pause=5))
+    with np.errstate(over="ignore"):  # as plain Python, the hashes of dropout masks say that they wrap round
+        for learner, position in ((compiled, at), (plain, there)):
+            list(train_epoch(learner, log()[0], settings, position, pause=5))
     assert at.loss == pytest.approx(there.loss, rel=1e-6)
     assert (at.updates, at.events, at.steps) == (there.updates, there.events, there.steps)
     for (name, found), (_, expected) in zip(
