@@ -44,8 +44,13 @@ class Answers:
             "rank": pl.Series(self.rank.astype(np.int32)),
             "item_id": vocabulary.take(self.items),
             "score": pl.Series(self.scores),
-            "source": SOURCES[self.popular.astype(np.uint32)],
+            "source": self._sources(),
         }
+
+    def _sources(self) -> pl.Series:
+        if not self.popular.any():  # nearly always, and then ten times as fast
+            return SOURCES.new_from_index(0, len(self.popular))
+        return SOURCES[self.popular.astype(np.uint32)]
 
 
 def ranked_items(scorer: Scorer, sessions: Sessions, k: int, bound: BoundFilter) -> Answers:

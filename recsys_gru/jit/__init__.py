@@ -1,7 +1,7 @@
 """The one door to numba: compiled once, cached on disk, typed for mypy."""
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.extending import intrinsic
@@ -20,10 +20,10 @@ def kernel(function: F) -> F:
 
 
 def instruction(
-    typed: Callable[..., object], plain: Callable[..., None], *, prefer_literal: bool = False
-) -> Callable[..., None]:
+    typed: Callable[..., object], plain: Callable[..., Any], *, prefer_literal: bool = False
+) -> Callable[..., Any]:
     """Return a function for kernels to call: `typed` spells out its machine code, `plain` stands in where
     kernels run as plain Python; with `prefer_literal`, `typed` is told the values of constants."""
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return plain
-    return cast("Callable[..., None]", intrinsic(prefer_literal=prefer_literal)(typed))
+    return cast("Callable[..., Any]", intrinsic(prefer_literal=prefer_literal)(typed))

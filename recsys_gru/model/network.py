@@ -16,7 +16,7 @@ from torch import Tensor
 from recsys_gru.model.cells import CELLS, Cell, GRUResetBefore, Products, Tape, Weights
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.products import linear, matmul
-from recsys_gru.model.rows import RowGradient
+from recsys_gru.model.rows import RowGradient, take_rows
 
 InputMode = Literal["tied", "separate", "one-hot"]
 Gradients = dict[str, RowGradient]
@@ -118,7 +118,7 @@ class Network:
 
     def input_rows(self, items: Tensor) -> Tensor:
         """Return the rows (P, E or G * H) that item numbers (P,) put into the first layer."""
-        return self.tables["output" if self.architecture.mode == "tied" else "input"][items]
+        return take_rows(self.tables["output" if self.architecture.mode == "tied" else "input"], items)
 
     def zero_states(self, lanes: int) -> States:
         """Return the states before any event."""

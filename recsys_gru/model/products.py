@@ -1,9 +1,9 @@
-"""The two forms of matrix product in a training step: compiled on the CPU, torch elsewhere."""
+"""The forms of matrix product in training and scoring: compiled on the CPU, torch elsewhere."""
 
 import torch
 from torch import Tensor
 
-from recsys_gru.model.product_kernels import linear_shared, product_shared, transpose
+from recsys_gru.model.product_kernels import linear_shared, product_shared, scores_shared, transpose
 from recsys_gru.model.threads import n_threads
 
 
@@ -28,6 +28,16 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         return torch.addmm(bias, x, weight.T)
     out = x.new_empty(x.shape[0], weight.shape[0])
     linear_shared(x.numpy(), weight.numpy(), bias.numpy(), out.numpy(), n_threads())
+    return out
+
+
+def scores_of(hidden: Tensor, table: Tensor, bias: Tensor) -> Tensor:
+    """Return the scores (Q, T) of items with rows (T, H) and biases (T,) for hidden states (Q, H), many or
+    few."""
+    if not on_kernels(hidden):
+        return torch.addmm(bias, hidden, table.T)
+    out = hidden.new_empty(hidden.shape[0], table.shape[0])
+    scores_shared(hidden.numpy(), table.numpy(), bias.numpy(), out.numpy(), n_threads())
     return out
 
 

@@ -12,6 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
+from recsys_gru.jit.prefetch import prefetch
+from recsys_gru.jit.simd import TALL, dot_and_square, product_piece
+
+AHEAD = 80
+"""Rows between the one at work and the one whose first cache line is asked for; the processor fetches on from
+there."""
 
 
 class Rough(NamedTuple):
@@ -48,6 +54,27 @@ def rough_scores(
 
 
 @kernel
+def exact_scores(
+    table: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    hidden: NDArray[np.float32],
+    items: NDArray[np.int32],
+) -> NDArray[np.float32]:
+    """Return the scores (T,) of any items, summed from the bias on in the order of the table's columns, as
+    the tiles of `model.products.scores_of` are."""
+    scores = np.empty((len(items), 1), np.float32)
+    rows, start = np.empty((TALL, table.shape[1]), np.float32), np.empty(TALL, np.float32)
+    column = hidden.reshape(-1, 1)
+    for first in range(0, len(items), TALL):
+        count = min(TALL, len(items) - first)
+        for i in range(count):
+            start[i] = bias[items[first + i]]
+            rows[i] = table[items[first + i]]
+        product_piece(rows[:count], column, scores[first : first + count], (0, 0), start, False, 1)
+    return scores[:, 0]
+
+
+@kernel
 def dot_rows(
     table: NDArray[np.float32],
     bias: NDArray[np.float32],
@@ -56,11 +83,9 @@ def dot_rows(
 ) -> tuple[np.float32, np.float32]:
     """Fill the scores (N,); return the largest squared norm of a row and the largest size of a bias."""
     longest, largest = np.float32(0), np.float32(0)
-    for i in range(table.shape[0]):
-        score, squares = np.float32(0), np.float32(0)
-        for j in range(table.shape[1]):
-            score += table[i, j] * hidden[j]
-            squares += table[i, j] * table[i, j]
+    for i in range(len(table)):
+        prefetch(table, min(i + AHEAD, len(table) - 1), 0)
+        score, squares = dot_and_square(table[i], hidden)
         scores[i] = score + bias[i]
         longest = max(longest, squares)
         largest = max(largest, abs(bias[i]))

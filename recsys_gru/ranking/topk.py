@@ -137,8 +137,9 @@ def _top_of_one(
     if broken[0] or not np.isfinite(rough.error):
         return None
     limit = max(float(best[0, 0]) - 2 * rough.error, float(np.finfo(np.float32).min))
-    near = rough.scores >= np.float32(limit)  # (N,)
-    short = np.flatnonzero(near if candidates is None else near & allowed[0]).astype(np.int32)
+    short = np.flatnonzero(rough.scores >= np.float32(limit)).astype(np.int32)
+    if candidates is not None:
+        short = short[allowed[0, short]]
     if len(short) > LONGEST + 4 * k:
         return None
     scores = rough.exact(short)

@@ -1,9 +1,9 @@
 """From a trained network to blocks of scores: hidden states of every prefix, then one matrix product per
 tile.
 
-A row's scores do not depend on what is scored beside it: the network's own products see to that for the
-hidden states, and torch's products that are not too small add up every element in the same order, so smaller
-ones are padded (`tests/recommender/test_scoring.py` holds this).
+A row's scores do not depend on what is scored beside it: on the CPU the network's own products see to that;
+torch's products, elsewhere, add up every element in the same order if they are not too small, so smaller ones
+are padded (`tests/recommender/test_scoring.py` holds this).
 """
 
 from collections.abc import Iterator
@@ -16,9 +16,10 @@ from torch import Tensor
 
 from recsys_gru.clicks import Sessions
 from recsys_gru.model.network import Network
-from recsys_gru.model.products import on_kernels
+from recsys_gru.model.products import on_kernels, scores_of
+from recsys_gru.model.rows import score_rows
 from recsys_gru.ranking import Block
-from recsys_gru.ranking.rough import Rough, rough_scores
+from recsys_gru.ranking.rough import Rough, exact_scores, rough_scores
 
 LANES = 128
 """Sessions whose hidden states are computed side by side."""
@@ -37,13 +38,13 @@ class NetworkBlock(Block):
         self.rows = rows
         self.n_items = network.architecture.n_items
         self._output = network.tables["output"]
-        self._bias = network.tables["bias"][:, 0]
+        self._bias = network.tables["bias"]  # (N, 1)
         self._hidden = _padded(hidden)
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         if stop - start < NARROWEST:
             return self._scores(torch.arange(start, stop, device=self._output.device))
-        scores = torch.addmm(self._bias[start:stop], self._hidden, self._output[start:stop].T)
+        scores = scores_of(self._hidden, self._output[start:stop], self._bias[start:stop, 0])
         return scores[: len(self.rows)].cpu().numpy()
 
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -53,15 +54,17 @@ class NetworkBlock(Block):
     def rough(self) -> Rough | None:
         if not on_kernels(self._output):
             return None
-        table, bias, hidden = self._output.numpy(), self._bias.numpy(), self._hidden[0].numpy()
+        table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[0].numpy()
         scores, error = rough_scores(table, bias, hidden)
-        return Rough(scores, error, lambda items: self._scores(torch.from_numpy(items))[0])
+        return Rough(scores, error, lambda items: exact_scores(table, bias, hidden, items))
 
     def _scores(self, items: Tensor) -> NDArray[np.float32]:
         """Scores (Q, T) of any items, by a product of at least NARROWEST columns."""
-        padded = torch.cat((items, items.new_zeros(max(NARROWEST - len(items), 0))))
-        scores = torch.addmm(self._bias[padded], self._hidden, self._output[padded].T)
-        return scores[: len(self.rows), : len(items)].cpu().numpy()
+        count = len(items)
+        if count < NARROWEST:
+            items = torch.cat((items, items.new_zeros(NARROWEST - count)))
+        _, scores = score_rows(self._output, self._bias, items, self._hidden)
+        return scores[: len(self.rows), :count].cpu().numpy()
 
 
 def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[NetworkBlock]:
@@ -79,10 +82,19 @@ def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int)
 
 def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator[tuple[Ints, Tensor]]:
     """Yield pairs of event indices (Q,) and the hidden states after them (Q, H), some sessions at a time."""
+    if sessions.n_sessions == 1 and sessions.n_events and not every:
+        yield _walk_one(network, sessions.items)
+        return
     walked = np.flatnonzero(sessions.lengths > (1 if every else 0))
     walked = walked[np.argsort(-sessions.lengths[walked], kind="stable")]  # alike lengths walk together
     for first in range(0, len(walked), LANES):
         yield _walk(network, sessions, walked[first : first + LANES], every)
+
+
+def _walk_one(network: Network, items: NDArray[np.int32]) -> tuple[Ints, Tensor]:
+    """A single session needs no order among the walkers."""
+    rows = network.input_rows(torch.from_numpy(items.astype(np.int64)).to(network.device))
+    return np.array([len(items) - 1]), network.run(rows, [1] * len(items))[-1:]
 
 
 def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tuple[Ints, Tensor]:
