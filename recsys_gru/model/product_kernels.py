@@ -92,11 +92,11 @@ def transpose(source: Floats, out: Floats) -> None:
 
 
 @kernel
-def scores_shared(hidden: Floats, table: Floats, bias: Floats, out: Floats, threads: int) -> None:
-    """Set out (Q, T) to hidden (Q, H) @ table (T, H) transposed + bias (T,), shared out among threads.
+def with_bias(hidden: Floats, table: Floats, bias: Floats) -> tuple[Floats, Floats]:
+    """Return the factors (Q, H + 1) and (H + 1, T) of the product hidden (Q, H) @ table (T, H) transposed +
+    bias (T,).
 
-    As `linear_shared`, for many lanes: here the table is turned, not the result. The bias is a term before
-    the others, so that the sums are those of `row_kernels.score` to the last bit.
+    The bias is a term before the others, so that the sums are those of `row_kernels.score` to the last bit.
     """
     terms = table.shape[1] + 1
     lanes, turned = np.empty((len(hidden), terms), np.float32), np.empty((terms, len(table)), np.float32)
@@ -104,7 +104,7 @@ def scores_shared(hidden: Floats, table: Floats, bias: Floats, out: Floats, thre
     lanes[:, 1:] = hidden
     turned[0] = bias
     transpose(table, turned[1:])
-    product_shared(lanes, turned, out, threads)
+    return lanes, turned
 
 
 @kernel

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from recsys_gru.model.product_kernels import linear_shared, product_shared, scores_shared, transpose
+from recsys_gru.model.product_kernels import linear_shared, product_shared, transpose, with_bias
 from recsys_gru.model.threads import n_threads
 
 
@@ -32,12 +32,13 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def scores_of(hidden: Tensor, table: Tensor, bias: Tensor) -> Tensor:
-    """Return the scores (Q, T) of items with rows (T, H) and biases (T,) for hidden states (Q, H), many or
-    few."""
+    """Return the scores (Q, T) of items with rows (T, H) and biases (T,) for hidden states (Q, H): as
+    `linear`, quicker for many."""
     if not on_kernels(hidden):
         return torch.addmm(bias, hidden, table.T)
     out = hidden.new_empty(hidden.shape[0], table.shape[0])
-    scores_shared(hidden.numpy(), table.numpy(), bias.numpy(), out.numpy(), n_threads())
+    lanes, turned_table = with_bias(hidden.numpy(), table.numpy(), bias.numpy())
+    product_shared(lanes, turned_table, out.numpy(), n_threads())
     return out
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import NonFiniteScoresError
 from recsys_gru.ranking.rough import Rough
+from recsys_gru.ranking.tile_kernels import Heaps, Targets, count_tile, push_tile
 
 TILE = 512
 """Items scored at once: 512 rows of them fill 1 MB, so comparing and counting stay in the cache."""
@@ -31,6 +32,24 @@ class Block(ABC):
     @abstractmethod
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         """Score (Q,) of one item per row, bit-equal to that column of its tile."""
+
+    def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
+        """Offer the items start..stop-1 to the heaps of the rows; see `tile_kernels.push_tile`."""
+        push_tile(self._whole_tile(start, stop), allowed, start, heaps)
+
+    def count(
+        self,
+        start: int,
+        stop: int,
+        allowed: NDArray[np.bool_],
+        targets: Targets,
+        counts: NDArray[np.int64],
+    ) -> None:
+        """Count the items start..stop-1 against the targets of the rows; see `tile_kernels.count_tile`."""
+        count_tile(self._whole_tile(start, stop), allowed, start, targets, counts)
+
+    def _whole_tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self.tile(start, stop), dtype=np.float32)
 
     def rough(self) -> Rough | None:
         """Nearly the scores of a single row, from one reading of the item table; None: no such short cut."""
@@ -77,14 +96,11 @@ def tile_width(rows: int) -> int:
     return max(TILE, 2**18 // max(rows, 1))
 
 
-def tiles(block: Block) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Pairs of first item number and C-ordered scores (Q, T), over the whole catalogue in item order."""
+def spans(block: Block) -> Iterator[tuple[int, int]]:
+    """First item and end of each tile, over the whole catalogue in item order."""
     width = tile_width(len(block.rows))
     for start in range(0, block.n_items, width):
-        yield (
-            start,
-            np.ascontiguousarray(block.tile(start, min(start + width, block.n_items)), dtype=np.float32),
-        )
+        yield start, min(start + width, block.n_items)
 
 
 def refuse_non_finite(block: Block, broken: NDArray[np.bool_]) -> None:

@@ -18,8 +18,11 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.model.network import Network
 from recsys_gru.model.products import on_kernels, scores_of
 from recsys_gru.model.rows import score_rows
+from recsys_gru.model.threads import n_threads
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough, exact_scores, rough_scores
+from recsys_gru.ranking.tile_kernels import Heaps, Targets
+from recsys_gru.recommender.score_kernels import Items, count_shared, offer_shared
 
 LANES = 128
 """Sessions whose hidden states are computed side by side."""
@@ -46,6 +49,31 @@ class NetworkBlock(Block):
             return self._scores(torch.arange(start, stop, device=self._output.device))
         scores = scores_of(self._hidden, self._output[start:stop], self._bias[start:stop, 0])
         return scores[: len(self.rows)].cpu().numpy()
+
+    def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
+        if not on_kernels(self._output):
+            super().offer(start, stop, allowed, heaps)
+            return
+        hidden, items = self._operands(start, stop)
+        offer_shared(hidden, items, allowed, start, heaps, n_threads())
+
+    def count(
+        self,
+        start: int,
+        stop: int,
+        allowed: NDArray[np.bool_],
+        targets: Targets,
+        counts: NDArray[np.int64],
+    ) -> None:
+        if not on_kernels(self._output):
+            super().count(start, stop, allowed, targets, counts)
+            return
+        hidden, items = self._operands(start, stop)
+        count_shared(hidden, items, allowed, start, targets, counts, n_threads())
+
+    def _operands(self, start: int, stop: int) -> tuple[NDArray[np.float32], Items]:
+        hidden = self._hidden[: len(self.rows)].numpy()
+        return hidden, (self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy())
 
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
