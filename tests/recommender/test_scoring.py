@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 
 from recsys_gru.clicks import Sessions, Vocabulary, generate_clicks
 from recsys_gru.model.network import Flow, Network
+from recsys_gru.ranking.tile_kernels import Heaps
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_states
 
@@ -137,9 +138,9 @@ def test_one_session_alone_is_answered_without_a_full_product(
 ) -> None:
     tiles: list[int] = []
 
-    def counted(block: NetworkBlock, start: int, *rest: Any) -> None:
+    def counted(block: NetworkBlock, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
         tiles.append(start)
-        offer(block, start, *rest)
+        offer(block, start, stop, allowed, heaps)
 
     offer = NetworkBlock.offer
     monkeypatch.setattr(NetworkBlock, "offer", counted)
