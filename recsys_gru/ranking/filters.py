@@ -35,7 +35,8 @@ class Candidates:
 
     def tile(self, start: int, stop: int) -> NDArray[np.bool_]:
         """Mask (Q, stop - start) of the items start..stop-1."""
-        mask = np.repeat(self.keep[None, start:stop], len(self.moments), axis=0)  # (Q, T)
+        mask = np.empty((len(self.moments), min(stop, len(self.keep)) - start), dtype=np.bool_)  # (Q, T)
+        mask[:] = self.keep[start:stop]
         if self.live is not None:
             since, until = self.live[:, start:stop]
             mask &= (since <= self.moments[:, None]) & (self.moments[:, None] < until)

@@ -113,3 +113,36 @@ def push_chunk(
     for j in range(scores.shape[0]):
         if scores[j] > best[0] and (allowed.size == 0 or allowed[j]):
             replace_worst(best, items, scores[j], np.int32(start + j))
+
+
+@kernel
+def short_list(
+    scores: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    error: float,
+    heaps: Heaps,
+    short: NDArray[np.int32],
+) -> int:
+    """Write down the items that may be among the best k of a single row, whose scores (N,) are no further
+    than `error` from the true ones; return how many, or -1 for too many, or if a score is not finite.
+
+    k items score at least the k-th best score less the error, so no item whose score is two errors below it
+    is among the best k. `allowed` and the empty `heaps` are those of `push_tile`.
+    """
+    push_tile(scores.reshape(1, -1), allowed, 0, heaps)
+    best, _, broken = heaps
+    if broken[0] or not np.isfinite(error):
+        return -1
+    limit = np.float32(max(float(best[0, 0]) - 2 * error, float(np.finfo(np.float32).min)))
+    count = 0
+    for first in range(0, len(scores), CHUNK):
+        chunk = scores[first : first + CHUNK]
+        if not chunk_hits(chunk, np.nextafter(limit, np.float32(-np.inf)))[0]:
+            continue
+        for j in range(len(chunk)):
+            if chunk[j] >= limit and (allowed.size == 0 or allowed[0, first + j]):
+                if count == len(short):
+                    return -1
+                short[count] = first + j
+                count += 1
+    return count

@@ -7,7 +7,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import Block, refuse_non_finite, spans
-from recsys_gru.ranking.tile_kernels import Heaps, push_tile
+from recsys_gru.ranking.tile_kernels import Heaps, short_list
 
 LONGEST = 1024
 """Items scored once more for a single row, beside 4 k; where more are too near to each other, all are."""
@@ -54,22 +54,13 @@ def top_k(
 def _top_of_one(
     rough: Rough, k: int, candidates: Candidates | None
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
-    """What ``top_k`` answers for a single row; None if rough scores do not tell the best from the rest.
-
-    k items score at least the k-th best rough score less the error, so no item whose rough score is two
-    errors below it is among the best k.
-    """
-    best, items, broken = _empty_heaps(1, k)
+    """What ``top_k`` answers for a single row; None if rough scores do not tell the best from the rest."""
     allowed = _no_mask if candidates is None else candidates.tile(0, len(rough.scores))  # (1, N)
-    push_tile(rough.scores[None], allowed, 0, (best, items, broken))
-    if broken[0] or not np.isfinite(rough.error):
+    heaps, short = _empty_heaps(1, k), np.empty(max(LONGEST + 4 * k, 0), dtype=np.int32)
+    count = short_list(rough.scores, allowed, rough.error, heaps, short)
+    if count < 0:
         return None
-    limit = max(float(best[0, 0]) - 2 * rough.error, float(np.finfo(np.float32).min))
-    short = np.flatnonzero(rough.scores >= np.float32(limit)).astype(np.int32)
-    if candidates is not None:
-        short = short[allowed[0, short]]
-    if len(short) > LONGEST + 4 * k:
-        return None
+    short = short[:count]
     scores = rough.exact(short)
     order = np.lexsort((short, -scores))[:k]
     best, items, _ = _empty_heaps(1, k)

@@ -42,7 +42,7 @@ class NetworkBlock(Block):
         self.n_items = network.architecture.n_items
         self._output = network.tables["output"]
         self._bias = network.tables["bias"]  # (N, 1)
-        self._hidden = _padded(hidden)
+        self._hidden = hidden if on_kernels(hidden) else _padded(hidden)
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         if stop - start < NARROWEST:
@@ -72,8 +72,7 @@ class NetworkBlock(Block):
         count_shared(hidden, items, allowed, start, targets, counts, n_threads())
 
     def _operands(self, start: int, stop: int) -> tuple[NDArray[np.float32], Items]:
-        hidden = self._hidden[: len(self.rows)].numpy()
-        return hidden, (self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy())
+        return self._hidden.numpy(), (self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy())
 
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
@@ -87,9 +86,9 @@ class NetworkBlock(Block):
         return Rough(scores, error, lambda items: exact_scores(table, bias, hidden, items))
 
     def _scores(self, items: Tensor) -> NDArray[np.float32]:
-        """Scores (Q, T) of any items, by a product of at least NARROWEST columns."""
+        """Scores (Q, T) of any items; where torch multiplies, by a product of at least NARROWEST columns."""
         count = len(items)
-        if count < NARROWEST:
+        if count < NARROWEST and not on_kernels(self._output):
             items = torch.cat((items, items.new_zeros(NARROWEST - count)))
         _, scores = score_rows(self._output, self._bias, items, self._hidden)
         return scores[: len(self.rows), :count].cpu().numpy()
@@ -97,6 +96,9 @@ class NetworkBlock(Block):
 
 def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[NetworkBlock]:
     """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`."""
+    if sessions.n_sessions == 1 and sessions.n_events and not every:
+        yield NetworkBlock(*_walk_one(network, sessions.items), network)
+        return
     waiting_rows: list[Ints] = []
     waiting_states: list[Tensor] = []
     for ends, hidden in prefix_states(network, sessions, every):
@@ -110,9 +112,6 @@ def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int)
 
 def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator[tuple[Ints, Tensor]]:
     """Yield pairs of event indices (Q,) and the hidden states after them (Q, H), some sessions at a time."""
-    if sessions.n_sessions == 1 and sessions.n_events and not every:
-        yield _walk_one(network, sessions.items)
-        return
     walked = np.flatnonzero(sessions.lengths > (1 if every else 0))
     walked = walked[np.argsort(-sessions.lengths[walked], kind="stable")]  # alike lengths walk together
     for first in range(0, len(walked), LANES):
@@ -120,7 +119,7 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
 
 
 def _walk_one(network: Network, items: NDArray[np.int32]) -> tuple[Ints, Tensor]:
-    """A single session needs no order among the walkers."""
+    """The state after a single session: the batch's, without the order among walkers."""
     rows = network.input_rows(torch.from_numpy(items.astype(np.int64)).to(network.device))
     return np.array([len(items) - 1]), network.run(rows, [1] * len(items))[-1:]
 
