@@ -2,7 +2,7 @@
 
 P is the number of lane-steps of a window (its steps one after the other), L the lanes of one step, H the
 units of a layer, N the items. Everything is sized by its arrays; nothing is kept between calls but the
-parameters.
+parameters and, for quick answers, a coarse copy of one.
 """
 
 import math
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from recsys_gru.model.cells import CELLS, Cell, GRUResetBefore, Products, Tape, Weights
+from recsys_gru.model.coarse import CoarseCopy
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.products import linear, matmul
 from recsys_gru.model.rows import RowGradient, take_rows
@@ -81,15 +82,15 @@ class Network:
     """Parameters by name, and the passes through the recurrent layers.
 
     `tables` are the item-wise parameters: "output" (N, H) and "bias" (N, 1), and for separate and one-hot
-    input "input"
-    (N, E or G * H). `layers` holds each layer's weights: "input" (G * H, in), the cell's matrices, and their
-    biases.
+    input "input" (N, E or G * H). `layers` holds each layer's weights: "input" (G * H, in), the cell's
+    matrices, and their biases.
     """
 
     def __init__(
         self, architecture: Architecture, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
     ) -> None:
         self.architecture = architecture
+        self.coarse = CoarseCopy()
         self.cells = architecture.cells()
         self.tables = _initial_tables(architecture, self.cells[0], generator, dtype)
         widths = architecture.input_widths()

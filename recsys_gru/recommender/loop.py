@@ -52,6 +52,12 @@ class Loop:
         self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
     ) -> tuple[EpochReport, ...]:
         """Train to the end, from the last checkpoint if there is one; return the epochs' reports."""
+        with learner.network.coarse.changing():
+            return self._train(model, learner, sessions, validation)
+
+    def _train(
+        self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
+    ) -> tuple[EpochReport, ...]:
         data = TrainingData(sessions.items, sessions.offsets)
         self._require(data, validation)
         checkpoints = self._checkpoints(sessions, validation)

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.clicks import Sessions
+from recsys_gru.model.coarse import coarse_scores, exact_scores
 from recsys_gru.model.network import Network
 from recsys_gru.model.products import on_kernels, scores_of
 from recsys_gru.model.rows import score_rows
 from recsys_gru.model.threads import n_threads
 from recsys_gru.ranking import Block
-from recsys_gru.ranking.rough import Rough, exact_scores, rough_scores
+from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.tile_kernels import Heaps, Targets
 from recsys_gru.recommender.score_kernels import Items, count_shared, offer_shared
 
@@ -40,6 +41,7 @@ class NetworkBlock(Block):
     def __init__(self, rows: Ints, hidden: Tensor, network: Network) -> None:
         self.rows = rows
         self.n_items = network.architecture.n_items
+        self._coarse = network.coarse
         self._output = network.tables["output"]
         self._bias = network.tables["bias"]  # (N, 1)
         self._hidden = hidden if on_kernels(hidden) else _padded(hidden)
@@ -79,10 +81,11 @@ class NetworkBlock(Block):
         return scores.diagonal().copy()
 
     def rough(self) -> Rough | None:
-        if not on_kernels(self._output):
+        coarse = self._coarse.of(self._output)
+        if coarse is None:
             return None
         table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[0].numpy()
-        scores, error = rough_scores(table, bias, hidden)
+        scores, error = coarse_scores(coarse, bias, hidden)
         return Rough(scores, error, lambda items: exact_scores(table, bias, hidden, items))
 
     def _scores(self, items: Tensor) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.errors import NonFiniteScoresError
 from recsys_gru.ranking import Candidates, scorer, top_k, topk
-from recsys_gru.ranking.rough import Rough, rough_scores
+from recsys_gru.ranking.rough import Rough
 from tests.oracles import slow_top_k
 
 pytestmark = pytest.mark.kernels
@@ -83,20 +83,3 @@ def test_rough_scores_or_errors_that_are_not_finite_leave_the_word_to_the_exact_
     assert top_k(Nearly(exact, exact, bad), 2)[0].tolist() == [[5, 4]]
     with pytest.raises(NonFiniteScoresError):
         top_k(Nearly(rough, rough, 0.1), 2)
-
-
-@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e6])
-@pytest.mark.parametrize("units", [1, 7, 100])
-def test_every_order_of_summing_stays_within_the_stated_error(scale: float, units: int) -> None:
-    generator = np.random.default_rng(units)
-    table = (scale * generator.normal(size=(200, units))).astype(np.float32)
-    table[3] = 0
-    bias, hidden = generator.normal(size=200).astype(np.float32) * np.float32(scale), table[5].copy()
-    scores, error = rough_scores(table, bias, hidden)
-    twin = table.astype(np.float64) @ hidden.astype(np.float64) + bias
-    assert np.abs(scores - twin).max() <= error / 2
-    for _ in range(5):
-        order = generator.permutation(units)
-        summed = np.add.accumulate(table[:, order] * hidden[order], axis=1, dtype=np.float32)[:, -1] + bias
-        assert np.abs(summed.astype(np.float64) - scores).max() <= error
-    assert error <= 4e-6 * (units + 1) * max(np.abs(twin).max(), scale * scale)

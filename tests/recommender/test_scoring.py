@@ -147,3 +147,25 @@ def test_one_session_alone_is_answered_without_a_full_product(
     wide.recommend_one([1, 2, 3])
     alike = bool((wide.network_.tables["output"] == wide.network_.tables["output"][0]).all())
     assert (tiles != []) is alike
+
+
+def test_a_session_alone_is_answered_by_the_newest_weights_while_and_after_learning() -> None:
+    log = generate_clicks(60, 20, seed=3)
+    fitted = GRU4Rec(layers=(8,), batch_size=4, n_sample=16, learning_rate=0.2, n_epochs=2)
+    session = log["item_id"].head(3).to_list()
+    several = pl.DataFrame(
+        {
+            "session_id": [1, 1, 1, 2],
+            "item_id": [*session, session[0]],
+            "time": pl.Series([1, 2, 3, 4]).cast(pl.Datetime("us", "UTC")),
+        }
+    )
+
+    def agree(_report: object = None) -> None:
+        among = fitted.recommend(several).filter(pl.col("session_id") == 1).drop("session_id")
+        assert_frame_equal(fitted.recommend_one(session), among, check_exact=True)
+
+    fitted.fit(log, on_epoch=agree)
+    agree()
+    fitted.partial_fit(log, n_epochs=2, on_epoch=agree)
+    agree()
