@@ -133,14 +133,16 @@ def short_list(
     best, _, broken = heaps
     if broken[0] or not np.isfinite(error):
         return -1
-    limit = np.float32(max(float(best[0, 0]) - 2 * error, float(np.finfo(np.float32).min)))
+    floor = float(best[0, 0]) - 2 * error
+    floor -= 1e-6 * abs(floor) + 1e-37  # below it in single precision too, however that rounds
+    limit = np.float32(floor if floor > np.finfo(np.float32).min else -np.inf)
     count = 0
     for first in range(0, len(scores), CHUNK):
         chunk = scores[first : first + CHUNK]
-        if not chunk_hits(chunk, np.nextafter(limit, np.float32(-np.inf)))[0]:
+        if not chunk_hits(chunk, limit)[0]:
             continue
         for j in range(len(chunk)):
-            if chunk[j] >= limit and (allowed.size == 0 or allowed[0, first + j]):
+            if chunk[j] > limit and (allowed.size == 0 or allowed[0, first + j]):
                 if count == len(short):
                     return -1
                 short[count] = first + j

@@ -55,10 +55,9 @@ class CompiledLearner(Learner):
 
     def _trained(self) -> Trained:
         memory = cast("Adagrad", self.optimiser).memory
-        names = ("output", "bias", "input", "input_bias", "recurrent", "recurrent_bias")
-        table, bias, *layer = (memory[name if name in memory else f"layers.0.{name}"] for name in names)
-        w, acc, v = (values.reshape(-1) for values in bias)
-        return Trained(table, (w, acc, v), *layer)
+        w, acc, v = (values.reshape(-1) for values in memory["bias"])
+        layer = ("input", "input_bias", "recurrent", "recurrent_bias")
+        return Trained(memory["output"], (w, acc, v), *(memory[f"layers.0.{name}"] for name in layer))
 
     def _recipe(self) -> Recipe:
         options = cast("partial[object]", self.loss).keywords

@@ -7,9 +7,8 @@ import torch
 from recsys_gru.model.coarse import CoarseCopy, coarse_of, coarse_scores, exact_scores
 from recsys_gru.model.products import scores_of
 
-pytestmark = pytest.mark.kernels
 
-
+@pytest.mark.kernels
 @pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e6])
 @pytest.mark.parametrize("units", [1, 7, 100])
 def test_every_order_of_summing_stays_within_the_stated_error(scale: float, units: int) -> None:
@@ -42,6 +41,7 @@ def test_exact_scores_are_those_of_a_product_to_the_last_bit(items: int) -> None
     np.testing.assert_array_equal(found, scores_of(hidden, table, bias)[2].numpy()[chosen])
 
 
+@pytest.mark.kernels
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_there_is_no_copy_of_what_is_not_finite(bad: float) -> None:
     table = np.ones((4, 3), np.float32)
@@ -49,6 +49,7 @@ def test_there_is_no_copy_of_what_is_not_finite(bad: float) -> None:
     assert coarse_of(table) is None
 
 
+@pytest.mark.kernels
 def test_a_copy_is_kept_until_the_table_changes_and_none_is_made_meanwhile() -> None:
     table, copy = torch.ones(4, 3), CoarseCopy()
     first = copy.of(table)
