@@ -1,12 +1,31 @@
 """The one door to numba: compiled once, cached on disk, typed for mypy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import event
 from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., object])
+
+
+class Compilation(event.TimingListener):
+    """How long kernels have been compiled."""
+
+    @property
+    def seconds(self) -> float:
+        """So far; those found on disk cost none."""
+        return float(self.duration) if self.done else 0.0
+
+
+@contextmanager
+def compilation() -> Iterator[Compilation]:
+    """Take the time of all compiling until the end."""
+    listener = Compilation()  # type: ignore[no-untyped-call]
+    with event.install_listener("numba:compile", listener):
+        yield listener
 
 
 def kernel(function: F) -> F:

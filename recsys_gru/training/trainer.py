@@ -1,5 +1,6 @@
 """Epochs over packed sessions: a generator of progress, so that whoever trains decides what to do with it."""
 
+import logging
 import math
 import time
 from collections.abc import Iterator
@@ -9,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.errors import DivergedError
+from recsys_gru.jit import compilation
 from recsys_gru.training.lanes import Lanes, pairs
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.settings import SCHEDULES, Settings
+
+log = logging.getLogger("recsys_gru")
 
 PAUSE = 64
 """Updates between two reports of progress."""
@@ -30,7 +34,7 @@ class Position:
     """Loss summed over this epoch's steps."""
     steps: int = 0
     seconds: float = 0.0
-    """Time spent on this epoch, over all processes that worked on it."""
+    """Time spent on this epoch, over all processes that worked on it, without compiling."""
 
 
 @dataclass(frozen=True)
@@ -88,22 +92,27 @@ def train_epoch(
     before_this, total = at.epoch * data.pairs, max(settings.n_epochs * data.pairs, 1)
     started, before = time.perf_counter(), at.seconds
     done = 0
-    for windows in lanes.stretches(settings.steps_per_update, pause):
-        ahead = windows[max(at.updates - done, 0) :]
-        done += len(windows)
-        if not ahead:
-            continue
-        begun = before_this + at.events + np.cumsum([0] + [sum(window.alive) for window in ahead[:-1]])
-        rates = np.array([settings.learning_rate * schedule(events / total) for events in begun.tolist()])
-        for window, loss in zip(ahead, learner.run(data.items, ahead, rates), strict=True):
-            if not math.isfinite(loss):
-                raise DivergedError(_advice(loss, at, settings))
-            at.updates += 1
-            at.events += sum(window.alive)
-            at.steps += len(window.alive)
-            at.loss += loss * len(window.alive)
-        at.seconds = before + time.perf_counter() - started
-        yield at
+    with compilation() as compiled:
+        for windows in lanes.stretches(settings.steps_per_update, pause):
+            ahead = windows[max(at.updates - done, 0) :]
+            done += len(windows)
+            if not ahead:
+                continue
+            begun = before_this + at.events + np.cumsum([0] + [sum(window.alive) for window in ahead[:-1]])
+            rates = np.array([settings.learning_rate * schedule(events / total) for events in begun.tolist()])
+            for window, loss in zip(ahead, learner.run(data.items, ahead, rates), strict=True):
+                if not math.isfinite(loss):
+                    raise DivergedError(_advice(loss, at, settings))
+                at.updates += 1
+                at.events += sum(window.alive)
+                at.steps += len(window.alive)
+                at.loss += loss * len(window.alive)
+            at.seconds = before + time.perf_counter() - started - compiled.seconds
+            yield at
+        if compiled.seconds > 1:
+            log.info(
+                "compiled the loops in %.0f s: once on a machine, in no epoch's seconds", compiled.seconds
+            )
 
 
 def end_epoch(at: Position, metrics: dict[str, float]) -> EpochReport:

@@ -1,11 +1,15 @@
 """Whole epochs of updates against the float64 oracle, the tail with fewer lanes included."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numba.core import event
+from numpy.typing import NDArray
 
 from recsys_gru.errors import DivergedError
 from recsys_gru.model.network import Flow
@@ -232,3 +236,22 @@ def test_an_epochs_report_counts_events_and_averages_the_loss() -> None:
     assert (report.epoch, report.events, report.loss) == (1, data.pairs, mean)
     assert report.events_per_second == report.events / report.seconds
     assert (at.epoch, at.updates, at.events, at.steps) == (1, 0, 0, 0)
+
+
+def test_compiling_is_no_part_of_an_epochs_seconds_and_is_told(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner, at, data = learner_of(SETTINGS), Position(), log()[0]
+    run = learner.run
+
+    def slow(items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]) -> Iterator[float]:
+        event.start_event("numba:compile")  # type: ignore[no-untyped-call]
+        time.sleep(1.1)
+        event.end_event("numba:compile")  # type: ignore[no-untyped-call]
+        return run(items, windows, rates)
+
+    monkeypatch.setattr(learner, "run", slow)
+    with caplog.at_level("INFO", logger="recsys_gru"):
+        list(train_epoch(learner, data, SETTINGS, at))
+    assert at.seconds < 1
+    assert "compiled the loops in 1 s" in caplog.text
