@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import numba
 from numba.core import event
@@ -39,10 +39,10 @@ def kernel(function: F) -> F:
 
 
 def instruction(
-    typed: Callable[..., object], plain: Callable[..., Any], *, prefer_literal: bool = False
-) -> Callable[..., Any]:
+    typed: Callable[..., object], plain: Callable[..., None], *, prefer_literal: bool = False
+) -> Callable[..., None]:
     """Return a function for kernels to call: `typed` spells out its machine code, `plain` stands in where
     kernels run as plain Python; with `prefer_literal`, `typed` is told the values of constants."""
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return plain
-    return cast("Callable[..., Any]", intrinsic(prefer_literal=prefer_literal)(typed))
+    return cast("Callable[..., None]", intrinsic(prefer_literal=prefer_literal)(typed))

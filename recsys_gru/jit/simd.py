@@ -1,5 +1,5 @@
-"""The operations on vector registers that kernels call: a register-sized piece of a matrix product, a
-transposition, and a row's product with another.
+"""Two operations on vector registers that kernels call: a register-sized piece of a matrix product, and a
+transposition.
 
 A compiler does not find these forms from loops. They are spelt out once, as LLVM code for vectors of WIDTH
 numbers, and LLVM turns them into whatever the processor has. Source of the form: Goto & van de Geijn 2008,
@@ -218,42 +218,6 @@ def _transposed_square(_typing: Any, source: Any, at: Any, out: Any) -> tuple[An
     return types.void(source, at, out), emit
 
 
-def _dot_and_square(_typing: Any, a: Any, b: Any) -> tuple[Any, Any]:
-    """Return the products of a (n,) with b (n,) and with itself, in any order of additions."""
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        arrays = [
-            context.make_array(kind)(context, builder, value)
-            for kind, value in zip(signature.args, arguments, strict=True)
-        ]
-        n = builder.extract_value(arrays[0].shape, 0)
-        fma = _declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
-        sums = [cgutils.alloca_once_value(builder, ZEROS) for _ in arrays]  # type: ignore[no-untyped-call]
-
-        def add(row: _Row, at: Any) -> None:
-            first, second = (
-                row.load(_shifted(builder, builder.bitcast(x.data, BYTES), builder.mul(at, LONG(4))))[0]
-                for x in arrays
-            )
-            for total, factor in zip(sums, (second, first), strict=True):
-                builder.store(builder.call(fma, [first, factor, builder.load(total)]), total)
-
-        whole = builder.and_(n, LONG(-WIDTH))
-        with cgutils.for_range_slice(builder, LONG(0), whole, LONG(WIDTH), LONG) as (at, _):
-            add(_Row(builder, 1), at)
-        left = builder.sub(n, whole)
-        with builder.if_then(builder.icmp_signed(">", left, LONG(0))):
-            add(_Row(builder, 1, builder.trunc(left, INT)), whole)
-        added = _declared(builder, f"vector.reduce.fadd.v{WIDTH}f32", FLOAT, FLOAT, VECTOR)
-        found = [
-            builder.call(added, [FLOAT(0), builder.load(total)], fastmath=("reassoc",)) for total in sums
-        ]
-        return context.make_tuple(builder, signature.return_type, found)
-
-    pair: Any = types.UniTuple
-    return pair(types.float32, 2)(a, b), emit
-
-
 Floats = NDArray[np.float32]
 
 
@@ -269,10 +233,5 @@ def _plain_square(source: Floats, at: tuple[int, int], out: Floats) -> None:
     out[j, i] = source[i, j].T
 
 
-def _plain_dot(a: Floats, b: Floats) -> Any:
-    return a @ b, a @ a
-
-
-dot_and_square = instruction(_dot_and_square, _plain_dot)
 product_piece = instruction(_product_piece, _plain_piece, prefer_literal=True)
 transposed_square = instruction(_transposed_square, _plain_square)
