@@ -92,11 +92,11 @@ class SampledCandidates(Candidates):
         rows."""
         self._log_q = logq * np.log(np.maximum(support, 1).astype(np.float64))  # (N,)
         self._alpha = alpha
-        self._weights = torch.from_numpy(np.exp([-self._log_q, -alpha * self._log_q])).to(dtype)  # (2, N)
+        weights = torch.from_numpy(np.exp([-self._log_q, -alpha * self._log_q]))
+        self._weights: Reals = weights.to(dtype).numpy()  # (2, N)
         self._tied = tied
         self._smoothing = smoothing
         self._exclude_hits = exclude_hits
-        self._dtype = dtype
         self._device = device or torch.device("cpu")
         self._slots = np.full(len(support), -1, np.int32)
 
@@ -108,10 +108,10 @@ class SampledCandidates(Candidates):
         lanes = np.array([count for window in windows for count in window])
         capacity = len(targets) + samples.size + len(looked_up)
         told = int(steps @ (np.array(sizes) + samples.shape[1]))
-        items, drawn = np.empty(capacity, np.int64), torch.empty(2, told, dtype=self._dtype).numpy()
+        items, drawn = np.empty(capacity, np.int64), np.empty((2, told), self._weights.dtype)
         target_at, input_at = np.empty_like(targets), np.empty_like(looked_up)
         places, found = (targets, samples, looked_up), (items, drawn, target_at, input_at)
-        candidates, rows = distinct(places, (steps, lanes), self._weights.numpy(), self._slots, found)
+        candidates, rows = distinct(places, (steps, lanes), self._weights, self._slots, found)
         counts, weights = drawn[:, : int(steps @ candidates)]
         log_q = self._log_q[targets].astype(drawn.dtype)
         return Drawn(items[: rows.sum()], candidates, rows, input_at, target_at, log_q, counts, weights)
@@ -146,10 +146,10 @@ class SampledCandidates(Candidates):
         unused."""
         lanes = np.concatenate(windows)
         if not self._smoothing:
-            return np.zeros(len(lanes), self._weights.numpy().dtype)
+            return np.zeros(len(lanes), self._weights.dtype)
         of_targets = np.add.reduceat(self._log_q[targets], np.cumsum(lanes) - lanes)
         shared = np.repeat(self._alpha * self._log_q[samples].sum(1), [len(window) for window in windows])
-        mean: Reals = ((of_targets + shared) / (lanes + samples.shape[1])).astype(self._weights.numpy().dtype)
+        mean: Reals = ((of_targets + shared) / (lanes + samples.shape[1])).astype(self._weights.dtype)
         return mean
 
 

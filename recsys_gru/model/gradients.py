@@ -16,7 +16,7 @@ from recsys_gru.model import losses
 from recsys_gru.model.gru_kernels import Floats
 from recsys_gru.model.loss_kernels import bpr_max_rows, cross_entropy_rows
 from recsys_gru.model.losses import TINY, Columns, Loss
-from recsys_gru.model.products import on_kernels
+from recsys_gru.model.products import on_kernels, turned
 from recsys_gru.model.threads import n_threads
 
 
@@ -42,7 +42,7 @@ def _in_place(
     kernel: Callable[[Floats, Columns, float], Tensor], scores: Tensor, columns: Columns, share: float
 ) -> tuple[Tensor, Tensor]:
     """Run a kernel on scores, which it wants column by column, as `score_rows` leaves them."""
-    by_column = scores.T.contiguous()  # (U, P)
+    by_column = turned(scores)  # (U, P)
     rows = kernel(by_column.numpy(), columns, share)
     return rows, scores if by_column.data_ptr() == scores.data_ptr() else scores.copy_(by_column.T)
 
