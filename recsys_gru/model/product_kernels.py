@@ -92,19 +92,25 @@ def transpose(source: Floats, out: Floats) -> None:
 
 
 @kernel
-def with_bias(hidden: Floats, table: Floats, bias: Floats) -> tuple[Floats, Floats]:
-    """Return the factors (Q, H + 1) and (H + 1, T) of the product hidden (Q, H) @ table (T, H) transposed +
-    bias (T,).
+def with_one(hidden: Floats) -> Floats:
+    """Return hidden states (Q, H) behind a one, (Q, H + 1): their product with what `with_bias` returns is
+    hidden @ table transposed + bias.
 
     The bias is a term before the others, so that the sums are those of `row_kernels.score` to the last bit.
     """
-    terms = table.shape[1] + 1
-    lanes, turned = np.empty((len(hidden), terms), np.float32), np.empty((terms, len(table)), np.float32)
+    lanes = np.empty((len(hidden), hidden.shape[1] + 1), np.float32)
     lanes[:, 0] = 1
     lanes[:, 1:] = hidden
+    return lanes
+
+
+@kernel
+def with_bias(table: Floats, bias: Floats) -> Floats:
+    """Return a table (T, H) transposed, below its biases (T,): (H + 1, T)."""
+    turned = np.empty((table.shape[1] + 1, len(table)), np.float32)
     turned[0] = bias
     transpose(table, turned[1:])
-    return lanes, turned
+    return turned
 
 
 @kernel

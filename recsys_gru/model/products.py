@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from recsys_gru.model.product_kernels import linear_shared, product_shared, transpose, with_bias
+from recsys_gru.model.product_kernels import linear_shared, product_shared, transpose, with_bias, with_one
 from recsys_gru.model.threads import n_threads
 
 
@@ -37,8 +37,8 @@ def scores_of(hidden: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     if not on_kernels(hidden):
         return torch.addmm(bias, hidden, table.T)
     out = hidden.new_empty(hidden.shape[0], table.shape[0])
-    lanes, turned_table = with_bias(hidden.numpy(), table.numpy(), bias.numpy())
-    product_shared(lanes, turned_table, out.numpy(), n_threads())
+    lanes, items = with_one(hidden.numpy()), with_bias(table.numpy(), bias.numpy())
+    product_shared(lanes, items, out.numpy(), n_threads())
     return out
 
 

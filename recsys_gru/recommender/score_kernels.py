@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
+from recsys_gru.model.kernels import Floats
 from recsys_gru.model.product_kernels import product, with_bias
 from recsys_gru.model.threads import share_out
 from recsys_gru.ranking.tile_kernels import Heaps, Targets, count_tile, push_tile
 
-Floats = NDArray[np.float32]
 Masks = NDArray[np.bool_]
 Items = tuple[Floats, Floats]
 """Rows of the item table (T, H), and biases (T,)."""
@@ -24,26 +24,24 @@ def _scores(lanes: Floats, turned: Floats) -> Floats:
 
 
 @kernel
-def _offer_part(state: tuple[Items, Masks, int, Heaps], part: int) -> None:
-    (lanes, turned), allowed, start, (best, items, broken) = state
+def _offer_part(state: tuple[Floats, Floats, Masks, int, Heaps], part: int) -> None:
+    lanes, turned, allowed, start, (best, items, broken) = state
     first, last = part * ROWS, min(part * ROWS + ROWS, len(lanes))
     heaps = best[first:last], items[first:last], broken[first:last]
     push_tile(_scores(lanes[first:last], turned), allowed[first:last], start, heaps)
 
 
 @kernel
-def offer_shared(
-    hidden: Floats, items: Items, allowed: Masks, start: int, heaps: Heaps, threads: int
-) -> None:
-    """Offer the scores of some items, from number `start` on, for the hidden states (Q, H), as `push_tile`
-    does."""
-    state = (with_bias(hidden, *items), allowed, start, heaps)
-    share_out(_offer_part, state, -(-len(hidden) // ROWS), threads)
+def offer_shared(lanes: Floats, items: Items, allowed: Masks, start: int, heaps: Heaps, threads: int) -> None:
+    """Offer the scores of some items, from number `start` on, for hidden states behind ones (Q, H + 1), as
+    `push_tile` does."""
+    state = (lanes, with_bias(*items), allowed, start, heaps)
+    share_out(_offer_part, state, -(-len(lanes) // ROWS), threads)
 
 
 @kernel
-def _count_part(state: tuple[Items, Masks, int, Targets, NDArray[np.int64]], part: int) -> None:
-    (lanes, turned), allowed, start, (own, items), counts = state
+def _count_part(state: tuple[Floats, Floats, Masks, int, Targets, NDArray[np.int64]], part: int) -> None:
+    lanes, turned, allowed, start, (own, items), counts = state
     first, last = part * ROWS, min(part * ROWS + ROWS, len(lanes))
     targets = own[first:last], items[first:last]
     scores = _scores(lanes[first:last], turned)
@@ -52,7 +50,7 @@ def _count_part(state: tuple[Items, Masks, int, Targets, NDArray[np.int64]], par
 
 @kernel
 def count_shared(
-    hidden: Floats,
+    lanes: Floats,
     items: Items,
     allowed: Masks,
     start: int,
@@ -60,7 +58,7 @@ def count_shared(
     counts: NDArray[np.int64],
     threads: int,
 ) -> None:
-    """Count the scores of some items, from number `start` on, for the hidden states (Q, H), as `count_tile`
-    does."""
-    state = (with_bias(hidden, *items), allowed, start, targets, counts)
-    share_out(_count_part, state, -(-len(hidden) // ROWS), threads)
+    """Count the scores of some items, from number `start` on, for hidden states behind ones (Q, H + 1), as
+    `count_tile` does."""
+    state = (lanes, with_bias(*items), allowed, start, targets, counts)
+    share_out(_count_part, state, -(-len(lanes) // ROWS), threads)

@@ -7,6 +7,7 @@ are padded (`tests/recommender/test_scoring.py` holds this).
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -16,7 +17,9 @@ from torch import Tensor
 
 from recsys_gru.clicks import Sessions
 from recsys_gru.model.coarse import coarse_scores, exact_scores
+from recsys_gru.model.kernels import Floats
 from recsys_gru.model.network import Network
+from recsys_gru.model.product_kernels import with_one
 from recsys_gru.model.products import on_kernels, scores_of
 from recsys_gru.model.rows import score_rows
 from recsys_gru.model.threads import n_threads
@@ -56,8 +59,7 @@ class NetworkBlock(Block):
         if not on_kernels(self._output):
             super().offer(start, stop, allowed, heaps)
             return
-        hidden, items = self._operands(start, stop)
-        offer_shared(hidden, items, allowed, start, heaps, n_threads())
+        offer_shared(self._lanes, self._items(start, stop), allowed, start, heaps, n_threads())
 
     def count(
         self,
@@ -70,11 +72,14 @@ class NetworkBlock(Block):
         if not on_kernels(self._output):
             super().count(start, stop, allowed, targets, counts)
             return
-        hidden, items = self._operands(start, stop)
-        count_shared(hidden, items, allowed, start, targets, counts, n_threads())
+        count_shared(self._lanes, self._items(start, stop), allowed, start, targets, counts, n_threads())
 
-    def _operands(self, start: int, stop: int) -> tuple[NDArray[np.float32], Items]:
-        return self._hidden.numpy(), (self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy())
+    @cached_property
+    def _lanes(self) -> Floats:
+        return with_one(self._hidden.numpy())
+
+    def _items(self, start: int, stop: int) -> Items:
+        return self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy()
 
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
         scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
