@@ -17,7 +17,7 @@ ROWS = 64
 
 
 @kernel
-def _scores(lanes: Floats, turned: Floats) -> Floats:
+def _scores(lanes: Floats, turned: Floats) -> NDArray[np.float32]:
     scores = np.empty((len(lanes), turned.shape[1]), np.float32)
     product(lanes, turned, scores, np.zeros(len(lanes), np.float32))
     return scores
