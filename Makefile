@@ -45,8 +45,8 @@ types: $(READY)  ## types, strictly
 docs: $(READY)  ## docs/api.md from the docstrings
 	$(BIN)/python docs/make_api.py
 
-bench: $(READY)  ## the measurements in benchmarks/
-	$(BIN)/python -m benchmarks
+bench: $(READY)  ## the measurements in benchmarks/: LOGS=folder REFERENCE=checkout of the published code
+	$(BIN)/python -m benchmarks $(if $(LOGS),--logs $(LOGS)) $(if $(REFERENCE),--reference $(REFERENCE))
 
 dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000
 	@$(BIN)/recsys-gru dashboard --port $(PORT)

@@ -58,10 +58,11 @@ def planned(
         ready["warm_start"] = [str(logs / "bolcom.parquet")]
         ready["baselines"] = [str(logs), "--work", str(out / "baselines")]
     if logs is None or reference is None:
-        waiting |= dict.fromkeys(("training", "evaluation", "recall"), "--logs and --reference")
+        waiting |= dict.fromkeys(("training", "busy", "evaluation", "recall"), "--logs and --reference")
     else:
         log, beside = str(logs / "retailrocket.parquet"), ["--reference", str(reference)]
         ready["training"] = [log, *beside, "--sessions", "4000", "--json", str(out / "training.json")]
+        ready["busy"] = [log, *beside, "--json", str(out / "busy.json")]
         ready["evaluation"] = [log, *beside, "--json", str(out / "evaluation.json")]
         ready["recall"] = [str(logs), *beside, "--json", str(out / "recall.json")]
     return ready, waiting

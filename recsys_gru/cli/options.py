@@ -64,21 +64,21 @@ _LOG = (
 THREADS = "OMP_NUM_THREADS"
 
 
-def _use_threads(_context: click.Context, _option: click.Parameter, threads: int) -> None:
+def _use_threads(_context: click.Context, _option: click.Parameter, threads: int | None) -> None:
     """Tell torch, which reads it when it is loaded: not before a command runs."""
-    os.environ[THREADS] = str(threads)
+    if threads is not None:
+        os.environ[THREADS] = str(threads)
 
 
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
+    show_default="one for each core",
     envvar=THREADS,
     show_envvar=True,
     expose_value=False,
     callback=_use_threads,
-    help="Threads of the network; on a machine with other work more than one waits for itself.",
+    help="Most threads of the network; it takes fewer while other programs hold cores.",
 )
 tracking_option = click.option(
     "--tracking-uri",

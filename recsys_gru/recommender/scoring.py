@@ -19,10 +19,11 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.model.coarse import coarse_scores, exact_scores
 from recsys_gru.model.kernels import Floats
 from recsys_gru.model.network import Network
+from recsys_gru.model.pace import Pace
 from recsys_gru.model.product_kernels import with_one
 from recsys_gru.model.products import on_kernels, scores_of
 from recsys_gru.model.rows import score_rows
-from recsys_gru.model.threads import n_threads
+from recsys_gru.model.threads import at_most, n_threads
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.tile_kernels import Heaps, Targets
@@ -41,9 +42,10 @@ Ints = NDArray[np.int64]
 class NetworkBlock(Block):
     """Scores of Q hidden states (Q, H): hidden . output_j + bias_j."""
 
-    def __init__(self, rows: Ints, hidden: Tensor, network: Network) -> None:
+    def __init__(self, rows: Ints, hidden: Tensor, network: Network, pace: Pace) -> None:
         self.rows = rows
         self.n_items = network.architecture.n_items
+        self._pace = pace
         self._coarse = network.coarse
         self._output = network.tables["output"]
         self._bias = network.tables["bias"]  # (N, 1)
@@ -59,7 +61,8 @@ class NetworkBlock(Block):
         if not on_kernels(self._output):
             super().offer(start, stop, allowed, heaps)
             return
-        offer_shared(self._lanes, self._items(start, stop), allowed, start, heaps, n_threads())
+        with self._pace.work(len(self.rows) * (stop - start)):
+            offer_shared(self._lanes, self._items(start, stop), allowed, start, heaps, n_threads())
 
     def count(
         self,
@@ -72,7 +75,8 @@ class NetworkBlock(Block):
         if not on_kernels(self._output):
             super().count(start, stop, allowed, targets, counts)
             return
-        count_shared(self._lanes, self._items(start, stop), allowed, start, targets, counts, n_threads())
+        with self._pace.work(len(self.rows) * (stop - start)):
+            count_shared(self._lanes, self._items(start, stop), allowed, start, targets, counts, n_threads())
 
     @cached_property
     def _lanes(self) -> Floats:
@@ -105,8 +109,9 @@ class NetworkBlock(Block):
 def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[NetworkBlock]:
     """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`."""
     if sessions.n_sessions == 1 and sessions.n_events and not every:
-        yield NetworkBlock(*_walk_one(network, sessions.items), network)
+        yield NetworkBlock(*_walk_one(network, sessions.items), network, Pace())
         return
+    pace = Pace()
     waiting_rows: list[Ints] = []
     waiting_states: list[Tensor] = []
     for ends, hidden in prefix_states(network, sessions, every):
@@ -114,22 +119,27 @@ def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int)
         waiting_states.append(hidden)
         if sum(map(len, waiting_rows)) < rows:
             continue
-        yield from _cut(network, waiting_rows, waiting_states, rows, whole=False)
-    yield from _cut(network, waiting_rows, waiting_states, rows, whole=True)
+        yield from _cut(network, pace, waiting_rows, waiting_states, rows, whole=False)
+    yield from _cut(network, pace, waiting_rows, waiting_states, rows, whole=True)
 
 
 def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator[tuple[Ints, Tensor]]:
     """Yield pairs of event indices (Q,) and the hidden states after them (Q, H), some sessions at a time."""
     walked = np.flatnonzero(sessions.lengths > (1 if every else 0))
     walked = walked[np.argsort(-sessions.lengths[walked], kind="stable")]  # alike lengths walk together
+    pace = Pace()
     for first in range(0, len(walked), LANES):
-        yield _walk(network, sessions, walked[first : first + LANES], every)
+        chosen = walked[first : first + LANES]
+        with pace.work(sessions.lengths[chosen].sum()):
+            ends, hidden = _walk(network, sessions, chosen, every)
+        yield ends, hidden
 
 
 def _walk_one(network: Network, items: NDArray[np.int32]) -> tuple[Ints, Tensor]:
     """The state after a single session: the batch's, without the order among walkers."""
     rows = network.input_rows(torch.from_numpy(items.astype(np.int64)).to(network.device))
-    return np.array([len(items) - 1]), network.run(rows, [1] * len(items))[-1:]
+    with at_most(1):  # there is too little to share out
+        return np.array([len(items) - 1]), network.run(rows, [1] * len(items))[-1:]
 
 
 def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tuple[Ints, Tensor]:
@@ -149,7 +159,7 @@ def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tu
 
 
 def _cut(
-    network: Network, rows: list[Ints], states: list[Tensor], size: int, *, whole: bool
+    network: Network, pace: Pace, rows: list[Ints], states: list[Tensor], size: int, *, whole: bool
 ) -> Iterator[NetworkBlock]:
     """Yield full blocks of what waits, and with `whole` the rest too; what is left waits on."""
     if not rows:
@@ -157,9 +167,8 @@ def _cut(
     ends, hidden = np.concatenate(rows), torch.cat(states)
     last = len(ends) if whole else len(ends) - len(ends) % size
     for first in range(0, last, size):
-        yield NetworkBlock(
-            ends[first : min(first + size, last)], hidden[first : min(first + size, last)], network
-        )
+        part = slice(first, min(first + size, last))
+        yield NetworkBlock(ends[part], hidden[part], network, pace)
     rows[:], states[:] = [ends[last:]], [hidden[last:]]
 
 

@@ -26,8 +26,9 @@ class CompiledLearner(Learner):
         self, items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]
     ) -> Iterator[float]:
         plan, sizes = self._plan(items, windows)
-        (state,), trained, recipe = self.states, self._trained(), self._recipe()
-        found, after = update_each(trained, plan, sizes, recipe, state.numpy(), rates.astype(np.float32))
+        (state,), trained, speeds = self.states, self._trained(), rates.astype(np.float32)
+        with self.pace.work(len(plan.inputs)):
+            found, after = update_each(trained, plan, sizes, self._recipe(), state.numpy(), speeds)
         self.states = [torch.from_numpy(after)]
         self.optimiser.learning_rate = float(rates[len(found) - 1])
         return iter(found.tolist())

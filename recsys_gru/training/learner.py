@@ -1,7 +1,7 @@
 """One update of the network: score the candidates, take the loss, change the rows it touched."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from recsys_gru.model.gradients import value_and_gradient
 from recsys_gru.model.losses import Loss
 from recsys_gru.model.network import Flow, Network, States
 from recsys_gru.model.optimisers import Optimiser
+from recsys_gru.model.pace import Pace
 from recsys_gru.model.products import matmul
 from recsys_gru.model.rows import RowGradient, score_rows, take_rows
 from recsys_gru.model.sampling import NegativeSampler
@@ -38,6 +39,7 @@ class Learner:
     batch_size: int
     grad_clip: float
     states: States
+    pace: Pace = field(default_factory=Pace)
 
     def begin_epoch(self, n_lanes: int) -> None:
         """Forget the hidden states; the first step has so many lanes."""
@@ -49,7 +51,9 @@ class Learner:
         """Update on some windows one after the other, at learning rates (W,); yield the loss of each."""
         for (rows, flow), rate in zip(self.plan(items, windows), rates.tolist(), strict=True):
             self.optimiser.learning_rate = rate
-            yield self.update(rows, flow)
+            with self.pace.work(len(rows.inputs)):
+                loss = self.update(rows, flow)
+            yield loss
 
     def plan(self, items: NDArray[np.int32], windows: list[Window]) -> Iterator[tuple[Rows, Flow]]:
         """Draw the samples of some windows of events and collect their candidates, which depend on no

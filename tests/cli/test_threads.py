@@ -1,4 +1,4 @@
-"""A command gives the network one thread unless told otherwise; the library leaves torch alone."""
+"""A command gives the network a thread for each core unless told otherwise."""
 
 import os
 import subprocess
@@ -11,16 +11,20 @@ from tests.cli.conftest import SMALL, Call
 from tests.tracking.helpers import runs_of
 
 CALL = (sys.executable, "-c", "from recsys_gru.cli import main; main()", "fit")
+DEFAULT = (sys.executable, "-c", "import torch; print(torch.get_num_threads())")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("given", "threads"), [((), "1"), (("--threads", "2"), "2")])
-def test_the_threads_of_a_fit_are_those_asked_for(
-    given: tuple[str, ...], threads: str, log: Path, tmp_path: Path
+@pytest.mark.parametrize("asked", [None, "1"])
+def test_the_threads_of_a_fit_are_those_asked_for_or_all(
+    asked: str | None, log: Path, tmp_path: Path
 ) -> None:
     surroundings = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    given = () if asked is None else ("--threads", asked)
     subprocess.run([*CALL, str(log), *SMALL, *given], cwd=tmp_path, env=surroundings, check=True)
-    assert runs_of(tmp_path / "mlruns")["GRU4Rec"].data.tags["machine.threads"] == threads
+    every = subprocess.run(DEFAULT, env=surroundings, check=True, capture_output=True, text=True).stdout
+    threads = runs_of(tmp_path / "mlruns")["GRU4Rec"].data.tags["machine.threads"]
+    assert threads == (asked or every.strip())
 
 
 def test_no_thread_at_all_is_refused(refused: Call, log: Path) -> None:
