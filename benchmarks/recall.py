@@ -2,9 +2,9 @@
 --reference CHECKOUT`.
 
 On bolcom and retailrocket, cross-entropy, 100 units, 32 lanes, equal epochs: recall@20 and MRR@20 on the
-last sessions of each log. The reference is scored by its own evaluation (conservative ranks), ours by
-`evaluate`; both rank the same events over the same items. The fast mode's steps and schedule were chosen on
-earlier sessions of both logs (docs/log.md).
+last sessions of each log. The sides take turns, seed by seed, one thread each. The reference is scored by its
+own evaluation (conservative ranks), ours by `evaluate`; both rank the same events over the same items. What
+makes the fast mode was chosen on earlier sessions of both logs (docs/log.md).
 """
 
 import argparse
@@ -12,7 +12,10 @@ import contextlib
 import importlib
 import io
 import json
+import multiprocessing
+import statistics
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +40,45 @@ def main() -> None:
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--part", choices=("test", "validation"), default="test")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6])
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    torch.set_num_threads(1)
+    turns = [(log, side, seed) for log in options.logs for seed in options.seeds for side in options.sides]
+    with multiprocessing.get_context("spawn").Pool(options.processes, maxtasksperchild=1) as pool:
+        found = [told(one) for one in pool.imap(partial(learned, options), turns)]
     rows: list[Row] = []
-    print("log           side       recall@20  MRR@20   events")
-    for name in options.logs:
-        parts = split(options.folder / f"{name}.parquet", LOGS[name], validation=options.part == "validation")
-        for side in options.sides:
-            row = {"log": name, "side": side} | learned(side, *parts, options)
-            rows.append(row)
-            figures = f"{row['recall']:>10.4f}{row['mrr']:>8.4f}{row['events']:>9,}"
-            print(f"{name:<14}{side:<10}{figures}  {row['each']}", flush=True)
+    print("log           side           recall@20            MRR@20   events  seeds")
+    for log, side in ((log, side) for log in options.logs for side in options.sides):
+        rows.append(summary(log, side, [one for one in found if (one["log"], one["side"]) == (log, side)]))
+        print(line(rows[-1]), flush=True)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
+
+
+def told(one: Row) -> Row:
+    """Print what a turn found, and return it."""
+    print(
+        f"{one['log']:<14}{one['side']:<10}{one['seed']:>3}{one['recall']:>9.4f}{one['mrr']:>8.4f}",
+        flush=True,
+    )
+    return one
+
+
+def summary(log: str, side: str, seeds: list[Row]) -> Row:
+    """Means over the seeds, and their standard errors."""
+    row: Row = {"log": log, "side": side, "events": seeds[0]["events"], "seeds": seeds}
+    for name in ("recall", "mrr"):
+        values = [one[name] for one in seeds]
+        row[name] = statistics.fmean(values)
+        row[f"{name}_error"] = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+    return row
+
+
+def line(row: Row) -> str:
+    """A row as it is printed."""
+    figures = "".join(f"{row[name]:>10.4f} ± {row[f'{name}_error']:.4f}" for name in ("recall", "mrr"))
+    return f"{row['log']:<14}{row['side']:<10}{figures}{row['events']:>9,}{len(row['seeds']):>7}"
 
 
 def split(path: Path, share: float, *, validation: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -76,21 +103,22 @@ def split(path: Path, share: float, *, validation: bool) -> tuple[pl.DataFrame, 
     return train, test.filter(pl.len().over("session_id") > 1)
 
 
-def learned(side: str, train: pl.DataFrame, test: pl.DataFrame, options: argparse.Namespace) -> Row:
-    """Recall and MRR, means over the seeds (the reference draws from torch's global generator)."""
-    each = []
-    for seed in options.seeds:
-        parameters = CASES["cross-entropy 100/32"] | {"n_epochs": options.epochs}
-        if side == "reference":
-            torch.manual_seed(seed)
-            each.append(reference_figures(options.reference, train, test, parameters))
-            continue
+def learned(options: argparse.Namespace, turn: tuple[str, str, int]) -> Row:
+    """Recall and MRR of a log, side and seed (the reference draws from torch's global generator)."""
+    log, side, seed = turn
+    torch.set_num_threads(1)
+    train, test = split(options.folder / f"{log}.parquet", LOGS[log], validation=options.part == "validation")
+    parameters = CASES["cross-entropy 100/32"] | {"n_epochs": options.epochs}
+    if side == "reference":
+        torch.manual_seed(seed)
+        recall, mrr = reference_figures(options.reference, train, test, parameters)
+    else:
         parameters |= {"layers": tuple(parameters["layers"]), "seed": seed}
         parameters |= FAST if side == "fast" else {}
         report = rg.evaluate(rg.GRU4Rec(**parameters, device="cpu").fit(train), test)
-        each.append((report.recall[20], report.mrr[20]))
-    recall, mrr = (sum(values) / len(each) for values in zip(*each, strict=True))
-    return {"recall": recall, "mrr": mrr, "events": len(test) - test["session_id"].n_unique(), "each": each}
+        recall, mrr = report.recall[20], report.mrr[20]
+    events = len(test) - test["session_id"].n_unique()
+    return {"log": log, "side": side, "seed": seed, "recall": recall, "mrr": mrr, "events": events}
 
 
 def reference_figures(
