@@ -41,7 +41,7 @@ K, SEED = 20, 2026
 SEARCH_SESSIONS, VALIDATION_SESSIONS = 25_000, 2000
 """The search learns from the newest of the earlier sessions and is judged on some of the later ones."""
 SEARCH_EPOCHS, FINAL_EPOCHS = 5, 10
-GRU_FIXED: dict[str, Any] = {"layers": (100,), "steps_per_update": 8, "logq": 1.0, "device": "cpu"}
+GRU_FIXED: dict[str, Any] = {"layers": (100,), "logq": 1.0, "device": "cpu"}
 GRU_SPACE: SearchSpace = {
     "loss": ["cross-entropy", "bpr-max"],
     "learning_rate": ("float", 0.02, 0.25, True),
