@@ -14,6 +14,7 @@ from recsys_gru.clicks import Sessions, as_sessions
 from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.contract.recommender import trainable
+from recsys_gru.errors import ParameterError
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
 from recsys_gru.observers import fitting
@@ -285,7 +286,10 @@ class GRU4Rec(Recommender):
         return {name: values.cpu().numpy() for name, values in state.items()}
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        device = resolve_device(self.device)
+        try:
+            device = resolve_device(self.device)
+        except ParameterError:  # learned on another machine's device: it answers here all the same
+            device = resolve_device("auto")
         tensors = {name: torch.from_numpy(values) for name, values in state.items()}
         network = Network(self.settings().architecture(len(self.vocabulary_)), generator=torch.Generator())
         for name, parameter in network.parameters():

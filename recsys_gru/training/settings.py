@@ -156,15 +156,22 @@ class Settings:
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the named device; "auto" is a CUDA device where there is one, else the CPU."""
+    """Return the named device of this machine; "auto" is a CUDA device where there is one, else the CPU."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise ParameterError(
             f"device must be 'auto' or one that torch knows (cpu, cuda, cuda:1), not {name!r}"
         ) from error
+    count = torch.cuda.device_count()
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise ParameterError(
+            f"expected a device of this machine, got {name!r}: torch {torch.__version__} finds {count} CUDA "
+            "devices; take device='auto'"
+        )
+    return device
 
 
 def _torch_generator(seed: np.random.SeedSequence) -> torch.Generator:

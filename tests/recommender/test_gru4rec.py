@@ -165,6 +165,18 @@ def test_a_bundle_with_other_parameters_is_refused(clicks: pl.DataFrame, tmp_pat
         GRU4Rec.load(tmp_path / "model")
 
 
+def test_a_model_learned_on_a_device_that_is_not_here_answers_all_the_same(
+    clicks: pl.DataFrame, tmp_path: Path
+) -> None:
+    model = small().fit(clicks)
+    model.device = "cuda:64"
+    model.save(tmp_path / "model")
+    loaded = GRU4Rec.load(tmp_path / "model")
+    assert loaded.recommend_one([3, 1], k=5)["item_id"].equals(model.recommend_one([3, 1], k=5)["item_id"])
+    with pytest.raises(ParameterError, match="expected a device of this machine, got 'cuda:64'"):
+        loaded.fit(clicks)
+
+
 def test_a_finished_checkpoint_gives_its_model_and_another_run_is_refused(
     clicks: pl.DataFrame, tmp_path: Path
 ) -> None:

@@ -64,3 +64,5 @@ def test_devices_resolve_or_are_refused() -> None:
     assert resolve_device("auto").type in ("cpu", "cuda")
     with pytest.raises(ParameterError, match="device must be 'auto'"):
         resolve_device("abacus")
+    with pytest.raises(ParameterError, match="expected a device of this machine, got 'cuda:64'"):
+        resolve_device("cuda:64")
