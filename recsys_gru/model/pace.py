@@ -5,6 +5,7 @@ holds one of their cores, all wait for the thread that is not running, and two t
 than one. Nobody tells a program so beforehand; its own speed does.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,30 +29,41 @@ class Pace:
         self._clock = clock
         self._threads = 0
         self._cost: dict[int, float] = {}
-        """Seconds for each unit of work, when last tried."""
+        """Seconds for each unit of work: the lesser of the last two turns', as any one may be held up."""
+        self._last: dict[int, float] = {}
+        """Seconds for each unit of work in the last turn."""
         self._spent = self._done = 0.0
         """Seconds and units of work of this turn."""
         self._rest = 0.0
         """Seconds of work until another number is tried."""
         self._upward = False
 
+    @property
+    def portion(self) -> float:
+        """Work that ends this turn, as far as is known; larger pieces than that are judged too late."""
+        cost = self._cost.get(self._threads)
+        return max(TURN - self._spent, 0) / cost if cost else 0.0
+
     @contextmanager
     def work(self, amount: float) -> Iterator[None]:
-        """Let kernels use the number found best, and learn from the time of this much work."""
+        """Let kernels use the number found best, and learn from the time of this much work; from 0, work
+        unlike the rest, nothing is learned."""
         most = n_threads()
         self._threads = min(self._threads or most, most)
         began = self._clock()
         with at_most(self._threads):
             yield
-        self._spent += self._clock() - began
-        self._done += amount
+        if amount:
+            self._spent += self._clock() - began
+            self._done += amount
         if most > 1 and self._spent >= TURN:
             self._threads = self._judge(most)
             self._spent = self._done = 0.0
 
     def _judge(self, most: int) -> int:
         """Return the number for the next turn."""
-        self._cost[self._threads] = self._spent / self._done
+        before, self._last[self._threads] = self._last.get(self._threads, math.inf), self._spent / self._done
+        self._cost[self._threads] = min(before, self._last[self._threads])
         best = min((count for count in self._cost if count <= most), key=self._cost.__getitem__)
         if best == self._threads:
             self._rest -= self._spent

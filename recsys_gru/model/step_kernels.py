@@ -245,11 +245,12 @@ def _window(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
 
 @kernel
 def update_each(
-    trained: Trained, plan: Plan, sizes: Sizes, recipe: Recipe, state: Floats, speeds: Floats
+    trained: Trained, plan: Plan, sizes: Sizes, at: Items, recipe: Recipe, state: Floats, speeds: Floats
 ) -> tuple[NDArray[np.float64], Floats]:
-    """Update the network on one window after the other, at the learning rates (W,); return each loss, up to
-    the first that is not finite, and the lanes' states after it."""
-    losses, at, threads = np.empty(len(speeds), np.float64), np.zeros(5, np.int64), recipe.threads
+    """Update the network on W windows of a plan, one after the other, at the learning rates (W,); return each
+    loss, up to the first that is not finite, and the lanes' states after it. `at` (5,), where the windows
+    begin in the arrays of the plan, is moved to where they end."""
+    losses, threads = np.empty(len(speeds), np.float64), recipe.threads
     for w in range(len(speeds)):
         keys = (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
         window = _window(plan, sizes, w, at, keys)

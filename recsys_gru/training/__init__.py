@@ -2,7 +2,7 @@
 
 from recsys_gru.training.checkpoint import Checkpoints, Run
 from recsys_gru.training.learner import Learner
-from recsys_gru.training.settings import Settings, resolve_device
+from recsys_gru.training.settings import Settings, device_at_hand, resolve_device
 from recsys_gru.training.trainer import PAUSE, EpochReport, Position, TrainingData, end_epoch, train_epoch
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Run",
     "Settings",
     "TrainingData",
+    "device_at_hand",
     "end_epoch",
     "resolve_device",
     "train_epoch",

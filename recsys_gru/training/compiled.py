@@ -27,11 +27,31 @@ class CompiledLearner(Learner):
     ) -> Iterator[float]:
         plan, sizes = self._plan(items, windows)
         (state,), trained, speeds = self.states, self._trained(), rates.astype(np.float32)
-        with self.pace.work(len(plan.inputs)):
-            found, after = update_each(trained, plan, sizes, self._recipe(), state.numpy(), speeds)
-        self.states = [torch.from_numpy(after)]
-        self.optimiser.learning_rate = float(rates[len(found) - 1])
-        return iter(found.tolist())
+        losses: list[float] = []
+        at = np.zeros(5, np.int64)
+        for piece in self._pieces(windows):
+            ahead = Sizes(*(one[piece] for one in sizes))
+            amount = self._amount([lanes for window in windows[piece] for lanes in window.alive])
+            with self.pace.work(amount):
+                found, after = update_each(
+                    trained, plan, ahead, at, self._recipe(), state.numpy(), speeds[piece]
+                )
+            state = torch.from_numpy(after)
+            losses += found.tolist()
+            if not np.isfinite(losses[-1]):
+                break
+        self.states = [state]
+        self.optimiser.learning_rate = float(rates[len(losses) - 1])
+        return iter(losses)
+
+    def _pieces(self, windows: list[Window]) -> Iterator[slice]:
+        """Cut windows where the pace may be changed, as far as that is known before."""
+        events = np.cumsum([0] + [len(window.at) for window in windows])
+        begin = 0
+        while begin < len(windows):
+            end = max(int(np.searchsorted(events, events[begin] + self.pace.portion)), begin + 1)
+            yield slice(begin, end)
+            begin = end
 
     def _plan(self, items: NDArray[np.int32], windows: list[Window]) -> tuple[Plan, Sizes]:
         inputs, targets, samples, alive = self._events(items, windows)

@@ -1,6 +1,6 @@
 """One update of the network: score the candidates, take the loss, change the rows it touched."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,9 +51,14 @@ class Learner:
         """Update on some windows one after the other, at learning rates (W,); yield the loss of each."""
         for (rows, flow), rate in zip(self.plan(items, windows), rates.tolist(), strict=True):
             self.optimiser.learning_rate = rate
-            with self.pace.work(len(rows.inputs)):
+            with self.pace.work(self._amount(flow.alive)):
                 loss = self.update(rows, flow)
             yield loss
+
+    def _amount(self, alive: Sequence[int]) -> int:
+        """Events of a window if all lanes walk it; steps of the last few lanes cost more for each event."""
+        events = sum(alive)
+        return events if events == self.batch_size * len(alive) else 0
 
     def plan(self, items: NDArray[np.int32], windows: list[Window]) -> Iterator[tuple[Rows, Flow]]:
         """Draw the samples of some windows of events and collect their candidates, which depend on no

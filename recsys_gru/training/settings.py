@@ -174,6 +174,14 @@ def resolve_device(name: str) -> torch.device:
     return device
 
 
+def device_at_hand(name: str) -> torch.device:
+    """Return the named device, or this machine's own: what was learned on one device answers on any."""
+    try:
+        return resolve_device(name)
+    except ParameterError:
+        return resolve_device("auto")
+
+
 def _torch_generator(seed: np.random.SeedSequence) -> torch.Generator:
     (state,) = seed.generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state) % 2**63)

@@ -70,6 +70,42 @@ def test_of_many_threads_the_best_number_is_found_by_doubling_and_halving() -> N
         assert machine.used[6] > 4000
 
 
+def test_one_turn_that_is_held_up_changes_nothing() -> None:
+    with torch_threads(2):
+        machine = Machine({1: 1.0, 2: 0.6})
+        machine.work(2000)
+        machine.costs = {1: 1.0, 2: 20.0}
+        assert machine.work(1) >= TURN
+        machine.costs = {1: 1.0, 2: 0.6}
+        machine.used.clear()
+        machine.work(1000)
+        assert machine.used[2] > 900
+
+
+def test_work_unlike_the_rest_is_not_judged() -> None:
+    with torch_threads(2):
+        machine = Machine({1: 1.0, 2: 0.6})
+        machine.work(2000)
+        machine.used.clear()
+        for _ in range(1000):
+            with machine.pace.work(0):
+                machine.used[n_threads()] += 1
+                machine.now += 5 * PIECE
+        machine.work(1000)
+        assert machine.used[2] > 1900
+
+
+def test_a_portion_ends_the_turn() -> None:
+    with torch_threads(2):
+        machine = Machine({1: 1.0, 2: 0.5})
+        assert machine.pace.portion == 0
+        machine.work(200)
+        rest = machine.pace.portion
+        assert 10 < rest < TURN / (0.5 * PIECE)
+        machine.work(10)
+        assert machine.pace.portion == pytest.approx(rest - 10)
+
+
 def test_one_thread_is_left_alone() -> None:
     with torch_threads(1):
         machine = Machine({1: 1.0})
