@@ -59,6 +59,7 @@ class _Row:
     def __init__(self, builder: Any, count: int, left: Any = None) -> None:
         self.builder = builder
         self.count = count
+        self.left = left
         self.mask = None
         if left is not None:
             places = ir.Constant(LANES, list(range(WIDTH)))
@@ -111,15 +112,45 @@ def _added_up(
     builder: Any, row: _Row, sums: list[list[Any]], factors: tuple[Any, Any], depth: Any
 ) -> list[list[Any]]:
     """Return the sums with a[i, k] * b[k] added for every k below `depth`; a factor is (pointers, bytes from
-    k to k + 1)."""
+    k to k + 1).
+
+    A masked load costs as much as all else of a turn, except with AVX-512. Beyond the end of a row of b comes
+    the next one, which may as well be read: only the last row, or all if they are narrow, need the mask.
+    """
+    narrow = builder.icmp_signed("<", factors[1][1], LONG(4 * WIDTH))
+    masked = builder.select(narrow, depth, LONG(1))
+    masked = builder.select(_ragged(builder, row), masked, LONG(0))
+    safe = builder.sub(depth, masked)
+    sums = _added_over(builder, _Row(builder, row.count), sums, factors, (LONG(0), safe))
+    return _added_over(builder, row, sums, factors, (safe, depth))
+
+
+def _ragged(builder: Any, row: _Row) -> Any:
+    """Return whether the last vector of a row is not a whole one."""
+    return builder.icmp_signed("<", row.left, INT(WIDTH))
+
+
+def _store(builder: Any, row: _Row, sums: list[list[Any]], pointers: list[Any]) -> None:
+    """Store the sums, with a mask only where the last vector is not a whole one."""
+    with builder.if_else(_ragged(builder, row)) as branches:
+        for branch, kind in zip(branches, (row, _Row(builder, row.count)), strict=True):
+            with branch:
+                for totals, pointer in zip(sums, pointers, strict=True):
+                    kind.store(totals, pointer)
+
+
+def _added_over(
+    builder: Any, row: _Row, sums: list[list[Any]], factors: tuple[Any, Any], span: tuple[Any, Any]
+) -> list[list[Any]]:
+    """Return the sums with a[i, k] * b[k] added for every k of a span."""
     (a_rows, a_step), (b_row, b_step) = factors
     before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
     builder.branch(head)
     builder.position_at_end(head)
     k = builder.phi(LONG)
-    k.add_incoming(LONG(0), before)
+    k.add_incoming(span[0], before)
     running = [[builder.phi(VECTOR) for _ in line] for line in sums]
-    builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
+    builder.cbranch(builder.icmp_signed("<", k, span[1]), body, done)
     builder.position_at_end(body)
     fma = _declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
     others = row.load(_shifted(builder, b_row, builder.mul(k, b_step)))
@@ -171,8 +202,7 @@ def _product_piece(
         given = [builder.gep(starts.data, [i]) for i in rows]
         sums = _first_sums(builder, row, arguments[5], out_rows, given)
         factors = (a_rows, k_step), (_shifted(builder, b_data, columns), b_step)
-        for totals, pointer in zip(_added_up(builder, row, sums, factors, depth), out_rows, strict=True):
-            row.store(totals, pointer)
+        _store(builder, row, _added_up(builder, row, sums, factors, depth), out_rows)
         return context.get_dummy_value()
 
     return types.void(a, b, out, at, start, add, vectors), emit

@@ -5,7 +5,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
-from recsys_gru.jit.simd import WIDTH
 from recsys_gru.model.gru_kernels import Floats, halves_of_exp
 from recsys_gru.model.kernels import Items
 from recsys_gru.model.product_kernels import transpose
@@ -13,8 +12,9 @@ from recsys_gru.model.threads import share_out
 
 Options = tuple[np.float32, np.float32, np.float32, np.float32]
 """bpreg, elu_param, the tiny number inside the logarithm, and what the gradient is multiplied by."""
-LANES = WIDTH
-"""Rows that make a part of a loss: as many as are turned at a time."""
+LANES = 16
+"""Rows that make a part of a loss: whole vectors of them are turned, and whole cache lines, which no two
+threads may write at a time, of what lies candidate by candidate."""
 Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
 Places = tuple[Items, Items]
 """Of each row (P,): the column of its target, and its step."""

@@ -41,6 +41,8 @@ class Pace:
     @property
     def portion(self) -> float:
         """Work that ends this turn, as far as is known; larger pieces than that are judged too late."""
+        if n_threads() == 1:
+            return math.inf
         cost = self._cost.get(self._threads)
         return max(TURN - self._spent, 0) / cost if cost else 0.0
 

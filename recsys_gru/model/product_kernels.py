@@ -53,26 +53,18 @@ def product(a: Floats, b: Floats, out: Floats, start: Floats) -> None:
 
 @kernel
 def _product_part(state: tuple[Floats, Floats, Floats, Floats, int], part: int) -> None:
-    a, b, out, start, height = state
-    stacked = -(-out.shape[0] // height)
-    first, chosen = height * (part % stacked), part // stacked
-    n = 0
-    for _ in range(chosen):
-        n += WIDTH * panel(out.shape[1] - n)
-    end = min(n + WIDTH * panel(out.shape[1] - n), out.shape[1])
-    last = min(first + height, out.shape[0])
-    product(a[first:last], b[:, n:end], out[first:last, n:end], start[first:last])
+    a, b, out, start, width = state
+    n, end = part * width, min(part * width + width, out.shape[1])
+    product(a, b[:, n:end], out[:, n:end], start)
 
 
 @kernel
 def product_shared(a: Floats, b: Floats, out: Floats, threads: int) -> None:
-    """Set out (M, N) to a (M, K) @ b (K, N), panels of columns shared out among threads, and pairs of
-    pieces."""
-    height = 2 * TALL if threads > 1 else max(out.shape[0], 1)
-    vectors = -(-out.shape[1] // WIDTH)
-    panels = -(-vectors // WIDEST)
+    """Set out (M, N) to a (M, K) @ b (K, N), columns shared out among threads."""
+    vectors, parts = -(-out.shape[1] // WIDTH), 2 * threads if threads > 1 else 1
+    width = max(-(-vectors // parts), 1) * WIDTH
     start = np.zeros(len(a), np.float32)
-    share_out(_product_part, (a, b, out, start, height), panels * -(-out.shape[0] // height), threads)
+    share_out(_product_part, (a, b, out, start, width), -(-out.shape[1] // width), threads)
 
 
 @kernel

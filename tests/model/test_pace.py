@@ -1,5 +1,6 @@
 """The number of threads follows the machine: played on machines of known speed, and for real."""
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Mapping
@@ -110,6 +111,7 @@ def test_one_thread_is_left_alone() -> None:
     with torch_threads(1):
         machine = Machine({1: 1.0})
         assert machine.work(100) == pytest.approx(100 * PIECE)
+        assert machine.pace.portion == math.inf
 
 
 def test_a_limit_holds_inside_and_nowhere_else() -> None:
