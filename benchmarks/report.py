@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from recsys_gru.jit.simd import WIDTH
+
 Row = dict[str, Any]
 Line = tuple[str, str, str, str, float, str]
 """What, threads, ours, peer, ratio, what must be reached."""
@@ -23,7 +25,8 @@ HEAD = """# Measured
 
 Made by `make bench`; each ratio is taken in one run, both sides with the same data, threads and parameters,
 by turns, medians. The scripts beside this file say how: training on the oldest 4,000 sessions of
-retailrocket, evaluation on its last 28 days.
+retailrocket, evaluation on its last 28 days. The machine is named at the end; figures with AVX-512 are in
+[avx512.md](avx512.md).
 
 | what | threads | ours | peer | ratio | at least |
 |---|---|---|---|---|---|
@@ -157,8 +160,11 @@ def machine() -> str:
     lines = known.read_text().splitlines() if known.exists() else []
     cpu = next((line.split(": ")[1] for line in lines if line.startswith("model name")), platform.processor())
     libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "numba", "numpy", "polars"))
+    vectors = f"vectors of {WIDTH} numbers"
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    return f"{today}, {cpu}, {os.cpu_count()} cores, Python {platform.python_version()}, {libraries}."
+    return (
+        f"{today}, {cpu}, {vectors}, {os.cpu_count()} cores, Python {platform.python_version()}, {libraries}."
+    )
 
 
 if __name__ == "__main__":
