@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numba
 from numba.core import event
@@ -32,10 +33,32 @@ def kernel(function: F) -> F:
     """Compile a loop over NumPy arrays to machine code; the interpreter lock is released while it runs.
 
     Floating-point sums may be reordered so that loops use vector registers, NaN and infinity keep their
-    meaning.
+    meaning. The machine code is kept on disk until the file changes that the loop is in, or one that what it
+    calls is in.
     """
     flags = {"reassoc", "contract", "nsz", "arcp"}
-    return cast("F", numba.njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function))
+    compiled = numba.njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
+    if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        _watch_what_is_called(compiled)
+    return cast("F", compiled)
+
+
+def _watch_what_is_called(compiled: Any) -> None:  # noqa: ANN401 - numba's objects have no types
+    """Set what tells whether the machine code on disk is of today's files.
+
+    numba watches a function's own file alone, though it compiles what is called into the caller.
+    """
+    function = compiled.py_func
+    called = (function.__globals__.get(name) for name in function.__code__.co_names)
+    compiled.files = _file_of(function).union(*(getattr(one, "files", ()) for one in called))
+    states = [(file.name, file.stat()) for file in sorted(compiled.files)]
+    compiled._cache._cache_file._source_stamp = [(name, at.st_mtime, at.st_size) for name, at in states]
+
+
+def _file_of(function: Any) -> set[Path]:  # noqa: ANN401
+    """The file that a function is written in, unless it lies in an archive."""
+    file = Path(function.__code__.co_filename)
+    return {file} if file.exists() else set()
 
 
 def instruction(
@@ -45,4 +68,6 @@ def instruction(
     kernels run as plain Python; with `prefer_literal`, `typed` is told the values of constants."""
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return plain
-    return cast("Callable[..., None]", intrinsic(prefer_literal=prefer_literal)(typed))
+    made: Any = intrinsic(prefer_literal=prefer_literal)(typed)
+    made.files = _file_of(typed)
+    return cast("Callable[..., None]", made)
