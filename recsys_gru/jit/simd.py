@@ -255,7 +255,10 @@ def _plain_piece(
     a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool, vectors: int
 ) -> None:
     m, n = slice(at[0], at[0] + TALL), slice(at[1], at[1] + vectors * WIDTH)
-    out[m, n] = a[m] @ b[:, n] + (out[m, n] if add else start[m][: len(a[m]), None])
+    if not add:
+        out[m, n] = start[m][: len(a[m]), None]
+    for k in range(a.shape[1]):  # not a[m] @ b[:, n], whose sums depend on how many columns there are
+        out[m, n] += a[m, k, None] * b[k, n]
 
 
 def _plain_square(source: Floats, at: tuple[int, int], out: Floats) -> None:

@@ -60,6 +60,18 @@ def test_no_bit_of_a_row_depends_on_what_stands_beside_it(form: str) -> None:
         assert torch.equal(product(x[first:last]), whole[first:last])
 
 
+@pytest.mark.kernels
+@pytest.mark.parametrize("size", [(1, 51, 17), (1, 200, 33), (20, 300, 100)])
+def test_no_bit_of_a_product_depends_on_the_threads(size: tuple[int, int, int]) -> None:
+    a, b = torch.randn(size[0], size[1]), torch.randn(size[1], size[2])
+    found = []
+    for threads in (1, 2, 5):
+        with torch_threads(threads):
+            found.append(matmul(a, b))
+    assert torch.equal(found[0], found[1])
+    assert torch.equal(found[0], found[2])
+
+
 def test_other_devices_and_precisions_take_torchs_product() -> None:
     a, b, bias = torch.randn(3, 4).double(), torch.randn(4, 5).double(), torch.randn(5).double()
     assert torch.equal(matmul(a, b), a @ b)
