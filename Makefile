@@ -31,8 +31,9 @@ demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
 	@$(BIN)/recsys-gru demo $(CLICKS) $(if $(TEST),--test-days $(TEST)) $(if $(SESSION),--session $(SESSION)) \
 		$(if $(USERS),--user $(USERS)) $(if $(ITEM),--item $(ITEM)) $(if $(TIME),--time $(TIME))
 
+# Two workers, a file of tests at a time each: most of the time goes into waiting for processes that tests start.
 test: lint types  ## all that continuous integration runs
-	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-append --cov-report=term --cov-fail-under=95
 
 lint: $(READY)  ## style
