@@ -31,7 +31,7 @@ demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
 	@$(BIN)/recsys-gru demo $(CLICKS) $(if $(TEST),--test-days $(TEST)) $(if $(SESSION),--session $(SESSION)) \
 		$(if $(USERS),--user $(USERS)) $(if $(ITEM),--item $(ITEM)) $(if $(TIME),--time $(TIME))
 
-# Two workers, a file of tests at a time each: most of the time goes into waiting for processes that tests start.
+# Two workers, a file of tests at a time each: one alone takes too long on old processors.
 test: lint types  ## all that continuous integration runs
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-append --cov-report=term --cov-fail-under=95
