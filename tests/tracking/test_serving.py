@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -19,14 +20,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def invocations(template: Path) -> Iterator[str]:
+def invocations(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a served model."""
-    registry = Registry(template, "served")
+    store = Path(shutil.copytree(template, tmp_path_factory.mktemp("served") / "mlruns"))
+    registry = Registry(store, "served")
     registry.promote(registry.register(fitted()), "the first one")
     port, bin_folder = free_port(), str(Path(sys.executable).parent)
     surroundings = {
         **os.environ,
-        "MLFLOW_TRACKING_URI": store_at(template).uri,
+        "MLFLOW_TRACKING_URI": store_at(store).uri,
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "PATH": os.pathsep.join([bin_folder, os.environ["PATH"]]),
     }
