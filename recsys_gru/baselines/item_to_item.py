@@ -11,7 +11,7 @@ from scipy import sparse
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace, check_number, prefix_ends
-from recsys_gru.ranking import Block
+from recsys_gru.ranking import PREFIXES, Block
 
 
 class ItemToItem(Recommender):
@@ -23,7 +23,7 @@ class ItemToItem(Recommender):
 
     follows_: Rows
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         follows, base = self.follows_, np.zeros(len(self.vocabulary_), dtype=np.float32)
         ends = prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):

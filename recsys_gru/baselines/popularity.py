@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace, check_number, popularity, prefix_ends
-from recsys_gru.ranking import Block
+from recsys_gru.ranking import PREFIXES, Block
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
 
@@ -24,7 +24,7 @@ class PopularityBased(Recommender):
 
     scores_: NDArray[np.float32]
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         scores, ends = self.scores_, prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
@@ -106,7 +106,7 @@ class SessionPopularity(PopularityBased):
     ['a', 'c', 'b']
     """
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         scores, ends = self.scores_, prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]

@@ -11,7 +11,7 @@ from recsys_gru.baselines.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, check_choice, check_number, prefix_ends
-from recsys_gru.ranking import Block
+from recsys_gru.ranking import PREFIXES, Block
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
 
@@ -71,7 +71,7 @@ class SessionNeighbors(Recommender):
     index_: Index
     ages_: NDArray[np.float64]
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         index, rule, ends = self.index_, self._plan().rule(), prefix_ends(sessions, every)
         base = np.zeros(len(self.vocabulary_), dtype=np.float32)
         for start in range(0, len(ends), rows):

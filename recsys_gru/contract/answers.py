@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import ParameterError
-from recsys_gru.ranking import BoundFilter, Candidates, ItemFilter, MatrixBlock, Scorer, top_k
+from recsys_gru.ranking import PREFIXES, BoundFilter, Candidates, ItemFilter, MatrixBlock, Scorer, top_k
 
 SOURCES = pl.Series("source", ["model", "popularity"])
-ROWS = 512
-"""Sessions answered at once; the answers do not depend on it."""
 
 Allowed = Iterable[int | str] | ItemFilter | None
 
@@ -64,12 +62,12 @@ def ranked_items(scorer: Scorer, sessions: Sessions, k: int, bound: BoundFilter)
         raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
     shape = (sessions.n_sessions, min(k, len(sessions.vocabulary)))
     items, scores = np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float32)
-    for block in scorer.blocks(sessions, every=False, rows=ROWS):
+    for block in scorer.blocks(sessions, every=False, rows=PREFIXES):
         owner = np.searchsorted(sessions.offsets, block.rows, side="right") - 1  # (Q,)
         items[owner], scores[owner] = top_k(block, shape[1], bound.candidates(block.rows))
     popular = sessions.lengths == 0  # (n,)
-    for start in range(0, int(popular.sum()), ROWS):
-        owner = np.flatnonzero(popular)[start : start + ROWS]
+    for start in range(0, int(popular.sum()), PREFIXES):
+        owner = np.flatnonzero(popular)[start : start + PREFIXES]
         items[owner], scores[owner] = _popular_items(sessions, owner, shape[1], bound)
     session, place = np.nonzero(items >= 0)
     return Answers(session, place + 1, items[session, place], scores[session, place], popular[session])

@@ -18,7 +18,7 @@ from recsys_gru.contract.bundle import Bundle, read_bundle, write_bundle
 from recsys_gru.contract.parameters import SearchSpace
 from recsys_gru.errors import BundleError, ClickLogError, NotFittedError, ParameterError
 from recsys_gru.observers import fitting
-from recsys_gru.ranking import Block
+from recsys_gru.ranking import PREFIXES, Block
 
 log = logging.getLogger("recsys_gru")
 
@@ -200,7 +200,7 @@ class Recommender(ABC):
         return {}
 
     @abstractmethod
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         """Score prefixes of sessions in the vocabulary's item numbers, at most ``rows`` of them a block.
 
         With ``every`` each event that has a next event in its session ends a prefix, without it only the

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from recsys_gru.clicks import Vocabulary, as_sessions
 from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError
-from recsys_gru.ranking import ItemFilter, Scorer, top_k
+from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, top_k
 
 
 @final
@@ -40,7 +40,7 @@ def recommendation_lists(
     *,
     items: ItemFilter | None = None,
     every: bool = True,
-    rows: int = 512,
+    rows: int = PREFIXES,
 ) -> Lists:
     """The k best items at every event that has a next one (``every``), or at the end of each session.
 

@@ -14,7 +14,7 @@ from recsys_gru.evaluation.ledger import RANK_OF_TIES, metric_grid, rank_values
 from recsys_gru.evaluation.metrics import mean_gain
 from recsys_gru.evaluation.report import Report
 from recsys_gru.observers import Evaluated, announce
-from recsys_gru.ranking import BoundFilter, ItemFilter, Scorer, rank_counts
+from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, rank_counts
 
 Ties = Literal["conservative", "standard", "median"]
 UnknownRule = Literal["drop", "miss"]
@@ -28,7 +28,7 @@ def evaluate(
     ties: Ties = "conservative",
     unknown: UnknownRule = "drop",
     items: ItemFilter | None = None,
-    rows: int = 512,
+    rows: int = PREFIXES,
     progress: bool = False,
 ) -> Report:
     """Rank the next item of every event of the test sessions over the whole catalogue.
@@ -91,7 +91,7 @@ def _check(unknown: str, rows: int) -> None:
     if unknown not in ("drop", "miss"):
         raise ParameterError(f"expected unknown as drop or miss, got {unknown!r}")
     if rows < 1:
-        raise ParameterError(f"expected rows of 1 or more, got {rows}: 512 is a good choice")
+        raise ParameterError(f"expected rows of 1 or more, got {rows}: {PREFIXES} is a good choice")
 
 
 def _replay(

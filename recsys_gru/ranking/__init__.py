@@ -2,10 +2,11 @@
 
 from recsys_gru.ranking.count import rank_counts
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter
-from recsys_gru.ranking.scorer import Block, MatrixBlock, Scorer
+from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer
 from recsys_gru.ranking.topk import top_k
 
 __all__ = [
+    "PREFIXES",
     "Block",
     "BoundFilter",
     "Candidates",

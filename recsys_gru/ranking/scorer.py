@@ -12,8 +12,10 @@ from recsys_gru.errors import NonFiniteScoresError
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.tile_kernels import Heaps, Targets, count_tile, push_tile
 
+PREFIXES = 1024
+"""Prefixes scored at once: what is done once for a tile, on one thread, is soon worth it."""
 TILE = 512
-"""Items scored at once: 512 rows of them fill 1 MB, so comparing and counting stay in the cache."""
+"""Items scored at once: with all prefixes 2 MB, so comparing and counting stay in the cache."""
 
 
 class Block(ABC):
@@ -82,7 +84,7 @@ class Scorer(Protocol):
 
     vocabulary_: Vocabulary
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         """Blocks of at most ``rows`` prefixes; the scores do not depend on ``rows``.
 
         With ``every`` each event that has a next event in its session ends a prefix (replay), without it only

@@ -17,7 +17,7 @@ from recsys_gru.contract.recommender import trainable
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
 from recsys_gru.observers import fitting
-from recsys_gru.ranking import Block
+from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
 from recsys_gru.recommender.scoring import network_blocks
 from recsys_gru.recommender.warm_start import carry_over, extend
@@ -240,7 +240,7 @@ class GRU4Rec(Recommender):
         values = {field.name: getattr(self, field.name) for field in fields(Settings)}
         return Settings(**{**values, "layers": tuple(self.layers)})
 
-    def blocks(self, sessions: Sessions, every: bool, rows: int = 512) -> Iterator[Block]:
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         return network_blocks(self.network_, sessions, every, rows)
 
     @classmethod

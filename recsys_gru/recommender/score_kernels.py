@@ -4,12 +4,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.jit import kernel
+from recsys_gru.model.coarse import exact_scores
 from recsys_gru.model.kernels import Floats
 from recsys_gru.model.product_kernels import product, with_bias
 from recsys_gru.model.threads import share_out
 from recsys_gru.ranking.tile_kernels import Heaps, Targets, count_tile, push_tile
 
 Masks = NDArray[np.bool_]
+Singles = NDArray[np.float32]
 Items = tuple[Floats, Floats]
 """Rows of the item table (T, H), and biases (T,)."""
 ROWS = 64
@@ -17,7 +19,7 @@ ROWS = 64
 
 
 @kernel
-def _scores(lanes: Floats, turned: Floats) -> NDArray[np.float32]:
+def _scores(lanes: Floats, turned: Floats) -> Singles:
     scores = np.empty((len(lanes), turned.shape[1]), np.float32)
     product(lanes, turned, scores, np.zeros(len(lanes), np.float32))
     return scores
@@ -37,6 +39,15 @@ def offer_shared(lanes: Floats, items: Items, allowed: Masks, start: int, heaps:
     `push_tile` does."""
     state = (lanes, with_bias(*items), allowed, start, heaps)
     share_out(_offer_part, state, -(-len(lanes) // ROWS), threads)
+
+
+@kernel
+def own_scores(table: Singles, bias: Singles, hidden: Singles, items: NDArray[np.int32]) -> Singles:
+    """Return the score (Q,) of one item for each hidden state (Q, H), to the bit that of a tile."""
+    scores = np.empty(len(items), np.float32)
+    for q in range(len(items)):
+        scores[q] = exact_scores(table, bias, hidden[q], items[q : q + 1])[0]
+    return scores
 
 
 @kernel

@@ -27,7 +27,7 @@ from recsys_gru.model.threads import at_most, n_threads
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.tile_kernels import Heaps, Targets
-from recsys_gru.recommender.score_kernels import Items, count_shared, offer_shared
+from recsys_gru.recommender.score_kernels import Items, count_shared, offer_shared, own_scores
 
 LANES = 128
 """Sessions whose hidden states are computed side by side."""
@@ -86,6 +86,8 @@ class NetworkBlock(Block):
         return self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy()
 
     def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        if on_kernels(self._output):
+            return own_scores(self._output.numpy(), self._bias[:, 0].numpy(), self._hidden.numpy(), items)
         scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
         return scores.diagonal().copy()
 
