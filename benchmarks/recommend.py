@@ -33,7 +33,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--items", type=int, nargs="+", default=[50_000, 500_000])
-    parser.add_argument("--repeats", type=int, default=300, help="answers to one session")
+    parser.add_argument("--repeats", type=int, default=1000, help="answers to one session")
     parser.add_argument("--sessions", type=int, default=4096, help="sessions of a batch")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of a batch")
     parser.add_argument("--json", type=Path)

@@ -25,8 +25,8 @@ HEAD = """# Measured
 
 Made by `make bench`; each ratio is taken in one run, both sides with the same data, threads and parameters,
 by turns, medians. The scripts beside this file say how: training on the oldest 4,000 sessions of
-retailrocket, evaluation on its last 28 days. The machine is named at the end; figures with AVX-512 are in
-[avx512.md](avx512.md).
+retailrocket, evaluation on its last 28 days. The machine is named at the end; figures of a slower processor
+are in [avx2.md](avx2.md).
 
 | what | threads | ours | peer | ratio | at least |
 |---|---|---|---|---|---|
@@ -75,7 +75,7 @@ def recall(rows: list[Row]) -> Iterator[Line]:
             continue
         peer = reference[row["log"]]
         for name, measure in (("recall", "recall@20"), ("mrr", "MRR@20")):
-            what = f"{measure} on {row['log']}, 5 epochs, {row['side']}"
+            what = f"{measure} on {row['log']}, 5 epochs, {len(row['seeds'])} seeds, {row['side']}"
             ours, theirs = (f"{one[name]:.4f} ± {one[f'{name}_error']:.4f}" for one in (row, peer))
             yield what, "1", ours, theirs, row[name] / peer[name], "1"
 

@@ -1,14 +1,15 @@
 """How the cost of training grows: `python -m benchmarks.scaling [--json FILE] [--plot FILE]`.
 
 One thread, cross-entropy, 32 lanes, 2,048 samples, on made-up logs: ten times the events, ten times the
-items, twice and four times the units. Each point is the second epoch's seconds, the least of some turns with
-the others; beside it the growth of the floating-point operations that the step needs. A cost that grows
-faster than the operations is overhead.
+items, twice and four times the units. Each point is the median of an epoch's seconds over some turns with the
+others, each turn as many events long, as a machine may be faster for a moment than for seconds; beside it the
+growth of the floating-point operations that the step needs. A cost that grows faster is overhead.
 """
 
 import argparse
 import json
-import math
+import statistics
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from benchmarks.training import flops_per_event
 Row = dict[str, Any]
 SETTINGS: dict[str, Any] = {"batch_size": 32, "learning_rate": 0.1, "logq": 1.0, "sample_alpha": 0.75}
 EVENTS, ITEMS, UNITS = 40_000, 4_000, 64
-TURNS = 5
+TURNS = 3
 STUDIES = {
     "events": [(EVENTS * times, ITEMS, UNITS) for times in (1, 3, 10)],
     "items": [(EVENTS, ITEMS * times, UNITS) for times in (1, 3, 10)],
@@ -48,9 +49,8 @@ def main() -> None:
 
 def measured(study: str, points: list[tuple[int, int, int]]) -> list[Row]:
     """The points of one study, each beside the first."""
-    seconds: list[float] = [math.inf] * len(points)
-    for _ in range(TURNS):
-        seconds = [min(known, epoch(*point)) for known, point in zip(seconds, points, strict=True)]
+    turns = [[epochs(*point) for point in points] for _ in range(TURNS)]
+    seconds = [statistics.median(chain(*taken)) for taken in zip(*turns, strict=True)]
     rows: list[Row] = []
     for (events, items, units), taken in zip(points, seconds, strict=True):
         work = events * flops_per_event(drawn(events, items), parameters(units))
@@ -66,14 +66,16 @@ def measured(study: str, points: list[tuple[int, int, int]]) -> list[Row]:
     return rows
 
 
-def epoch(events: int, items: int, units: int) -> float:
-    """Seconds of the second epoch of a fit."""
-    return rg.GRU4Rec(**parameters(units), device="cpu").fit(drawn(events, items)).history_[-1].seconds
+def epochs(events: int, items: int, units: int) -> list[float]:
+    """Seconds of each epoch of a fit but the first."""
+    length = {"n_epochs": 1 + STUDIES["events"][-1][0] // events}
+    model = rg.GRU4Rec(**(parameters(units) | length), device="cpu").fit(drawn(events, items))
+    return [one.seconds for one in model.history_[1:]]
 
 
 def parameters(units: int) -> dict[str, Any]:
     """Of a network of one layer."""
-    return SETTINGS | {"layers": (units,), "n_epochs": 2}
+    return SETTINGS | {"layers": (units,)}
 
 
 def drawn(events: int, items: int) -> pl.DataFrame:
