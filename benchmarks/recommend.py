@@ -3,14 +3,18 @@
 One session: milliseconds of `recommend_one`, median and 99th percentile, against reading the item table once
 from memory. That time is the table's size over the speed of the fastest read found, a sum over a table that
 no cache holds; single reads and answers come by turns. Many sessions: floating-point operations per second
-of `recommend`, scores alone counted, against a bare product of the same matrices at its best tile. The
-weights are drawn at random: the time does not depend on what was learned.
+of `recommend`, scores alone counted, against a bare product of the same matrices by the fastest library at
+its best tile, medians of turns. The weights are drawn at random: the time does not depend on what was
+learned.
 """
 
 import argparse
+import itertools
 import json
+import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +23,12 @@ import polars as pl
 import torch
 
 import recsys_gru as rg
+from benchmarks.products import PRODUCTS, REST, Product, use_threads
 from recsys_gru.model.network import Network
 
 UNITS, LENGTH, SEED = 100, 5, 1
 BATCH_ITEMS = 50_000
+BATCHES = 9
 TILES = [(rows, width) for rows in (256, 512, 1024) for width in (1024, 2048, 4096)]
 Row = dict[str, Any]
 
@@ -76,7 +82,7 @@ def one_session(items: int, repeats: int) -> Row:
 
 def many_sessions(count: int, threads: int) -> Row:
     """A line of the second table."""
-    torch.set_num_threads(threads)
+    use_threads(threads)
     model, generator = drawn_model(BATCH_ITEMS), np.random.default_rng(SEED)
     frame = pl.DataFrame(
         {
@@ -88,21 +94,24 @@ def many_sessions(count: int, threads: int) -> Row:
     sessions = rg.Sessions.from_events(frame, model.vocabulary_)
     table, hidden = model.network_.tables["output"], torch.rand(count, UNITS)
     work = 2e-9 * count * BATCH_ITEMS * UNITS
-    bare, ours = [], []
+    bare: dict[Any, list[float]] = {one: [] for one in itertools.product(PRODUCTS, TILES)}
+    ours = []
     model.recommend(sessions)
-    for _ in range(3):
-        bare += [seconds(lambda tile=tile: product(hidden, table, *tile)) for tile in TILES]  # type: ignore[misc]
+    for _ in range(BATCHES):
+        for (multiply, tile), found in bare.items():
+            found.append(seconds(partial(tiled, multiply, hidden, table, *tile)))
+        time.sleep(REST)
         ours.append(seconds(lambda: model.recommend(sessions)))
-    gemm, reached = work / min(bare), work / sorted(ours)[len(ours) // 2]
+    gemm, reached = work / min(map(statistics.median, bare.values())), work / statistics.median(ours)
     print(f"{threads:>4} threads{gemm:>18.0f}{reached:>11.0f}{reached / gemm:>7.0%}")
     return {"what": "many sessions", "threads": threads, "gemm_gflops": gemm, "gflops": reached}
 
 
-def product(hidden: torch.Tensor, table: torch.Tensor, rows: int, width: int) -> None:
+def tiled(multiply: Product, hidden: torch.Tensor, table: torch.Tensor, rows: int, width: int) -> None:
     """Every score once, in tiles of one shape, kept nowhere."""
     for part in torch.split(hidden, rows):
         for items in torch.split(table, width):
-            torch.mm(part, items.T)
+            multiply(part, items.T)
 
 
 def seconds(use: Callable[[], object]) -> float:

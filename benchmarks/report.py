@@ -25,8 +25,8 @@ HEAD = """# Measured
 
 Made by `make bench`; each ratio is taken in one run, both sides with the same data, threads and parameters,
 by turns, medians. The scripts beside this file say how: training on the oldest 4,000 sessions of
-retailrocket, evaluation on its last 28 days. The machine is named at the end; figures of a slower processor
-are in [avx2.md](avx2.md).
+retailrocket, evaluation on its last 28 days. GEMM is the fastest product of torch and NumPy. The machine is
+named at the end; figures of older processors are in [epyc4.md](epyc4.md) and [epyc1.md](epyc1.md).
 
 | what | threads | ours | peer | ratio | at least |
 |---|---|---|---|---|---|

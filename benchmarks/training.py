@@ -1,8 +1,8 @@
 """Training beside the published implementation: `python -m benchmarks.training LOG --reference CHECKOUT`.
 
 Each side trains in a process of its own, by turns, on the same sessions with the same parameters and threads;
-the table holds medians of events per second, the ratio, the share of a bare product's speed that the fast
-mode reaches (useful operations only), and peak memory. CHECKOUT is a clone of
+the table holds medians of events per second, the ratio, the share of the fastest library's product's speed
+that the fast mode reaches (useful operations only), and peak memory. CHECKOUT is a clone of
 hidasib/GRU4Rec_PyTorch_Official; on NumPy 2 and pandas 3 cast its initial weights to float32 and take
 `.values` of the support look-up. Nothing of it is part of this project.
 """
@@ -109,9 +109,9 @@ def child(arguments: argparse.Namespace, case: str, side: str, threads: int) -> 
 
 def measure(arguments: argparse.Namespace) -> dict[str, float]:
     """Train two epochs and report the second one's speed and the process's peak memory."""
-    import torch
+    from benchmarks.products import use_threads
 
-    torch.set_num_threads(arguments.threads[0])
+    use_threads(arguments.threads[0])
     events = oldest_sessions(arguments.log, arguments.sessions)
     parameters = CASES[arguments.case] | {"n_epochs": 2}
     if arguments.side == "reference":
@@ -150,15 +150,19 @@ def flops_per_event(events: pl.DataFrame, parameters: dict[str, Any]) -> float:
 
 
 def gemm_speed(size: int = 2048, repeats: int = 5) -> float:
-    """Floating-point operations per second of one large product of single-precision matrices."""
+    """Floating-point operations per second of one large product of single-precision matrices, by the
+    fastest library."""
     import torch
+
+    from benchmarks.products import PRODUCTS
 
     left, right = torch.randn(size, size), torch.randn(size, size)
     seconds = []
     for _ in range(repeats):
-        began = time.perf_counter()
-        torch.mm(left, right)
-        seconds.append(time.perf_counter() - began)
+        for multiply in PRODUCTS:
+            began = time.perf_counter()
+            multiply(left, right)
+            seconds.append(time.perf_counter() - began)
     return 2 * size**3 / min(seconds)
 
 
