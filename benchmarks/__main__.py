@@ -8,7 +8,6 @@ made of them to benchmarks/README.md.
 """
 
 import argparse
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,14 +33,9 @@ def main() -> None:
         print(f"python -m benchmarks.{script} {' '.join(arguments)}", flush=True)
     for script, arguments in {} if options.list else ready.items():
         print(f"\n{script}", flush=True)
-        subprocess.run([sys.executable, "-m", f"benchmarks.{script}", *arguments], check=True, env=unforced())
+        subprocess.run([sys.executable, "-m", f"benchmarks.{script}", *arguments], check=True)
     if ready and not options.list:
         subprocess.run([sys.executable, "-m", "benchmarks.report", str(options.out)], check=True)
-
-
-def unforced() -> dict[str, str]:
-    """The environment without what would keep NumPy's products from this processor's own instructions."""
-    return {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
 
 
 def planned(

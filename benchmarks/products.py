@@ -1,5 +1,6 @@
 """Products of the libraries at hand: which is the fastest depends on the processor."""
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -18,6 +19,13 @@ def of_numpy(a: Tensor, b: Tensor) -> object:
 PRODUCTS: tuple[Product, ...] = (torch.mm, of_numpy)
 REST = 0.2
 """Seconds after which threads of NumPy's library no longer hold a core in wait for another product."""
+
+
+def seconds(use: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    began = time.perf_counter()
+    use()
+    return time.perf_counter() - began
 
 
 def use_threads(count: int) -> None:

@@ -13,7 +13,6 @@ import itertools
 import json
 import statistics
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import polars as pl
 import torch
 
 import recsys_gru as rg
-from benchmarks.products import PRODUCTS, REST, Product, use_threads
+from benchmarks.products import PRODUCTS, REST, Product, seconds, use_threads
 from recsys_gru.model.network import Network
 
 UNITS, LENGTH, SEED = 100, 5, 1
@@ -94,7 +93,9 @@ def many_sessions(count: int, threads: int) -> Row:
     sessions = rg.Sessions.from_events(frame, model.vocabulary_)
     table, hidden = model.network_.tables["output"], torch.rand(count, UNITS)
     work = 2e-9 * count * BATCH_ITEMS * UNITS
-    bare: dict[Any, list[float]] = {one: [] for one in itertools.product(PRODUCTS, TILES)}
+    bare: dict[tuple[Product, tuple[int, int]], list[float]] = {
+        one: [] for one in itertools.product(PRODUCTS, TILES)
+    }
     ours = []
     model.recommend(sessions)
     for _ in range(BATCHES):
@@ -112,13 +113,6 @@ def tiled(multiply: Product, hidden: torch.Tensor, table: torch.Tensor, rows: in
     for part in torch.split(hidden, rows):
         for items in torch.split(table, width):
             multiply(part, items.T)
-
-
-def seconds(use: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    began = time.perf_counter()
-    use()
-    return time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import re
 import resource
 import statistics
 import sys
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -154,16 +154,11 @@ def gemm_speed(size: int = 2048, repeats: int = 5) -> float:
     fastest library."""
     import torch
 
-    from benchmarks.products import PRODUCTS
+    from benchmarks.products import PRODUCTS, seconds
 
     left, right = torch.randn(size, size), torch.randn(size, size)
-    seconds = []
-    for _ in range(repeats):
-        for multiply in PRODUCTS:
-            began = time.perf_counter()
-            multiply(left, right)
-            seconds.append(time.perf_counter() - began)
-    return 2 * size**3 / min(seconds)
+    found = [seconds(partial(use, left, right)) for _ in range(repeats) for use in PRODUCTS]
+    return 2 * size**3 / min(found)
 
 
 def oldest_sessions(path: Path, count: int) -> pl.DataFrame:
