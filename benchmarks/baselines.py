@@ -25,8 +25,8 @@ import torch
 
 import recsys_gru as rg
 from recsys_gru import evaluation as ev
-from recsys_gru.clicks import split_three
 from recsys_gru.contract import Recommender, SearchSpace
+from recsys_gru.sessions import split_three
 
 LOGS = {
     "bolcom": timedelta(days=3),

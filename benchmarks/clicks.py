@@ -28,16 +28,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import (
-    Recipe,
-    Sessions,
-    check_clicks,
-    filter_sessions,
-    generate_clicks,
-    prepare,
-    read_clicks,
-    split_by_time,
-)
+from recsys_gru.clicks import Recipe, check_clicks, generate_clicks, read_clicks
+from recsys_gru.preparation import prepare
+from recsys_gru.sessions import Sessions, filter_sessions, split_by_time
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from recsys_gru.jit.simd import WIDTH
+from recsys_gru.kernels.machine.simd import WIDTH
 
 Row = dict[str, Any]
 Line = tuple[str, str, str, str, float, str]

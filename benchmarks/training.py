@@ -137,7 +137,7 @@ def flops_per_event(events: pl.DataFrame, parameters: dict[str, Any]) -> float:
     import numpy as np
     import torch
 
-    from recsys_gru.clicks import as_sessions
+    from recsys_gru.sessions import as_sessions
     from recsys_gru.training import Settings, TrainingData
 
     sessions, settings = as_sessions(events), Settings(**parameters)

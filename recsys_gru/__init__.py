@@ -21,31 +21,14 @@ if TYPE_CHECKING:
     from recsys_gru.baselines import SequentialRules as SequentialRules
     from recsys_gru.baselines import SessionPopularity as SessionPopularity
     from recsys_gru.clicks import CheckedClicks as CheckedClicks
-    from recsys_gru.clicks import ClickStore as ClickStore
     from recsys_gru.clicks import Ledger as Ledger
     from recsys_gru.clicks import Recipe as Recipe
-    from recsys_gru.clicks import Sessions as Sessions
-    from recsys_gru.clicks import Split as Split
-    from recsys_gru.clicks import Vocabulary as Vocabulary
-    from recsys_gru.clicks import as_sessions as as_sessions
     from recsys_gru.clicks import check_clicks as check_clicks
     from recsys_gru.clicks import collapse_repeats as collapse_repeats
-    from recsys_gru.clicks import describe as describe
-    from recsys_gru.clicks import diagnose_split as diagnose_split
-    from recsys_gru.clicks import filter_sessions as filter_sessions
     from recsys_gru.clicks import generate_clicks as generate_clicks
-    from recsys_gru.clicks import prepare as prepare
     from recsys_gru.clicks import read_clicks as read_clicks
-    from recsys_gru.clicks import read_prepared as read_prepared
-    from recsys_gru.clicks import read_sessions as read_sessions
     from recsys_gru.clicks import recipe_of as recipe_of
     from recsys_gru.clicks import sessionize as sessionize
-    from recsys_gru.clicks import split_at as split_at
-    from recsys_gru.clicks import split_by_time as split_by_time
-    from recsys_gru.clicks import split_rolling as split_rolling
-    from recsys_gru.clicks import split_three as split_three
-    from recsys_gru.clicks import tail_cut as tail_cut
-    from recsys_gru.clicks import write_sessions as write_sessions
     from recsys_gru.contract import Recommender as Recommender
     from recsys_gru.evaluation import Report as Report
     from recsys_gru.evaluation import compare as compare
@@ -55,8 +38,25 @@ if TYPE_CHECKING:
     from recsys_gru.evaluation import recommendation_lists as recommendation_lists
     from recsys_gru.evaluation import report_page as report_page
     from recsys_gru.evaluation import write_ranks as write_ranks
+    from recsys_gru.exploration import describe as describe
+    from recsys_gru.preparation import ClickStore as ClickStore
+    from recsys_gru.preparation import prepare as prepare
+    from recsys_gru.preparation import read_prepared as read_prepared
     from recsys_gru.ranking import ItemFilter as ItemFilter
     from recsys_gru.recommender import GRU4Rec as GRU4Rec
+    from recsys_gru.sessions import Sessions as Sessions
+    from recsys_gru.sessions import Split as Split
+    from recsys_gru.sessions import Vocabulary as Vocabulary
+    from recsys_gru.sessions import as_sessions as as_sessions
+    from recsys_gru.sessions import diagnose_split as diagnose_split
+    from recsys_gru.sessions import filter_sessions as filter_sessions
+    from recsys_gru.sessions import read_sessions as read_sessions
+    from recsys_gru.sessions import split_at as split_at
+    from recsys_gru.sessions import split_by_time as split_by_time
+    from recsys_gru.sessions import split_rolling as split_rolling
+    from recsys_gru.sessions import split_three as split_three
+    from recsys_gru.sessions import tail_cut as tail_cut
+    from recsys_gru.sessions import write_sessions as write_sessions
     from recsys_gru.training import EpochReport as EpochReport
 
 __version__ = "0.1.0"
@@ -64,25 +64,23 @@ __version__ = "0.1.0"
 _HOMES = {
     "recsys_gru.clicks": (
         "CheckedClicks",
-        "ClickStore",
         "Ledger",
         "Recipe",
+        "check_clicks",
+        "collapse_repeats",
+        "generate_clicks",
+        "read_clicks",
+        "recipe_of",
+        "sessionize",
+    ),
+    "recsys_gru.sessions": (
         "Sessions",
         "Split",
         "Vocabulary",
         "as_sessions",
-        "check_clicks",
-        "collapse_repeats",
-        "describe",
         "diagnose_split",
         "filter_sessions",
-        "generate_clicks",
-        "prepare",
-        "read_clicks",
-        "read_prepared",
         "read_sessions",
-        "recipe_of",
-        "sessionize",
         "split_at",
         "split_by_time",
         "split_rolling",
@@ -90,6 +88,8 @@ _HOMES = {
         "tail_cut",
         "write_sessions",
     ),
+    "recsys_gru.preparation": ("ClickStore", "prepare", "read_prepared"),
+    "recsys_gru.exploration": ("describe",),
     "recsys_gru.ranking": ("ItemFilter",),
     "recsys_gru.evaluation": (
         "Report",

@@ -9,6 +9,7 @@ import sys
 import tomllib
 import venv
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -17,44 +18,42 @@ import recsys_gru
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "recsys_gru"
-BELOW = {
-    "cli": {
-        "tracking",
-        "recommender",
-        "baselines",
-        "contract",
-        "training",
-        "evaluation",
-        "ranking",
-        "clicks",
-    },
-    "tracking": {"recommender", "baselines", "contract", "training", "evaluation", "ranking", "clicks"},
-    "recommender": {"baselines", "contract", "training", "evaluation", "ranking", "model", "clicks"},
-    "baselines": {"contract", "ranking", "clicks"},
-    "contract": {"ranking", "clicks"},
-    "training": {"model"},
-    "evaluation": {"ranking", "clicks"},
-    "ranking": {"clicks"},
-    "model": set(),
-    "clicks": set(),
-    "jit": set(),
-}
-"""Which rooms a room may import; every room may also use errors, jit and observers."""
-FOUNDATION = {"errors", "jit", "observers"}
-ONLY_IN = {
-    "mlflow": {"tracking"},
-    "optuna": {"tracking"},
-    "click": {"cli"},
-    "torch": {"model", "training", "recommender"},
-}
-"""Third-party modules and the only rooms that may import them."""
-NEVER_IN = {
-    "clicks": {"torch"},
-    "model": {"polars"},
-    "contract": {"torch"},
-    "ranking": {"torch"},
-    "baselines": {"torch"},
-}
+NUMBERS = {"numpy"}
+ROOMS = {
+    "cli": (
+        {
+            "tracking", "recommender", "contract", "training", "evaluation",
+            "exploration", "sessions", "clicks",
+        },
+        {"click", "polars"} | NUMBERS,
+    ),
+    "tracking": (
+        {"recommender", "contract", "training", "evaluation", "ranking", "sessions"},
+        {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
+    ),
+    "recommender": (
+        {"contract", "evaluation", "training", "ranking", "model", "sessions", "kernels"},
+        {"torch", "polars", "scipy", "rich"} | NUMBERS,
+    ),
+    "baselines": ({"contract", "ranking", "sessions", "kernels"}, {"scipy"} | NUMBERS),
+    "contract": ({"ranking", "sessions"}, {"polars", "safetensors"} | NUMBERS),
+    "evaluation": ({"ranking", "sessions"}, {"polars", "matplotlib", "rich"} | NUMBERS),
+    "training": ({"model", "kernels"}, {"torch", "safetensors"} | NUMBERS),
+    "ranking": ({"sessions", "kernels"}, {"polars"} | NUMBERS),
+    "model": ({"kernels"}, {"torch"} | NUMBERS),
+    "exploration": ({"preparation", "clicks"}, {"polars", "matplotlib"} | NUMBERS),
+    "preparation": ({"sessions", "clicks", "kernels"}, {"polars"} | NUMBERS),
+    "sessions": ({"clicks", "kernels"}, {"polars"} | NUMBERS),
+    "clicks": ({"kernels"}, {"polars", "pandas"} | NUMBERS),
+    "kernels": (set(), {"numba", "llvmlite", "torch"} | NUMBERS),
+}  # fmt: skip
+"""The rooms from top to bottom: the rooms and the third-party libraries that each one imports, and no others.
+
+Every room may use errors and observers besides.
+"""
+FOUNDATION = {"errors", "observers"}
+SUB_ROOMS = {"kernels": "machine", "tracking": "delivery"}
+"""Rooms within rooms, which know nothing of what lies around them."""
 HEAVY = ("torch", "polars", "mlflow", "numpy", "numba", "matplotlib", "scipy")
 LONGEST_FILE, LONGEST_BODY = 300, 40
 
@@ -66,10 +65,13 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            if node.module == "recsys_gru":
-                yield from (f"recsys_gru.{alias.name}" for alias in node.names)
-            else:
-                yield str(node.module)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            is_module = [(ROOT / name.replace(".", "/")).with_suffix(".py").exists() for name in names]
+            inside = node.module == "recsys_gru"
+            yield from {
+                name if inside or one else str(node.module)
+                for name, one in zip(names, is_module, strict=True)
+            }
 
 
 def files_of(room: str) -> list[Path]:
@@ -105,39 +107,66 @@ def help_of(module: str, heavy: tuple[str, ...]) -> str:
     return said
 
 
-@pytest.mark.parametrize("room", BELOW)
-def test_a_room_imports_only_from_rooms_below(room: str) -> None:
-    allowed = BELOW[room] | FOUNDATION | {room}
-    for path in files_of(room):
-        for name in imports_of(path):
-            if not name.startswith("recsys_gru."):
-                continue
-            found = name.split(".")[1]
-            is_room = (PACKAGE / found).is_dir() or (PACKAGE / f"{found}.py").exists()
-            assert not is_room or found in allowed, f"{path.relative_to(ROOT)} imports {name}"
+def imported_by(path: Path) -> tuple[set[str], set[str]]:
+    """The parts of the package that a file imports, and the third-party libraries."""
+    parts, libraries = set(), set()
+    for name in imports_of(path):
+        root, *rest = name.split(".")
+        if root == "recsys_gru" and rest:
+            home = recsys_gru._HOME_OF.get(rest[0], "recsys_gru").removeprefix("recsys_gru").strip(".")
+            parts.add(home or rest[0])
+        elif root != "recsys_gru" and root not in sys.stdlib_module_names:
+            libraries.add(root)
+    return parts, libraries
 
 
-def test_every_room_is_in_the_table() -> None:
-    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(BELOW)
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_the_rooms_and_libraries_of_the_table_and_no_others(room: str) -> None:
+    found = [imported_by(path) for path in files_of(room)]
+    rooms, libraries = ROOMS[room]
+    others = set().union(*(parts for parts, _ in found)) - FOUNDATION - {room, "__version__"}
+    assert others == rooms
+    assert set().union(*(names for _, names in found)) == libraries
+
+
+def test_the_table_is_in_order_from_top_to_bottom_and_holds_every_room() -> None:
+    order = list(ROOMS)
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} == set(ROOMS)
+    for place, room in enumerate(order):
+        assert ROOMS[room][0] <= set(order[place + 1 :]), room
+
+
+def test_the_readme_has_the_table() -> None:
+    rows = re.findall(
+        r"^\| `recsys_gru/(\w+)` \| .* \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    said = {room: set(re.findall(r"\w+", libraries)) for room, libraries in rows}
+    assert list(said) == list(ROOMS)
+    assert said == {room: libraries - NUMBERS for room, (_, libraries) in ROOMS.items()}
 
 
 def test_training_and_evaluation_do_not_know_each_other() -> None:
-    assert "evaluation" not in BELOW["training"]
-    assert "training" not in BELOW["evaluation"]
+    assert "evaluation" not in ROOMS["training"][0]
+    assert "training" not in ROOMS["evaluation"][0]
 
 
-@pytest.mark.parametrize("module", ONLY_IN)
-def test_a_third_party_module_stays_in_its_rooms(module: str) -> None:
-    for room in set(BELOW) - ONLY_IN[module]:
-        for path in files_of(room):
-            roots = {name.split(".")[0] for name in imports_of(path)}
-            assert module not in roots, f"{path.relative_to(ROOT)} imports {module}"
+@pytest.mark.parametrize(("room", "inner"), SUB_ROOMS.items())
+def test_a_room_within_a_room_knows_nothing_of_what_lies_around_it(room: str, inner: str) -> None:
+    assert files_of(f"{room}/{inner}")
+    for path in files_of(f"{room}/{inner}"):
+        around = [name for name in imports_of(path) if name.startswith(f"recsys_gru.{room}")]
+        assert not [name for name in around if not name.startswith(f"recsys_gru.{room}.{inner}")], path
 
 
-def test_rooms_that_must_not_know_a_library_do_not() -> None:
-    for room, forbidden in NEVER_IN.items():
-        for path in files_of(room):
-            assert not forbidden & {name.split(".")[0] for name in imports_of(path)}, path
+def test_no_files_import_each_other_in_a_circle() -> None:
+    graph = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): set(
+            imports_of(path)
+        )
+        for path in PACKAGE.rglob("*.py")
+        if path.parent != PACKAGE
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError
 
 
 def test_matplotlib_is_imported_inside_functions_only() -> None:

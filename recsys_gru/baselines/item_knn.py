@@ -6,8 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from recsys_gru.baselines.item_to_item import ItemToItem
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import SearchSpace, check_number
+from recsys_gru.sessions import Sessions
 
 
 @final

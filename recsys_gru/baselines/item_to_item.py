@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace, check_number, prefix_ends
 from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.sessions import Sessions
 
 
 class ItemToItem(Recommender):

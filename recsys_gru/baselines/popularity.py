@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace, check_number, popularity, prefix_ends
 from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.sessions import Sessions
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
 

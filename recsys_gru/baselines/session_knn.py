@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.baselines.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, check_choice, check_number, prefix_ends
+from recsys_gru.kernels.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.sessions import Sessions
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
 

@@ -6,8 +6,8 @@ import click
 import numpy as np
 
 if TYPE_CHECKING:
-    from recsys_gru.clicks import Sessions
     from recsys_gru.contract import Recommender
+    from recsys_gru.sessions import Sessions
 
 SHOWN = 5
 

@@ -17,8 +17,8 @@ from recsys_gru.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from recsys_gru.clicks import Sessions
     from recsys_gru.contract import Recommender
+    from recsys_gru.sessions import Sessions
 
 
 @click.command()
@@ -35,7 +35,8 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
     from recsys_gru import tracking
     from recsys_gru.cli import preparing, printing
     from recsys_gru.cli.models import new_model
-    from recsys_gru.clicks import Ledger, Sessions, filter_sessions
+    from recsys_gru.clicks import Ledger
+    from recsys_gru.sessions import Sessions, filter_sessions
 
     ledger = Ledger()
     checked = preparing.read(log, ledger)
@@ -62,8 +63,9 @@ def evaluate(folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, whe
     from recsys_gru import tracking
     from recsys_gru.cli import preparing, printing
     from recsys_gru.cli.models import load_model
-    from recsys_gru.clicks import Ledger, Sessions
+    from recsys_gru.clicks import Ledger
     from recsys_gru.evaluation import evaluate as evaluate_on
+    from recsys_gru.sessions import Sessions
 
     model = load_model(folder)
     checked = preparing.read(log, Ledger())

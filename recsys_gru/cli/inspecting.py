@@ -21,11 +21,11 @@ LENGTHS = (0.5, 0.9, 0.99)
 )
 def describe(log: Log, out: Path) -> None:
     """Say what is in a click log: rows, rejected rows, sessions, items, times; and draw it as a page."""
-    from recsys_gru import clicks
+    from recsys_gru import exploration
     from recsys_gru.cli import preparing, printing
 
     preparing.make_folder(out)
-    found = clicks.describe(preparing.raw(log), out, title=log.name, gap=timedelta(minutes=log.gap))
+    found = exploration.describe(preparing.raw(log), out, title=log.name, gap=timedelta(minutes=log.gap))
     printing.show_counts(found.counts)
     lengths, sessions = found.lengths["length"], found.lengths["sessions"].cum_sum()
     single = found.sessions - int(found.lengths.filter(lengths > 1)["sessions"].sum())
@@ -63,20 +63,20 @@ def _tell(stage: str, done: int, total: int) -> None:
 )
 def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     """Check, split, filter and pack a click log of any size; the ledger and the rejected rows are kept."""
-    from recsys_gru import clicks
+    import recsys_gru as rg
     from recsys_gru.cli import preparing
 
-    recipe = clicks.Recipe(
+    recipe = rg.Recipe(
         gap=timedelta(minutes=log.gap),
         min_support=log.min_support,
         min_length=log.min_length,
         test=None if test_days is None else timedelta(days=test_days),
     )
     preparing.make_folder(out)
-    prepared = clicks.prepare(preparing.raw(log), out, recipe, on_progress=_tell)
+    prepared = rg.prepare(preparing.raw(log), out, recipe, on_progress=_tell)
     click.echo(f"\n{prepared.ledger}\n")
     counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
     click.echo(f"rows       {counts}\nsplit      test: sessions from {prepared.cut:%Y-%m-%d %H:%M} UTC")
     if doctor:
-        click.echo(f"\n{clicks.diagnose_split(prepared.train, prepared.test)}\n")
+        click.echo(f"\n{rg.diagnose_split(prepared.train, prepared.test)}\n")
     click.echo(f"written    {out}: train/, test/, quarantine/ (rejected rows), ledger.parquet")

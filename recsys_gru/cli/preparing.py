@@ -11,7 +11,8 @@ from recsys_gru.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
-    from recsys_gru.clicks import CheckedClicks, Ledger, Sessions, Split
+    from recsys_gru.clicks import CheckedClicks, Ledger
+    from recsys_gru.sessions import Sessions, Split
 
 VALIDATION_SHARE = 0.02
 
@@ -59,7 +60,8 @@ def events_of(log: Log, checked: "CheckedClicks") -> "pl.DataFrame":
 
 def split(log: Log, events: "pl.DataFrame", test_days: float | None, ledger: "Ledger") -> Prepared:
     """Cut off the test part, then the last sessions before it for validation; filter what is left."""
-    from recsys_gru.clicks import Ledger, Sessions, split_at
+    from recsys_gru.clicks import Ledger
+    from recsys_gru.sessions import Sessions, split_at
 
     parts = cut(events, test_days, ledger)
     before = parts.train.lazy().collect()
@@ -74,7 +76,8 @@ def split(log: Log, events: "pl.DataFrame", test_days: float | None, ledger: "Le
 
 def without_validation(log: Log, events: "pl.DataFrame", moment: datetime) -> "tuple[Sessions, Sessions]":
     """All training sessions, those used for validation too, and the test sessions in their vocabulary."""
-    from recsys_gru.clicks import Ledger, Sessions, split_at
+    from recsys_gru.clicks import Ledger
+    from recsys_gru.sessions import Sessions, split_at
 
     parts = split_at(events, moment)
     train = Sessions.from_events(filtered(log, parts.train, Ledger()))
@@ -83,7 +86,7 @@ def without_validation(log: Log, events: "pl.DataFrame", moment: datetime) -> "t
 
 def cut(events: "pl.DataFrame", test_days: float | None, ledger: "Ledger") -> "Split":
     """Cut off the last days, or the shortest tail of whole days with enough sessions."""
-    from recsys_gru.clicks import split_at, split_by_time, tail_cut
+    from recsys_gru.sessions import split_at, split_by_time, tail_cut
 
     if test_days is None:
         return split_at(events, tail_cut(events), ledger)
@@ -92,7 +95,7 @@ def cut(events: "pl.DataFrame", test_days: float | None, ledger: "Ledger") -> "S
 
 def filtered(log: Log, train: "pl.DataFrame | pl.LazyFrame", ledger: "Ledger") -> "pl.DataFrame":
     """The training part without rare items and short sessions."""
-    from recsys_gru.clicks import filter_sessions
+    from recsys_gru.sessions import filter_sessions
 
     return filter_sessions(train, log.min_support, log.min_length, ledger).lazy().collect()
 

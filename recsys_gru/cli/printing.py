@@ -7,8 +7,9 @@ import click
 
 if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
-    from recsys_gru.clicks import CheckedClicks, Sessions
+    from recsys_gru.clicks import CheckedClicks
     from recsys_gru.evaluation import Comparison, Report
+    from recsys_gru.sessions import Sessions
     from recsys_gru.tracking.comparison import StoredRanks
     from recsys_gru.training import EpochReport
 

@@ -16,11 +16,10 @@ from recsys_gru.clicks.frames import (
     key_columns,
     lazy,
 )
-from recsys_gru.clicks.ledger import Ledger
+from recsys_gru.clicks.ledger import Ledger, Tally
 from recsys_gru.clicks.order import sorted_rows
 from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.scan import collect
-from recsys_gru.clicks.tally import Tally
 
 REASON = "reason"
 NOT_A_CLICK, DUPLICATE = "not a click", "duplicate"

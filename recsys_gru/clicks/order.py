@@ -11,9 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import TIME
-from recsys_gru.jit import kernel
+from recsys_gru.kernels.order import event_order, number_equal
 
-_SHORT = 32  # insertion sort is the faster one up to here
 _SPARE = 2  # whole numbers may spread this many times wider than there are rows and still be counted directly
 
 
@@ -81,67 +80,6 @@ def _codes_by_join(ids: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
         ids.alias("id").to_frame().join(table, on="id", how="left", maintain_order="left", nulls_equal=True)
     )
     return found["code"].to_numpy(), known
-
-
-@kernel
-def number_equal(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number equal hashes from 0 by first appearance: the number of each row, (n,), and the first row of
-    each number.
-    """
-    size = 16
-    while size < 2 * len(hashes):
-        size *= 2
-    table = np.full(size, -1, dtype=np.int32)  # open addressing
-    numbers = np.empty(len(hashes), dtype=np.int64)
-    firsts = np.empty(len(hashes), dtype=np.int64)
-    n_found = 0
-    for row in range(len(hashes)):
-        place = int(hashes[row] >> np.uint64(8)) & (size - 1)
-        while table[place] >= 0 and hashes[firsts[table[place]]] != hashes[row]:
-            place = (place + 1) & (size - 1)
-        if table[place] < 0:
-            table[place] = n_found
-            firsts[n_found] = row
-            n_found += 1
-        numbers[row] = table[place]
-    return numbers, firsts[:n_found].copy()
-
-
-@kernel
-def _insertion_sort(rows: NDArray[np.int64], times: NDArray[np.int64], items: NDArray[np.int64]) -> None:
-    for end in range(1, len(rows)):
-        row, place = rows[end], end
-        while place > 0:
-            other = rows[place - 1]
-            if times[other] < times[row] or (times[other] == times[row] and items[other] <= items[row]):
-                break
-            rows[place] = other
-            place -= 1
-        rows[place] = row
-
-
-@kernel
-def event_order(
-    sessions: NDArray[np.int64], times: NDArray[np.int64], items: NDArray[np.int64], n_sessions: int
-) -> NDArray[np.int64]:
-    """The rows by session (0..n_sessions-1), then time, then item; (n,) int64."""
-    ends = np.zeros(n_sessions + 1, dtype=np.int64)
-    for session in sessions:
-        ends[session + 1] += 1
-    ends = np.cumsum(ends)
-    free = ends[:-1].copy()
-    order = np.empty(len(sessions), dtype=np.int64)
-    for row in range(len(sessions)):
-        order[free[sessions[row]]] = row
-        free[sessions[row]] += 1
-    for session in range(n_sessions):
-        rows = order[ends[session] : ends[session + 1]]
-        if len(rows) > _SHORT:
-            rows[:] = rows[np.argsort(items[rows], kind="mergesort")]
-            rows[:] = rows[np.argsort(times[rows], kind="mergesort")]
-        else:
-            _insertion_sort(rows, times, items)
-    return order
 
 
 def run_starts(column: pl.Series) -> NDArray[np.int64]:

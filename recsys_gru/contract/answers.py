@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import ParameterError
 from recsys_gru.ranking import PREFIXES, BoundFilter, Candidates, ItemFilter, MatrixBlock, Scorer, top_k
+from recsys_gru.sessions import Sessions, Vocabulary
 
 SOURCES = pl.Series("source", ["model", "popularity"])
 

@@ -23,9 +23,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_of
 from safetensors.numpy import save as bytes_of
 
-from recsys_gru.clicks import Vocabulary
 from recsys_gru.contract.manifest import FORMAT, MANIFEST, FileSeal, Manifest, parse_manifest, render_manifest
 from recsys_gru.errors import BundleError, RecsysError
+from recsys_gru.sessions import Vocabulary
 
 WEIGHTS = "weights.safetensors"
 VOCABULARY = "vocabulary.parquet"

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions
+from recsys_gru.sessions import Sessions
 
 
 def prefix_ends(sessions: Sessions, every: bool) -> NDArray[np.int64]:

@@ -11,14 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, Vocabulary, as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.contract.answers import Allowed, bound_filter, one_session, ranked_items
 from recsys_gru.contract.bundle import Bundle, read_bundle, write_bundle
 from recsys_gru.contract.parameters import SearchSpace
 from recsys_gru.errors import BundleError, ClickLogError, NotFittedError, ParameterError
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions
 
 log = logging.getLogger("recsys_gru")
 

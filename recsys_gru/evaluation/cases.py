@@ -6,12 +6,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.ledger import rank_values
 from recsys_gru.evaluation.lists import recommendation_lists
 from recsys_gru.ranking import ItemFilter, Scorer
+from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 
 def example_recommendations(

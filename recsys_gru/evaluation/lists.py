@@ -7,10 +7,9 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Vocabulary, as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError
 from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, top_k
+from recsys_gru.sessions import SessionData, Vocabulary, as_sessions
 
 
 @final

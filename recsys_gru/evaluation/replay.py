@@ -7,14 +7,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation.ledger import RANK_OF_TIES, metric_grid, rank_values
 from recsys_gru.evaluation.metrics import mean_gain
 from recsys_gru.evaluation.report import Report
 from recsys_gru.observers import Evaluated, announce
 from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, rank_counts
+from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Ties = Literal["conservative", "standard", "median"]
 UnknownRule = Literal["drop", "miss"]

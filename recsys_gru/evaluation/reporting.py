@@ -8,8 +8,6 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys_gru.clicks import as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.evaluation.cases import example_recommendations
 from recsys_gru.evaluation.ledger import write_ranks
 from recsys_gru.evaluation.lists import list_metrics, recommendation_lists
@@ -19,6 +17,7 @@ from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.sanity import warnings_of
 from recsys_gru.evaluation.slices import first_seen, slices
 from recsys_gru.ranking import ItemFilter, Scorer
+from recsys_gru.sessions import SessionData, as_sessions
 
 NEW = timedelta(days=7)
 """How long an item counts as new."""

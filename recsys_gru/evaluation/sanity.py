@@ -9,13 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.compare import Comparison, compare
 from recsys_gru.evaluation.ledger import metrics_from_ranks
 from recsys_gru.evaluation.replay import evaluate
 from recsys_gru.ranking import Scorer
+from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 
 class Trainable(Scorer, Protocol):

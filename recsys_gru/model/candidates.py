@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys_gru.model.kernels import distinct
+from recsys_gru.kernels.candidates import distinct
 from recsys_gru.model.losses import Columns
 
 Ints = NDArray[np.int64]

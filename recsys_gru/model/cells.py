@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys_gru.model.gru_kernels import gru_backward, gru_forward, gru_walk
-from recsys_gru.model.products import linear, matmul, on_kernels
-from recsys_gru.model.threads import n_threads
+from recsys_gru.kernels.gru import gru_backward, gru_forward, gru_walk
+from recsys_gru.kernels.machine.threads import n_threads
+from recsys_gru.kernels.products import linear, matmul, on_kernels
 
 Weights = dict[str, Tensor]
 Tape = tuple[Tensor, ...]

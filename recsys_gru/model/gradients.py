@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsys_gru.kernels.arrays import Floats
+from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
+from recsys_gru.kernels.machine.threads import n_threads
+from recsys_gru.kernels.products import on_kernels, turned
 from recsys_gru.model import losses
-from recsys_gru.model.gru_kernels import Floats
-from recsys_gru.model.loss_kernels import bpr_max_rows, cross_entropy_rows
 from recsys_gru.model.losses import TINY, Columns, Loss
-from recsys_gru.model.products import on_kernels, turned
-from recsys_gru.model.threads import n_threads
 
 
 def value_and_gradient(

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from recsys_gru.kernels.coarse import CoarseCopy
+from recsys_gru.kernels.products import linear, matmul
 from recsys_gru.model.cells import CELLS, Cell, GRUResetBefore, Products, Tape, Weights
-from recsys_gru.model.coarse import CoarseCopy
 from recsys_gru.model.dropout import Dropout
-from recsys_gru.model.products import linear, matmul
 from recsys_gru.model.rows import RowGradient, take_rows
 
 InputMode = Literal["tied", "separate", "one-hot"]

@@ -1,7 +1,7 @@
 """Optimisers that change only the rows a step has touched.
 
 Dense parameters are the special case in which every row is touched. Gradients of duplicate rows are summed
-before they come here. On the CPU, Adagrad runs as one fused pass (`row_kernels.adagrad_by_factors`);
+before they come here. On the CPU, Adagrad runs as one fused pass (`kernels.rows.adagrad_by_factors`);
 elsewhere, and for the other rules, the same formulas run on the gathered rows.
 """
 
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
-from recsys_gru.model.products import on_kernels, turned
-from recsys_gru.model.row_kernels import Memory, Rates, adagrad_by_factors
+from recsys_gru.kernels.machine.threads import n_threads
+from recsys_gru.kernels.products import on_kernels, turned
+from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors
 from recsys_gru.model.rows import RowGradient
-from recsys_gru.model.threads import n_threads
 
 Slots = dict[str, Tensor]
 NO_INPUTS = (np.empty(0, np.int64), np.empty((0, 0), np.float32))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from recsys_gru.model.products import matmul, on_kernels
-from recsys_gru.model.row_kernels import score, take
-from recsys_gru.model.threads import n_threads
+from recsys_gru.kernels.machine.threads import n_threads
+from recsys_gru.kernels.products import matmul, on_kernels
+from recsys_gru.kernels.rows import score, take
 
 
 def take_rows(table: Tensor, rows: Tensor) -> Tensor:

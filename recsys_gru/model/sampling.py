@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.model.kernels import alias_draw, alias_table
+from recsys_gru.kernels.sampling import alias_draw, alias_table
 
 
 class NegativeSampler:

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import InputError, ParameterError, SchemaError
+from recsys_gru.sessions import Sessions, Vocabulary
 
 FOREVER = np.iinfo(np.int64).max
 

@@ -7,10 +7,10 @@ from typing import Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.errors import NonFiniteScoresError
+from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
 from recsys_gru.ranking.rough import Rough
-from recsys_gru.ranking.tile_kernels import Heaps, Targets, count_tile, push_tile
+from recsys_gru.sessions import Sessions, Vocabulary
 
 PREFIXES = 1024
 """Prefixes scored at once: what is done once for a tile, on one thread, is soon worth it."""
@@ -36,7 +36,7 @@ class Block(ABC):
         """Score (Q,) of one item per row, bit-equal to that column of its tile."""
 
     def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
-        """Offer the items start..stop-1 to the heaps of the rows; see `tile_kernels.push_tile`."""
+        """Offer the items start..stop-1 to the heaps of the rows; see `kernels.tiles.push_tile`."""
         push_tile(self._whole_tile(start, stop), allowed, start, heaps)
 
     def count(
@@ -47,7 +47,7 @@ class Block(ABC):
         targets: Targets,
         counts: NDArray[np.int64],
     ) -> None:
-        """Count the items start..stop-1 against the targets of the rows; see `tile_kernels.count_tile`."""
+        """Count the items start..stop-1 against the targets of the rows; see `kernels.tiles.count_tile`."""
         count_tile(self._whole_tile(start, stop), allowed, start, targets, counts)
 
     def _whole_tile(self, start: int, stop: int) -> NDArray[np.float32]:

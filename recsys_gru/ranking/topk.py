@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.errors import ParameterError
+from recsys_gru.kernels.tiles import Heaps, short_list
 from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import Block, refuse_non_finite, spans
-from recsys_gru.ranking.tile_kernels import Heaps, short_list
 
 LONGEST = 1024
 """Items scored once more for a single row, beside 4 k; where more are too near to each other, all are."""

@@ -10,8 +10,6 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.contract.recommender import trainable
 from recsys_gru.model.network import Network
@@ -21,6 +19,7 @@ from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
 from recsys_gru.recommender.scoring import network_blocks
 from recsys_gru.recommender.warm_start import carry_over, extend
+from recsys_gru.sessions import SessionData, Sessions, as_sessions
 from recsys_gru.training import EpochReport, Learner, Settings, device_at_hand, resolve_device
 
 

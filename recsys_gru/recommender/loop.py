@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from recsys_gru.clicks import Sessions
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.observers import EpochEnded, announce
+from recsys_gru.sessions import Sessions
 from recsys_gru.training import (
     PAUSE,
     Checkpoints,

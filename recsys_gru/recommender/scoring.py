@@ -15,19 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys_gru.clicks import Sessions
-from recsys_gru.model.coarse import coarse_scores, exact_scores
-from recsys_gru.model.kernels import Floats
+from recsys_gru.kernels.arrays import Floats
+from recsys_gru.kernels.coarse import coarse_scores, exact_scores
+from recsys_gru.kernels.machine.pace import Pace
+from recsys_gru.kernels.machine.threads import at_most, n_threads
+from recsys_gru.kernels.products import on_kernels, scores_of, with_one
+from recsys_gru.kernels.scores import Items, count_shared, offer_shared, own_scores
+from recsys_gru.kernels.tiles import Heaps, Targets
 from recsys_gru.model.network import Network
-from recsys_gru.model.pace import Pace
-from recsys_gru.model.product_kernels import with_one
-from recsys_gru.model.products import on_kernels, scores_of
 from recsys_gru.model.rows import score_rows
-from recsys_gru.model.threads import at_most, n_threads
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough
-from recsys_gru.ranking.tile_kernels import Heaps, Targets
-from recsys_gru.recommender.score_kernels import Items, count_shared, offer_shared, own_scores
+from recsys_gru.sessions import Sessions
 
 LANES = 128
 """Sessions whose hidden states are computed side by side."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
+from recsys_gru.sessions import Sessions, Vocabulary
 from recsys_gru.training import Learner
 
 

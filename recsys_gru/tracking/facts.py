@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 import recsys_gru
-from recsys_gru.clicks import Sessions
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.abandoned import PROCESS
 from recsys_gru.tracking.process import address
 

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
 
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
 from recsys_gru.evaluation import Report, ReportPage, intervals, report_page, write_report
 from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, listening
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking import facts
 from recsys_gru.tracking.courier import Courier
 from recsys_gru.tracking.fit_page import FitPage

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
 import recsys_gru
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.abandoned import PROCESS
 from recsys_gru.tracking.process import address, dead
 from recsys_gru.tracking.records import RUN_ID

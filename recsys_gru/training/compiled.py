@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.machine.threads import n_threads
+from recsys_gru.kernels.step import Plan, Recipe, Sizes, Trained, update_each
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import SampledCandidates, steps_of
 from recsys_gru.model.losses import TINY
 from recsys_gru.model.optimisers import Adagrad
-from recsys_gru.model.step_kernels import Plan, Recipe, Sizes, Trained, update_each
-from recsys_gru.model.threads import n_threads
 from recsys_gru.training.lanes import Window
 from recsys_gru.training.learner import Learner
 

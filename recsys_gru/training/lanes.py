@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.jit import kernel
+from recsys_gru.kernels.lanes import advance, seat
 
 Ints = NDArray[np.int64]
 
@@ -54,7 +54,7 @@ class Lanes:
         self._fewest = fewest
         self._lanes = np.zeros((4, n_lanes), np.int64)  # event, end of session, fresh, source
         self._counters = np.zeros(2, np.int64)  # lanes alive, next waiting session
-        _fill(self._offsets, self._spare, self._lanes, self._counters)
+        seat(self._offsets, self._spare, self._lanes, self._counters)
 
     @property
     def alive(self) -> int:
@@ -69,7 +69,7 @@ class Lanes:
         while self._counters[0] >= self._fewest:
             table = np.empty((3, size * width), np.int64)
             alive = np.empty(size, np.int64)
-            made = _advance(
+            made = advance(
                 self._offsets, self._spare, self._fewest, (self._lanes, self._counters), table, alive
             )
             yield list(_cut(table, alive[:made].tolist(), steps))
@@ -92,60 +92,3 @@ def _cut(table: Ints, alive: list[int], steps: int) -> Iterator[Window]:
         end = begin + sum(counts)
         yield Window(table[0, begin:end], keep[begin:end], table[2, begin:end], counts)
         begin = end
-
-
-@kernel
-def _next_session(offsets: Ints, spare: int, session: int) -> int:
-    while session < len(offsets) - 1 and offsets[session + 1] - offsets[session] <= spare:
-        session += 1
-    return session
-
-
-@kernel
-def _fill(offsets: Ints, spare: int, lanes: Ints, counters: Ints) -> None:
-    """Seat the first sessions."""
-    for lane in range(lanes.shape[1]):
-        session = _next_session(offsets, spare, counters[1])
-        counters[1] = session
-        if session >= len(offsets) - 1:
-            break
-        lanes[0, lane] = offsets[session]
-        lanes[1, lane] = offsets[session + 1] - spare
-        lanes[2, lane] = 1
-        lanes[3, lane] = lane
-        counters[0] += 1
-        counters[1] += 1
-
-
-@kernel
-def _advance(
-    offsets: Ints, spare: int, fewest: int, state: tuple[Ints, Ints], table: Ints, alive: Ints
-) -> int:
-    """Write steps until `alive` is full or the epoch ends; return how many."""
-    lanes, counters = state
-    row = 0
-    for step in range(len(alive)):
-        if counters[0] < max(fewest, 1):
-            return step
-        alive[step] = counters[0]
-        left = 0
-        for lane in range(alive[step]):
-            table[0, row] = lanes[0, lane]
-            table[1, row] = lanes[2, lane]
-            table[2, row] = lanes[3, lane]
-            row += 1
-            event, end, fresh = lanes[0, lane] + 1, lanes[1, lane], 0
-            if event >= end:
-                session = _next_session(offsets, spare, counters[1])
-                counters[1] = session
-                if session >= len(offsets) - 1:
-                    continue
-                event, end, fresh = offsets[session], offsets[session + 1] - spare, 1
-                counters[1] += 1
-            lanes[0, left] = event
-            lanes[1, left] = end
-            lanes[2, left] = fresh
-            lanes[3, left] = lane
-            left += 1
-        counters[0] = left
-    return len(alive)

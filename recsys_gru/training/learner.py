@@ -7,14 +7,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.machine.pace import Pace
+from recsys_gru.kernels.products import matmul
 from recsys_gru.model.candidates import Candidates, Rows
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.gradients import value_and_gradient
 from recsys_gru.model.losses import Loss
 from recsys_gru.model.network import Flow, Network, States
 from recsys_gru.model.optimisers import Optimiser
-from recsys_gru.model.pace import Pace
-from recsys_gru.model.products import matmul
 from recsys_gru.model.rows import RowGradient, score_rows, take_rows
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.training.lanes import Window

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.errors import DivergedError
-from recsys_gru.jit import compilation
+from recsys_gru.kernels.machine.jit import compilation
 from recsys_gru.training.lanes import Lanes, pairs
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.settings import SCHEDULES, Settings

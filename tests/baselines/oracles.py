@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from recsys_gru.baselines.session_knn import Plan
-from recsys_gru.clicks import Sessions
+from recsys_gru.sessions import Sessions
 
 Scores = dict[int, float]
 Walks = list[list[int]]

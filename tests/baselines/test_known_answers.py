@@ -20,12 +20,12 @@ from recsys_gru.baselines import (
     SequentialRules,
     SessionPopularity,
 )
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.ranking import ItemFilter
+from recsys_gru.sessions import Sessions
 from tests.baselines.oracles import followers, similar_items, walks
 from tests.contract.suite import FACTORIES, log
 

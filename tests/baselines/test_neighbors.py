@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from recsys_gru.baselines import SKNN, VSKNN
-from recsys_gru.baselines.neighbors import DECAYS, weight_at
 from recsys_gru.baselines.session_knn import Plan, SessionNeighbors
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract.toy import clicks_of
+from recsys_gru.kernels.neighbors import DECAYS, weight_at
+from recsys_gru.sessions import Sessions
 from tests.baselines.oracles import DECAY, votes, walks
 from tests.contract.suite import log
 

@@ -10,14 +10,9 @@ from click.testing import CliRunner
 from mlflow.entities import Run as MlflowRun
 
 from recsys_gru.cli.app import app
-from recsys_gru.clicks import (
-    Sessions,
-    check_clicks,
-    filter_sessions,
-    read_clicks,
-    read_prepared,
-    split_by_time,
-)
+from recsys_gru.clicks import check_clicks, read_clicks
+from recsys_gru.preparation import read_prepared
+from recsys_gru.sessions import Sessions, filter_sessions, split_by_time
 from tests.cli.conftest import SMALL, Call
 from tests.tracking.helpers import client_of, runs_of
 

@@ -12,17 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys_gru.clicks import (
-    Ledger,
-    Recipe,
-    Sessions,
-    check_clicks,
-    prepare,
-    read_clicks,
-    recipe_of,
-    sessionize,
-)
+from recsys_gru.clicks import Ledger, Recipe, check_clicks, read_clicks, recipe_of, sessionize
 from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
+from recsys_gru.preparation import prepare
+from recsys_gru.sessions import Sessions
 
 KINDS = {  # what a row may be, and where clicks say so
     "retailrocket": ("view", "addtocart", "transaction", ""),

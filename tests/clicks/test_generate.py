@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys_gru.clicks import Sessions, check_clicks, generate_clicks, planted_law
+from recsys_gru.clicks import check_clicks, generate_clicks, planted_law
 from recsys_gru.errors import ParameterError
+from recsys_gru.sessions import Sessions
 
 
 def test_equal_seeds_give_equal_logs_and_other_seeds_others() -> None:

@@ -6,23 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_gru.clicks import Vocabulary
-from recsys_gru.clicks.filter import drop_small
-from recsys_gru.clicks.order import codes, event_order, number_equal, run_starts, sorted_rows
+from recsys_gru.clicks.order import codes, run_starts, sorted_rows
 
 pytestmark = pytest.mark.kernels
 BY = ("session_id", "time", "item_id")
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)), max_size=150)
-
-
-@given(ROWS)
-def test_rows_go_by_session_time_and_item_in_short_and_long_sessions(
-    rows: list[tuple[int, int, int]],
-) -> None:
-    sessions, times, items = (np.array([row[i] for row in rows], dtype=np.int64) for i in range(3))
-    order = event_order(sessions, times, items, 4)
-    assert [rows[row] for row in order] == sorted(rows)
-    assert sorted(order) == list(range(len(rows)))
 
 
 @pytest.mark.parametrize("text", [False, True])
@@ -61,35 +49,6 @@ def test_two_ids_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> 
     assert known.to_list() == ["a", "b", "c"]
 
 
-@given(st.lists(st.integers(0, 2**64 - 1)), st.integers(1, 9))
-def test_equal_hashes_get_one_number_by_first_appearance(values: list[int], spread: int) -> None:
-    hashes = np.array([value % spread for value in values] + values, dtype=np.uint64)
-    numbers, firsts = number_equal(hashes)
-    seen = list(dict.fromkeys(hashes.tolist()))
-    assert numbers.tolist() == [seen.index(value) for value in hashes.tolist()]
-    assert firsts.tolist() == [hashes.tolist().index(value) for value in seen]
-
-
-@given(ROWS, st.integers(1, 5))
-def test_small_groups_are_dropped_and_both_counts_stay_true(
-    rows: list[tuple[int, int, int]], bound: int
-) -> None:
-    groups, others = (np.array([row[i] for row in rows], dtype=np.int64) for i in (0, 1))
-    sizes, other_sizes = np.bincount(groups, minlength=4), np.bincount(others, minlength=6)
-    alive = np.ones(len(rows), dtype=np.bool_)
-    expected = np.array([np.sum(groups == group) >= bound for group in groups], dtype=np.bool_)
-    assert drop_small(alive, groups, sizes, others, other_sizes, bound) == np.sum(~expected)
-    assert np.array_equal(alive, expected)
-    assert np.array_equal(sizes, np.bincount(groups[expected], minlength=4))
-    assert np.array_equal(other_sizes, np.bincount(others[expected], minlength=6))
-
-
 def test_runs_begin_where_the_value_changes() -> None:
     assert run_starts(pl.Series(["a", "a", "b", "a"])).tolist() == [0, 2, 3]
     assert run_starts(pl.Series([], dtype=pl.Int64)).tolist() == []
-
-
-def test_ids_are_taken_from_text_and_an_empty_list() -> None:
-    vocabulary = Vocabulary(pl.Series(["a", "b"]), np.array([1, 1]))
-    assert vocabulary.take(np.array([1, 0], dtype=np.int32)).to_list() == ["b", "a"]
-    assert vocabulary.take([]).to_list() == []

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
 from recsys_gru.errors import ClickLogError, NotFittedError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.observers import Event, FitEnded, FitStarted, listening
+from recsys_gru.sessions import Sessions
 from tests.contract.suite import log, named
 
 Factory = Callable[[], Recommender]

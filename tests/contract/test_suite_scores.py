@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
 from recsys_gru.evaluation import evaluate
+from recsys_gru.sessions import Sessions
 
 Factory = Callable[[], Recommender]
 

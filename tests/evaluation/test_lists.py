@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys_gru.clicks import Sessions
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation import Lists, list_metrics, recommendation_lists
 from recsys_gru.evaluation.lists import gini
 from recsys_gru.ranking import ItemFilter
+from recsys_gru.sessions import Sessions
 from tests.ranking.scorers import TableScorer, events_of, random_table, vocabulary_of
 
 LOG = [[0, 1, 2], [3, 4], [5, 1, 0, 2]]

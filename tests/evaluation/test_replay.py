@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys_gru.clicks import Sessions
 from recsys_gru.errors import ClickLogError, NonFiniteScoresError, ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.ranking import ItemFilter, top_k
+from recsys_gru.sessions import Sessions
 from tests.oracles import slow_replay
 from tests.ranking.scorers import TableScorer, events_of, random_table, vocabulary_of
 

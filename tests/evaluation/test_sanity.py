@@ -8,12 +8,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys_gru.clicks import Sessions, Vocabulary, as_sessions
-from recsys_gru.clicks.sessions import SessionData
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation import order_probe, refuse_leaks, tie_rate, warnings_of
 from recsys_gru.evaluation.sanity import shuffled_sessions
 from recsys_gru.ranking import Block
+from recsys_gru.sessions import Sessions, Vocabulary, as_sessions
+from recsys_gru.sessions.packed import SessionData
 from tests.evaluation.ledgers import random_ledger
 from tests.ranking.scorers import TableScorer, events_of
 

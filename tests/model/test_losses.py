@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
+from recsys_gru.kernels.gru import halves_of_exp
+from recsys_gru.kernels.losses import largest
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import Candidates, EveryItem, Rows, SampledCandidates
 from recsys_gru.model.gradients import value_and_gradient
-from recsys_gru.model.gru_kernels import halves_of_exp
-from recsys_gru.model.loss_kernels import largest
 from recsys_gru.model.losses import Columns, Loss
 from tests import oracle_gru4rec as oracle
 

@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy import stats
 
+from recsys_gru.kernels.candidates import distinct
+from recsys_gru.kernels.sampling import alias_table
 from recsys_gru.model.candidates import SampledCandidates
-from recsys_gru.model.kernels import alias_table, distinct
 from recsys_gru.model.sampling import NegativeSampler
 
 SUPPORT = np.array([1, 1, 2, 3, 5, 8, 13, 21, 34, 55])

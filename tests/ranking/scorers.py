@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks import Sessions, Vocabulary
 from recsys_gru.ranking import Block, MatrixBlock
+from recsys_gru.sessions import Sessions, Vocabulary
 
 
 @dataclass

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys_gru.clicks import Sessions
 from recsys_gru.errors import InputError, ParameterError, SchemaError
 from recsys_gru.ranking import Candidates, ItemFilter
+from recsys_gru.sessions import Sessions
 from tests.ranking.scorers import events_of, vocabulary_of
 
 SESSIONS = [[0, 1, 0], [2], [3, 2, 1]]

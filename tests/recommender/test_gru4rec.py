@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from recsys_gru.baselines import Markov, Popularity
-from recsys_gru.clicks import Sessions, filter_sessions, generate_clicks, read_clicks, split_by_time
+from recsys_gru.clicks import generate_clicks, read_clicks
 from recsys_gru.errors import BundleError, CheckpointError, ClickLogError, NotFittedError, ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.recommender import GRU4Rec
+from recsys_gru.sessions import Sessions, filter_sessions, split_by_time
 from recsys_gru.training import EpochReport
 
 SMALL = {"layers": (12,), "batch_size": 16, "n_sample": 32, "n_epochs": 2, "device": "cpu"}

@@ -6,16 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from recsys_gru import GRU4Rec
-from recsys_gru.clicks import (
-    Recipe,
-    Sessions,
-    check_clicks,
-    filter_sessions,
-    generate_clicks,
-    prepare,
-    read_prepared,
-    split_by_time,
-)
+from recsys_gru.clicks import Recipe, check_clicks, generate_clicks
+from recsys_gru.preparation import prepare, read_prepared
+from recsys_gru.sessions import Sessions, filter_sessions, split_by_time
 
 
 def test_a_model_of_a_prepared_folder_is_the_model_of_the_log_in_memory(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
-from recsys_gru.clicks import Sessions, Vocabulary, generate_clicks
+from recsys_gru.clicks import generate_clicks
+from recsys_gru.kernels.tiles import Heaps
 from recsys_gru.model.network import Flow, Network
-from recsys_gru.ranking.tile_kernels import Heaps
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_states
+from recsys_gru.sessions import Sessions, Vocabulary
 
 
 @pytest.fixture(scope="module")

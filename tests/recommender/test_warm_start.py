@@ -5,10 +5,11 @@ import polars as pl
 import pytest
 import torch
 
-from recsys_gru.clicks import Sessions, Vocabulary, generate_clicks
+from recsys_gru.clicks import generate_clicks
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.warm_start import carry_over, extend
+from recsys_gru.sessions import Sessions, Vocabulary
 
 
 def small() -> GRU4Rec:

@@ -11,10 +11,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 
 from recsys_gru.baselines import Popularity
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.observers import EpochEnded, announce, fitting
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.store import EXPERIMENT, connect, store_at
 
 SESSIONS = Sessions.from_events(clicks_of("abc", "abd", "bcd", "cab", "bad"))

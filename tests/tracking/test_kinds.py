@@ -10,9 +10,10 @@ from mlflow.entities import Run as MlflowRun
 import recsys_gru
 from recsys_gru import tracking
 from recsys_gru.baselines import Markov
-from recsys_gru.clicks import Sessions, generate_clicks
+from recsys_gru.clicks import generate_clicks
 from recsys_gru.evaluation import evaluate
 from recsys_gru.recommender import GRU4Rec
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking import names
 from recsys_gru.tracking.comparison import show_comparison
 from recsys_gru.tracking.tuning import Search, refit, search

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from recsys_gru.baselines import Markov
-from recsys_gru.clicks import Sessions, generate_clicks
+from recsys_gru.clicks import generate_clicks
 from recsys_gru.recommender import GRU4Rec
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking import Notebook, facts, noting
 from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened
 

@@ -8,11 +8,11 @@ from mlflow.artifacts import download_artifacts
 
 from recsys_gru import tracking
 from recsys_gru.baselines import Popularity
-from recsys_gru.clicks import Sessions
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.errors import TrackingError
 from recsys_gru.evaluation import evaluate, read_ranks
 from recsys_gru.ranking import ItemFilter
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.comparison import stored_ranks
 from tests.tracking.helpers import (
     SESSIONS,

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from recsys_gru.clicks import Sessions, generate_clicks
+from recsys_gru.clicks import generate_clicks
 from recsys_gru.errors import ParameterError
+from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.tuning import Search, open_study, refit, search
 from tests.tracking.helpers import client_of
 

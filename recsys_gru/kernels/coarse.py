@@ -1,0 +1,150 @@
+"""Nearly the scores of one hidden state over all items, from a copy of the item table a quarter its size.
+
+Who may be among the best is told by the copy, to a known error; those few are then scored exactly, so the
+answer is the exact one. The time of an answer over a large catalogue is that of reading the table.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from recsys_gru.kernels.arrays import Floats
+from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.machine.prefetch import prefetch
+from recsys_gru.kernels.machine.simd import TALL, product_piece
+from recsys_gru.kernels.products import on_kernels
+
+STEPS = 127
+"""A row's largest number, in the steps of its copy."""
+FILL = 64
+"""The copy's rows come in multiples of this many bytes."""
+AHEAD = 80
+"""Rows between the one at work and the one whose first cache line is asked for; the processor fetches on from
+there."""
+
+
+class Coarse(NamedTuple):
+    """A table (N, H) in whole steps: row i is about scales[i] * rows[i]."""
+
+    rows: NDArray[np.int8]
+    """(N, W), filled up with zeros."""
+    scales: Floats
+    """(N,)"""
+    residual: float
+    """Largest distance between a row and what stands for it."""
+    longest: float
+    """Largest norm of a row."""
+
+
+def coarse_of(table: Floats) -> Coarse | None:
+    """Return the copy of a table (N, H); None where a number is not finite."""
+    rows = np.zeros((len(table), -(-table.shape[1] // FILL) * FILL), np.int8)
+    scales = np.empty(len(table), np.float32)
+    residual, longest = _fill(table, rows, scales)
+    if not np.isfinite(longest):
+        return None
+    return Coarse(rows, scales, float(residual) ** 0.5, float(longest) ** 0.5)
+
+
+def coarse_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, float]:
+    """Scores (N,) of a hidden state (H,) with biases (N,), and how far off the exact ones they may be.
+
+    What the copy leaves out of a row moves its score by at most the norms of that and of the hidden state,
+    multiplied. The rest is rounding: a sum of n products in any order, fused or not, is within
+    n u / (1 - n u) of the sum of their sizes (Higham 2002, section 3.1), u the unit roundoff; here that sum
+    is at most the norms of row and hidden, multiplied, plus the size of the bias. That is doubled, for both
+    ways to sum err, and doubled again for the rounding of the bound itself.
+    """
+    scores, terms = np.empty(len(coarse.rows), np.float32), coarse.rows.shape[1] + 2
+    filled = np.zeros(coarse.rows.shape[1], np.float32)
+    filled[: len(hidden)] = hidden
+    largest = _dot_rows(coarse.rows, coarse.scales, bias, filled, scores)
+    norm, roundoff = float(np.linalg.norm(hidden.astype(np.float64))), terms * 2.0**-24
+    size = (coarse.longest + coarse.residual) * norm + float(largest)
+    underflow = terms * float(np.finfo(np.float32).tiny)
+    rounding = 4 * (roundoff / (1 - roundoff) * size + underflow * (1 + norm))
+    return scores, 1.001 * coarse.residual * norm + rounding
+
+
+class CoarseCopy:
+    """A table's copy, made when it is first asked for; none while the table changes."""
+
+    def __init__(self) -> None:
+        self._copy: Coarse | None = None
+        self._changes = False
+
+    def of(self, table: Tensor) -> Coarse | None:
+        """Return the copy of a table, always the same one; None where there is none, or no use for it."""
+        if self._changes or not on_kernels(table):
+            return None
+        if self._copy is None:
+            self._copy = coarse_of(table.numpy())
+        return self._copy
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Forget the copy, and have none meanwhile."""
+        self._copy, self._changes = None, True
+        try:
+            yield
+        finally:
+            self._changes = False
+
+
+@kernel
+def exact_scores(table: Floats, bias: Floats, hidden: Floats, items: NDArray[np.int32]) -> Floats:
+    """Return the scores (T,) of any items, summed from the bias on in the order of the table's columns, as
+    `products.scores_of` sums."""
+    scores = np.empty((len(items), 1), np.float32)
+    rows, start = np.empty((TALL, table.shape[1]), np.float32), np.empty(TALL, np.float32)
+    column = hidden.reshape(-1, 1)
+    for first in range(0, len(items), TALL):
+        count = min(TALL, len(items) - first)
+        for i in range(count):
+            start[i] = bias[items[first + i]]
+            rows[i] = table[items[first + i]]
+        product_piece(rows[:count], column, scores[first : first + count], (0, 0), start, False, 1)
+    return scores[:, 0]
+
+
+@kernel
+def _fill(table: Floats, rows: NDArray[np.int8], scales: Floats) -> tuple[np.float64, np.float64]:
+    """Fill a copy's rows and scales; return the largest squared distance and the largest squared norm."""
+    residual, longest = np.float64(0), np.float64(0)
+    for i in range(len(table)):
+        top, norm, left = np.float32(0), np.float64(0), np.float64(0)
+        for number in table[i]:
+            top = max(top, abs(number))
+            norm += np.float64(number) * number
+        if not np.isfinite(norm):
+            return np.float64(np.inf), np.float64(np.inf)
+        scale = top / np.float32(STEPS)
+        scales[i] = scale
+        for j in range(table.shape[1]):
+            if scale > 0:
+                steps = min(max(np.rint(table[i, j] / scale), np.float32(-STEPS)), np.float32(STEPS))
+                rows[i, j] = np.int8(steps)
+            distance = np.float64(table[i, j]) - np.float64(scale) * rows[i, j]
+            left += distance * distance
+        residual, longest = max(residual, left), max(longest, norm)
+    return residual, longest
+
+
+@kernel
+def _dot_rows(
+    rows: NDArray[np.int8], scales: Floats, bias: Floats, hidden: Floats, scores: Floats
+) -> np.float32:
+    """Fill the scores (N,); return the largest size of a bias."""
+    largest = np.float32(0)
+    for i in range(len(rows)):
+        prefetch(rows, min(i + AHEAD, len(rows) - 1), 0)
+        row, total = rows[i], np.float32(0)
+        for j in range(len(row)):
+            total += np.float32(row[j]) * hidden[j]
+        scores[i] = total * scales[i] + bias[i]
+        largest = max(largest, abs(bias[i]))
+    return largest

@@ -1,0 +1,175 @@
+"""The gradients of the published losses as loops over rows, one row in the cache at a time; see
+`gradients.py`."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.gru import halves_of_exp
+from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.machine.threads import share_out
+from recsys_gru.kernels.products import transpose
+
+Options = tuple[np.float32, np.float32, np.float32, np.float32]
+"""bpreg, elu_param, the tiny number inside the logarithm, and what the gradient is multiplied by."""
+LANES = 16
+"""Rows that make a part of a loss: whole vectors of them are turned, and whole cache lines, which no two
+threads may write at a time, of what lies candidate by candidate."""
+Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
+Places = tuple[Items, Items]
+"""Of each row (P,): the column of its target, and its step."""
+
+
+@kernel
+def largest(x: NDArray[np.float32]) -> np.float32:
+    """Return the largest of x (n,), n > 0; NaN where there is a positive one.
+
+    Floats stand in the order of their bits, once those of negative numbers are turned round. A maximum of
+    integers runs in vector registers, one of floats does not, as it has to mind NaN.
+    """
+    bits, top = x.view(np.int32), np.full(1, -(2**31), np.int32)
+    best, turned = top[0], np.int32(2**31 - 1)
+    for j in range(len(bits)):
+        best = max(best, bits[j] ^ ((bits[j] >> np.int32(31)) & turned))
+    top[0] = best ^ ((best >> np.int32(31)) & turned)
+    found: np.float32 = top.view(np.float32)[0]
+    return found
+
+
+@kernel
+def _cross_entropy_part(state: tuple[Floats, Places, Floats, np.float32, Floats, Floats], part: int) -> None:
+    scores, (targets, steps), counts, share, log_z, own = state
+    first, last = part * LANES, min(part * LANES + LANES, scores.shape[1])
+    rows, bits = np.empty((last - first, len(scores)), np.float32), np.empty(len(scores), np.int32)
+    powers, width = bits.view(np.float32), len(scores)
+    transpose(scores[:, first:last], rows)
+    for i in range(first, last):
+        row, weights = rows[i - first], counts[steps[i]]
+        own[i] = row[targets[i]]
+        top = largest(row)
+        halves_of_exp(row, top, bits)
+        total = np.float32(0)
+        for j in range(width):
+            row[j] *= powers[j] * weights[j]
+            total += row[j]
+        part_of_all = share / total
+        for j in range(width):
+            row[j] *= part_of_all
+        row[targets[i]] -= share
+        log_z[i] = top + np.log(total)
+    transpose(rows, scores[:, first:last])
+
+
+@kernel
+def cross_entropy_rows(
+    scores: Floats, places: Places, weights: Floats, share: np.float32, threads: int
+) -> tuple[Floats, Floats]:
+    """Return log Z and the target's score of each row (P,), and overwrite the scores (U, P) by `share` times
+    (softmax - target).
+
+    A column counts `weights` (T, U) times in the softmax of a step; log Z is the logarithm of its
+    denominator.
+    """
+    lanes = scores.shape[1]
+    log_z, own = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    state = (scores, places, weights, share, log_z, own)
+    share_out(_cross_entropy_part, state, -(-lanes // LANES), threads)
+    return log_z, own
+
+
+@kernel
+def _bend(r: Floats, a: np.float32, e: Floats, bits: NDArray[np.int32]) -> None:
+    """Let the scores r (U,) pass an ELU of parameter a; e and bits (U,) are scratch."""
+    zero, one, powers = np.float32(0), np.float32(1), bits.view(np.float32)
+    for j in range(len(r)):
+        e[j] = r[j]
+    halves_of_exp(e, zero, bits)
+    for j in range(len(r)):
+        r[j] = r[j] if r[j] > zero else a * (e[j] * powers[j] - one)
+
+
+@kernel
+def bpr_max_row(
+    r: NDArray[np.float32], weights: NDArray[np.float32], target: int, options: Options, scratch: Scratch
+) -> np.float32:
+    """Return a row's BPR-max loss and overwrite its scores r (U,) by its gradient, times a factor; formula:
+    `losses.bpr_max`.
+
+    `weights` (U,) is how often each column counts as a negative; they are overwritten by the softmax s over
+    them.
+    With g_j = bpreg r_j^2 - won_j / A, where won_j = sigmoid(y - r_j) and A = sum_j s_j won_j, the gradient
+    is
+    s_j (g_j - sum_k s_k g_k + won_j (1 - won_j) / A + 2 bpreg r_j), and the target's takes back what the
+    sigmoids gave.
+    """
+    bpreg, a, tiny, factor = options
+    e, won, bits = scratch
+    powers = bits.view(np.float32)
+    zero, one, two = np.float32(0), np.float32(1), np.float32(2)
+    edge = zero if a > zero else np.float32(-np.inf)  # below it the ELU bends
+    if a > zero:
+        _bend(r, a, e, bits)
+    for j in range(len(r)):
+        e[j] = r[j] if weights[j] > zero else np.float32(-3e38)
+    y, top = r[target], largest(e)
+    for j in range(len(r)):
+        e[j] = min(r[j] - top, zero)
+    halves_of_exp(e, zero, bits)
+    total = zero
+    for j in range(len(r)):
+        e[j] *= powers[j]
+        weights[j] *= e[j]
+        total += weights[j]
+    share = one / total if total > zero else zero
+    lift = np.exp(min(max(top - y, np.float32(-80)), np.float32(80)))
+    wins, penalty = zero, zero
+    for j in range(len(r)):
+        weights[j] *= share
+        won[j] = one / (one + e[j] * lift)
+        wins += weights[j] * won[j]
+        penalty += weights[j] * r[j] * r[j]
+    inverse = one / (wins + tiny)
+    mean, given = bpreg * penalty - wins * inverse, zero
+    for j in range(len(r)):
+        slope = weights[j] * won[j] * (one - won[j]) * inverse
+        given += slope
+        pull = bpreg * r[j] * r[j] - won[j] * inverse - mean + two * bpreg * r[j]
+        won[j] = slope + weights[j] * pull
+    won[target] -= given
+    for j in range(len(r)):
+        r[j] = factor * won[j] * (r[j] + a if r[j] < edge else one)
+    loss: np.float32 = bpreg * penalty - np.log(wins + tiny)
+    return loss
+
+
+@kernel
+def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Options, Floats], part: int) -> None:
+    scores, (targets, steps), counts, own, options, losses = state
+    first, last, width = part * LANES, min(part * LANES + LANES, scores.shape[1]), len(scores)
+    rows, weights = np.empty((last - first, width), np.float32), np.empty(width, np.float32)
+    scratch = (np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.int32))
+    transpose(scores[:, first:last], rows)
+    for i in range(first, last):
+        drawn = counts[steps[i]]
+        for j in range(width):  # not weights[:] = drawn, which is four times as slow
+            weights[j] = drawn[j]
+        weights[targets[i]] = own[i] - np.float32(1)
+        losses[i] = bpr_max_row(rows[i - first], weights, targets[i], options, scratch)
+    transpose(rows, scores[:, first:last])
+
+
+@kernel
+def bpr_max_rows(
+    scores: Floats, places: Places, counts: Floats, own: Floats, options: Options, threads: int
+) -> Floats:
+    """Return BPR-max of each row (P,) and overwrite the scores (U, P) by its gradient, some rows in the cache
+    at a time.
+
+    `counts` (T, U) is how often each column counts in a step, `own` (P,) how often a row's own target does,
+    its own place included.
+    """
+    lanes = scores.shape[1]
+    losses = np.empty(lanes, np.float32)
+    state = (scores, places, counts, own, options, losses)
+    share_out(_bpr_max_part, state, -(-lanes // LANES), threads)
+    return losses

@@ -1,0 +1,215 @@
+"""The search behind all session nearest-neighbour models: index, similarity, neighbours, item scores.
+
+One scheme, of which each model is a setting (Plan). For a prefix of n clicks, d = clicks from an item's
+latest click to the end of the prefix (0 for the last item):
+
+    candidates    the ``sample_size`` most recent training sessions that hold an item of the prefix
+    similarity(s) = sum of decay(d) over the distinct items of the prefix that s holds,
+                    / sqrt(length(s) * length(prefix)) if ``cosine``, * exp(-age(s) / recency)
+    neighbours    the ``neighbors`` most similar candidates, the more recent first where equal
+    score(i)      = sum over neighbours s that hold i of
+                    similarity(s) * match(d of the latest shared item) * nearness(steps in s from it to i) *
+                    gain(i)
+
+Posting lists run from new to old and are cut at ``sample_size``: no older entry can be a candidate, so that
+the cut changes nothing (the index of VMIS-kNN, Kersbergen et al. 2022).
+"""
+
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.kernels.machine.jit import kernel
+
+Number = TypeVar("Number", np.int32, np.float32)
+
+DECAYS = ("same", "linear", "tenths", "reciprocal", "quadratic", "exponential")
+"""How weight falls with the distance d from the end of a prefix of n clicks; a kernel knows them by place."""
+
+
+class Index(NamedTuple):
+    """Training sessions in the order of their last event, by session and by item.
+
+    ``offsets`` (S + 1,) int64, ``items`` (P,) int32 distinct in each session and ``places`` (P,) int32 of
+    their latest click; ``posting_offsets`` (N + 1,) int64 and ``postings`` int32: sessions that hold an
+    item, the newest first; ``newness`` (S,) and ``gain`` (N,) float64: factors of similarities and scores.
+    """
+
+    offsets: NDArray[np.int64]
+    items: NDArray[np.int32]
+    places: NDArray[np.int32]
+    posting_offsets: NDArray[np.int64]
+    postings: NDArray[np.int32]
+    newness: NDArray[np.float64]
+    gain: NDArray[np.float64]
+
+
+class Rule(NamedTuple):
+    """What the kernels know of a model; ``decay`` and ``match`` are places in DECAYS, nearness 0 is none."""
+
+    sample_size: int
+    neighbors: int
+    decay: int
+    decay_scale: float
+    match: int
+    match_scale: float
+    cosine: bool
+    nearness: float
+
+
+class Work(NamedTuple):
+    """Scratch memory of one search, all zero between two prefixes but for the lists' contents.
+
+    By training session (S,): similarity, latest shared item's distance, list of touched sessions; by item
+    (N,): score, list of touched items.
+    """
+
+    similarity: NDArray[np.float64]
+    latest: NDArray[np.int64]
+    sessions: NDArray[np.int32]
+    score: NDArray[np.float64]
+    items: NDArray[np.int32]
+
+
+@kernel
+def weight_at(kind: int, distance: int, length: int, scale: float) -> float:
+    """Weight of an item that was clicked ``distance`` clicks before the end of a prefix of ``length``."""
+    if kind == 1:
+        return 1.0 - distance / length
+    if kind == 2:
+        return max(0.0, 1.0 - 0.1 * (distance + 1))
+    if kind == 3:
+        return 1.0 / (distance + 1)
+    if kind == 4:
+        return 1.0 / (distance + 1) ** 2
+    if kind == 5:
+        return float(np.exp(-distance / scale))
+    return 1.0
+
+
+@kernel
+def touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
+    """Sum the decays over shared items, from the last click back; returns the number of sessions touched."""
+    touched = 0
+    length = prefix.shape[0]
+    for distance in range(length):
+        item = prefix[length - 1 - distance]
+        if work.score[item] != 0.0:  # a later click on the item counts already
+            continue
+        work.score[item] = 1.0
+        weight = weight_at(rule.decay, distance, length, rule.decay_scale)
+        if weight <= 0.0:
+            continue
+        for place in range(index.posting_offsets[item], index.posting_offsets[item + 1]):
+            session = index.postings[place]
+            if work.similarity[session] == 0.0:
+                work.sessions[touched] = session
+                work.latest[session] = distance
+                touched += 1
+            work.similarity[session] += weight
+    for distance in range(length):
+        work.score[prefix[distance]] = 0.0
+    return touched
+
+
+@kernel
+def finish_similarities(index: Index, rule: Rule, length: int, touched: int, work: Work) -> None:
+    """Turn the sums of touched sessions into similarities to the prefix of ``length`` clicks."""
+    for place in range(touched):
+        session = work.sessions[place]
+        work.similarity[session] *= index.newness[session]
+        if rule.cosine:
+            work.similarity[session] /= np.sqrt(
+                length * (index.offsets[session + 1] - index.offsets[session])
+            )
+
+
+@kernel
+def nearest_sessions(rule: Rule, touched: int, work: Work) -> NDArray[np.int64]:
+    """Keys of the neighbours: the bits of the float32 similarity, then the session's number."""
+    recent = work.sessions[:touched]
+    if touched > rule.sample_size:
+        recent = np.partition(recent, touched - rule.sample_size)[touched - rule.sample_size :]
+    similarities = work.similarity[recent].astype(np.float32)
+    keys = (similarities.view(np.int32).astype(np.int64) << 32) | recent.astype(np.int64)
+    if keys.shape[0] > rule.neighbors:
+        keys = np.partition(keys, keys.shape[0] - rule.neighbors)[keys.shape[0] - rule.neighbors :]
+    return keys
+
+
+@kernel
+def add_session(
+    index: Index, rule: Rule, session: int, shared: int, weight: float, found: int, work: Work
+) -> int:
+    """Add a neighbour's items to the scores, given its latest shared item; returns the items touched."""
+    first, last = index.offsets[session], index.offsets[session + 1]
+    origin = 0
+    for place in range(first, last):
+        if index.items[place] == shared:
+            origin = index.places[place]
+    for place in range(first, last):
+        item = index.items[place]
+        value = weight * index.gain[item]
+        if rule.nearness > 0.0:
+            value *= np.exp(-abs(index.places[place] - origin) / rule.nearness)
+        if value != 0.0:
+            if work.score[item] == 0.0:
+                work.items[found] = item
+                found += 1
+            work.score[item] += value
+    return found
+
+
+@kernel
+def score_prefix(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
+    """Scores of one prefix into ``work``; returns the number of items touched."""
+    length = prefix.shape[0]
+    touched = touch_sessions(index, rule, prefix, work)
+    found = 0
+    finish_similarities(index, rule, length, touched, work)
+    for key in nearest_sessions(rule, touched, work):
+        session = key & 0x7FFFFFFF
+        distance = work.latest[session]
+        weight = work.similarity[session] * weight_at(rule.match, distance, length, rule.match_scale)
+        found = add_session(index, rule, session, prefix[length - 1 - distance], weight, found, work)
+    for place in range(touched):
+        work.similarity[work.sessions[place]] = 0.0
+    return found
+
+
+@kernel
+def larger(values: NDArray[Number], size: int) -> NDArray[Number]:
+    """A copy with room for ``size`` values and as many again."""
+    grown = np.empty(2 * size, dtype=values.dtype)
+    grown[: values.shape[0]] = values
+    return grown
+
+
+@kernel
+def score_prefixes(
+    index: Index, rule: Rule, items: NDArray[np.int32], firsts: NDArray[np.int64], lasts: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Scores of the prefixes ``items[firsts[q]:lasts[q] + 1]``: offsets (Q + 1,), items and values."""
+    n_sessions, n_items = index.newness.shape[0], index.gain.shape[0]
+    work = Work(
+        np.zeros(n_sessions),
+        np.zeros(n_sessions, dtype=np.int64),
+        np.zeros(n_sessions, dtype=np.int32),
+        np.zeros(n_items),
+        np.zeros(n_items, dtype=np.int32),
+    )
+    offsets = np.zeros(lasts.shape[0] + 1, dtype=np.int64)
+    row_items, row_values = np.empty(1024, dtype=np.int32), np.empty(1024, dtype=np.float32)
+    for q in range(lasts.shape[0]):
+        found = score_prefix(index, rule, items[firsts[q] : lasts[q] + 1], work)
+        start = offsets[q]
+        if start + found > row_items.shape[0]:
+            row_items, row_values = larger(row_items, start + found), larger(row_values, start + found)
+        scored = np.sort(work.items[:found])
+        for place in range(found):
+            row_items[start + place] = scored[place]
+            row_values[start + place] = work.score[scored[place]]
+            work.score[scored[place]] = 0.0
+        offsets[q + 1] = start + found
+    return offsets, row_items[: offsets[-1]], row_values[: offsets[-1]]

@@ -1,0 +1,169 @@
+"""Loops over the rows that a step picks from the item tables.
+
+Those of a chunk come TALL at a time, while the next TALL are on their way.
+"""
+
+import numpy as np
+
+from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.machine.prefetch import prefetch
+from recsys_gru.kernels.machine.simd import TALL
+from recsys_gru.kernels.machine.threads import share_out
+from recsys_gru.kernels.products import CHUNK, product, transpose
+
+Rates = tuple[np.float32, np.float32, np.float32]
+Memory = tuple[Floats, Floats, Floats]
+Factors = tuple[Floats, Floats, Items, Floats]
+"""Of a gradient: delta (U, P), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
+LINE = 16
+"""Single-precision numbers in a cache line."""
+
+
+@kernel
+def _ask(table: Floats, rows: Items, first: int, last: int) -> None:
+    """Ask for rows first to last of those named, without waiting for them."""
+    for i in range(first, min(last, len(rows))):
+        for j in range(0, table.shape[1], LINE):
+            prefetch(table, rows[i], j)
+
+
+@kernel
+def _copy(table: Floats, rows: Items, first: int, last: int, out: Floats) -> None:
+    for i in range(first, last):
+        row, copy = table[rows[i]], out[i]
+        for j in range(len(copy)):
+            copy[j] = row[j]
+
+
+@kernel
+def take(table: Floats, rows: Items, out: Floats) -> None:
+    """Copy the named rows (R,) of a table (N, D) into `out` (R, D)."""
+    for first in range(0, len(rows), TALL):
+        _ask(table, rows, first + TALL, first + 2 * TALL)
+        _copy(table, rows, first, min(first + TALL, len(rows)), out)
+
+
+@kernel
+def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], part: int) -> None:
+    table, bias, rows, turned, taken, scores = state
+    begin = part * CHUNK
+    end = min(begin + CHUNK, len(rows))
+    start = np.empty(end - begin, np.float32)
+    for i in range(begin, end):
+        start[i - begin] = bias[rows[i]]
+    _ask(table, rows, begin, begin + TALL)
+    for first in range(begin, end, TALL):
+        last = min(first + TALL, end)
+        _copy(table, rows, first, last, taken)
+        _ask(table, rows, last, last + TALL)
+        for i in range(last, min(last + TALL, end)):
+            for j in range(0, taken.shape[1], LINE):
+                prefetch(taken, i, j)
+        product(taken[first:last], turned, scores[first:last], start[first - begin : last - begin])
+
+
+@kernel
+def score(
+    source: tuple[Floats, Floats, Items], x: Floats, place: tuple[Floats, Floats], threads: int
+) -> None:
+    """Score the named rows of a table for x (P, D): rows @ x^T + their biases.
+
+    `source` is the table (N, D), the biases (N,) and the rows (R,); `place` receives a copy of the rows (R,
+    D) and the scores (R, P).
+    """
+    (table, bias, rows), (taken, scores) = source, place
+    turned = np.empty((x.shape[1], x.shape[0]), np.float32)
+    transpose(x, turned)
+    state = (table, bias, rows, turned, taken, scores)
+    share_out(_score_part, state, -(-len(rows) // CHUNK), threads)
+
+
+@kernel
+def adagrad(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
+    """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, on the named rows only and in one pass.
+
+    `memory` is (w, acc, v), each (N, D); `gradient` is (R, D); `rates` is (rate, momentum, eps). v is not
+    read or written without momentum.
+    """
+    weights, sums, velocity = memory
+    rate, momentum, eps = rates
+    for i in range(len(rows)):
+        w, acc, g = weights[rows[i]], sums[rows[i]], gradient[i]
+        if momentum > 0:
+            v = velocity[rows[i]]
+            for j in range(len(w)):
+                acc[j] += g[j] * g[j]
+                v[j] = momentum * v[j] - rate * g[j] / np.sqrt(acc[j] + eps)
+                w[j] += v[j]
+        else:
+            for j in range(len(w)):
+                acc[j] += g[j] * g[j]
+                w[j] -= rate * g[j] / np.sqrt(acc[j] + eps)
+
+
+@kernel
+def _ask_memory(memory: Memory, rows: Items, first: int, last: int, momentum: np.float32) -> None:
+    _ask(memory[0], rows, first, last)
+    _ask(memory[1], rows, first, last)
+    if momentum > 0:
+        _ask(memory[2], rows, first, last)
+
+
+@kernel
+def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int) -> None:
+    memory, bias, rows, (delta, operand, at, added), rates = state
+    width = operand.shape[1]
+    begin = part * CHUNK
+    end = min(begin + CHUNK, len(rows))
+    looked_up = np.flatnonzero((at >= begin) & (at < end))
+
+    gradient, zeros = np.empty((TALL, width), np.float32), np.zeros(TALL, np.float32)
+    _ask_memory(memory, rows, begin, begin + TALL, rates[1])
+    for first in range(begin, end, TALL):
+        last = min(first + TALL, end)
+        _ask_memory(memory, rows, last, last + TALL, rates[1])
+        scored = delta[first:last]
+        product(scored, operand, gradient[: len(scored)], zeros)
+        gradient[len(scored) :] = 0
+        for p in looked_up:
+            if first <= at[p] < last:
+                row, more = gradient[at[p] - first], added[p]
+                for j in range(width):
+                    row[j] += more[j]
+        adagrad(memory, rows[first:last], gradient, rates)
+    if len(bias[0]) > 0:
+        _adagrad_bias(bias, rows[begin:end], delta[begin:end], rates)
+
+
+@kernel
+def _adagrad_bias(bias: Memory, rows: Items, delta: Floats, rates: Rates) -> None:
+    """Apply Adagrad to the numbers of the first rows, whose gradients are the sums of the rows of delta (U,
+    P)."""
+    taken = np.empty((4, len(delta)), np.float32)  # w, acc, v, gradient
+    for i in range(len(delta)):
+        total = np.float32(0)
+        line = delta[i]
+        for p in range(len(line)):
+            total += line[p]
+        taken[0, i], taken[1, i], taken[2, i] = bias[0][rows[i]], bias[1][rows[i]], bias[2][rows[i]]
+        taken[3, i] = total
+    memory = (taken[0:1], taken[1:2], taken[2:3])
+    adagrad(memory, np.zeros(1, np.int64), taken[3:4], rates)
+    for i in range(len(delta)):
+        bias[0][rows[i]], bias[1][rows[i]] = taken[0, i], taken[1, i]
+        if rates[1] > 0:  # else there is no velocity
+            bias[2][rows[i]] = taken[2, i]
+
+
+@kernel
+def adagrad_by_factors(
+    memory: Memory, bias: Memory, rows: Items, factors: Factors, rates: Rates, threads: int
+) -> None:
+    """Apply Adagrad to the named rows (R,), distinct, with the gradient that `rows.RowGradient` has of these
+    factors, and to their biases, each (N,) or empty.
+
+    The gradient is made for a few rows at a time and used up while in the cache, and the rows arrive
+    meanwhile.
+    """
+    share_out(_adagrad_part, (memory, bias, rows, factors, rates), -(-len(rows) // CHUNK), threads)

@@ -1,0 +1,41 @@
+"""Events to what models take: item numbers, packed sessions, training and test parts.
+
+In it: vocabulary (ids to numbers), packed (`Sessions`, where Polars ends), files (the same on disk), filter
+(rare items and short sessions), split, doctor (what a split did), fingerprint. Used by everything that fits,
+ranks or measures. It must never import a model, torch, or a room that works on whole logs (preparation,
+exploration).
+"""
+
+from recsys_gru.sessions.doctor import Diagnosis, diagnose_split
+from recsys_gru.sessions.files import read_sessions, write_sessions
+from recsys_gru.sessions.filter import filter_sessions
+from recsys_gru.sessions.packed import SessionData, Sessions, as_sessions
+from recsys_gru.sessions.split import (
+    Split,
+    ThreeParts,
+    split_at,
+    split_by_time,
+    split_rolling,
+    split_three,
+    tail_cut,
+)
+from recsys_gru.sessions.vocabulary import Vocabulary
+
+__all__ = [
+    "Diagnosis",
+    "SessionData",
+    "Sessions",
+    "Split",
+    "ThreeParts",
+    "Vocabulary",
+    "as_sessions",
+    "diagnose_split",
+    "filter_sessions",
+    "read_sessions",
+    "split_at",
+    "split_by_time",
+    "split_rolling",
+    "split_three",
+    "tail_cut",
+    "write_sessions",
+]

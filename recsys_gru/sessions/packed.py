@@ -1,0 +1,183 @@
+"""Packed sessions: item numbers session after session; here Polars ends and NumPy begins."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, UTC_TIME, Frame, lazy, require
+from recsys_gru.clicks.order import codes, run_starts, sorted_rows
+from recsys_gru.clicks.read import read_clicks
+from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.sessions.fingerprint import digest_of
+from recsys_gru.sessions.vocabulary import Vocabulary, as_ids
+
+POSITION = "position"
+
+
+@dataclass(frozen=True, eq=False)
+class Sessions:
+    """Sessions as arrays, oldest first; session s is ``items[offsets[s]:offsets[s + 1]]``.
+
+    Attributes:
+        items: item numbers, (E,) int32.
+        offsets: where each session begins, and the end, (n + 1,) int64.
+        times: microseconds since 1970 UTC, (E,) int64.
+        ids: session ids, (n,).
+        vocabulary: what the item numbers stand for.
+        unknown: clicks on items that the vocabulary lacks, with session_id, position (place in the raw
+            session, from 0), item_id and time; they are in none of the arrays.
+    """
+
+    items: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    times: NDArray[np.int64]
+    ids: pl.Series
+    vocabulary: Vocabulary
+    unknown: pl.DataFrame
+
+    @classmethod
+    def from_events(cls, events: Frame, vocabulary: Vocabulary | None = None) -> "Sessions":
+        """Pack events, ordered by (first time of the session, session id), then by time and item.
+
+        Without a vocabulary the items are numbered by first appearance in that order. With one, clicks on
+        other items go to ``unknown``; a session of unknown items only stays, with length 0.
+
+        Raises:
+            SchemaError: a column is missing or of the wrong type.
+            ClickLogError: a value is null.
+
+        >>> log = pl.DataFrame({"session_id": [2, 1, 1], "item_id": ["b", "a", "b"], "time": [5, 1, 2]})
+        >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+        >>> sessions = Sessions.from_events(log)
+        >>> sessions.items, sessions.offsets, sessions.vocabulary.ids.to_list()
+        (array([0, 1, 1], dtype=int32), array([0, 2, 3]), ['a', 'b'])
+        """
+        table = _ordered(events)
+        if vocabulary is not None:
+            return cls.in_order(table, vocabulary)
+        return cls._packed(table, *_numbered(table[ITEM]))
+
+    @classmethod
+    def in_order(cls, table: pl.DataFrame, vocabulary: Vocabulary) -> "Sessions":
+        """Pack a table of session_id, item_id and time whose rows are in their final order already."""
+        return cls._packed(table, vocabulary, vocabulary.numbers(table[ITEM]))
+
+    @classmethod
+    def _packed(cls, table: pl.DataFrame, vocabulary: Vocabulary, numbers: NDArray[np.int32]) -> "Sessions":
+        starts = run_starts(table[SESSION])
+        sizes = np.diff(starts, append=table.height)
+        known = numbers >= 0
+        lengths = _known_lengths(sizes, known)
+        lost = np.flatnonzero(~known)
+        place = lost - np.repeat(starts, sizes)[lost]
+        unknown = table[lost].with_columns(pl.Series(POSITION, place, dtype=pl.Int64))
+        return cls(
+            items=numbers[known],
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            times=table[TIME].dt.epoch("us").to_numpy()[known],
+            ids=table[SESSION][starts],
+            vocabulary=vocabulary,
+            unknown=unknown.select(SESSION, POSITION, ITEM, TIME),
+        )
+
+    @property
+    def n_sessions(self) -> int:
+        """Sessions, those without a known item included."""
+        return len(self.offsets) - 1
+
+    @property
+    def n_events(self) -> int:
+        """Events on known items."""
+        return len(self.items)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Events on known items of each session, (n,) int64."""
+        return np.diff(self.offsets)
+
+    def events(self) -> pl.DataFrame:
+        """The frame that gives these sessions again: session_id, item_id and time, unknown items included."""
+        known = pl.DataFrame(
+            {
+                SESSION: self.ids.gather(np.repeat(np.arange(self.n_sessions), self.lengths)),
+                ITEM: self.vocabulary.take(self.items),
+                TIME: pl.Series(self.times).cast(UTC_TIME),
+            }
+        )
+        return pl.concat([known, self.unknown.select(SESSION, ITEM, TIME)]).sort(EVENT_ORDER)
+
+    def fingerprint(self) -> str:
+        """A SHA-256 over everything: equal for equal sessions, on every machine."""
+        unknown = (self.unknown[name] for name in self.unknown.columns)
+        return digest_of(self.items, self.offsets, self.times, self.ids, self.vocabulary.ids, *unknown)
+
+
+SessionData: TypeAlias = "Sessions | Frame | str | Path"
+
+
+def as_sessions(data: SessionData, vocabulary: Vocabulary | None = None) -> Sessions:
+    """Packed sessions out of sessions, a Polars or pandas frame or a path, numbered by ``vocabulary`` where
+    one is given.
+
+    Raises:
+        SchemaError: a column is missing.
+        ClickLogError: a file cannot be read, or a value is null.
+
+    >>> as_sessions(pl.DataFrame({"session_id": [1, 1], "item_id": [7, 7], "time": [1, 2]})).n_events
+    2
+    """
+    if not isinstance(data, Sessions):
+        return Sessions.from_events(read_clicks(data), vocabulary)
+    if vocabulary is None or vocabulary is data.vocabulary or vocabulary == data.vocabulary:
+        return data
+    return Sessions.from_events(data.events(), vocabulary)
+
+
+def _ordered(events: Frame) -> pl.DataFrame:
+    log = lazy(events)
+    require(log, *EVENT_ORDER)
+    found = log.collect_schema()[TIME]
+    if found != UTC_TIME:
+        raise SchemaError(
+            f"expected time as {UTC_TIME}; got {found}. What to do: pass the frame through read_clicks"
+        )
+    table = log.select(EVENT_ORDER).collect()
+    nulls = {name: table[name].null_count() for name in EVENT_ORDER if table[name].null_count()}
+    if nulls:
+        raise ClickLogError(
+            f"expected no null values; found {nulls}. What to do: pass the log through check_clicks"
+        )
+    table = _oldest_first(sorted_rows(table, EVENT_ORDER))
+    return table.with_columns(as_ids(table[SESSION]), as_ids(table[ITEM]))
+
+
+def _oldest_first(table: pl.DataFrame) -> pl.DataFrame:
+    """Whole sessions by their first time; those that begin together stay in order of their ids."""
+    starts = run_starts(table[SESSION])
+    order = np.argsort(table[TIME].dt.epoch("us").to_numpy()[starts], kind="stable")
+    lengths = np.diff(starts, append=table.height)[order]
+    shift = starts[order] - (np.cumsum(lengths) - lengths)
+    return table[np.repeat(shift, lengths) + np.arange(table.height)]
+
+
+def _numbered(items: pl.Series) -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The items numbered by first appearance, and the number of each row."""
+    coded, known = codes(items)
+    first = np.full(len(known), len(items))
+    first[coded[::-1]] = np.arange(len(items))[::-1]  # of several rows the last one written stays: the first
+    present = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(items))]
+    number = np.empty(len(known), dtype=np.int32)
+    number[present] = np.arange(len(present), dtype=np.int32)
+    support = np.bincount(coded, minlength=len(known))[present]
+    return Vocabulary(known[present], support), number[coded]
+
+
+def _known_lengths(sizes: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    before = np.concatenate([[0], np.cumsum(known)])
+    ends = np.cumsum(sizes)
+    lengths: NDArray[np.int64] = before[ends] - before[ends - sizes]
+    return lengths
