@@ -11,9 +11,9 @@ import polars as pl
 
 from recsys_gru.errors import TrackingError
 from recsys_gru.evaluation import Report, read_ranks
-from recsys_gru.tracking.records import RUN_ID
+from recsys_gru.tracking.delivery.records import RUN_ID
+from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
 from recsys_gru.tracking.run import Run
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
 
 HOST = "127.0.0.1"
 BEST_BY = "test/mrr_at_20"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, final
 
 import recsys_gru
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.records import TICKET
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery.records import TICKET
+from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
     from recsys_gru.contract import Recommender
-    from recsys_gru.tracking.lasting import LastingRun
+    from recsys_gru.tracking.delivery.lasting import LastingRun
     from recsys_gru.tracking.run import Run
 
 CHAMPION, CHALLENGER = "champion", "challenger"

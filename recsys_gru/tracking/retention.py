@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, final
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.store import EXPERIMENT, Store, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery.store import EXPERIMENT, Store, connect, experiment_id, store_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

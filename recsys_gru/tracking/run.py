@@ -13,16 +13,16 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender
 from recsys_gru.evaluation import Report, ReportPage, intervals, report_page, write_report
 from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, listening
-from recsys_gru.tracking import facts
-from recsys_gru.tracking.courier import Courier
+from recsys_gru.tracking.delivery import facts
+from recsys_gru.tracking.delivery.courier import Courier
+from recsys_gru.tracking.delivery.outbox import Outbox, Target
+from recsys_gru.tracking.delivery.records import Ended, Fed, Filed, Logged, Opened, as_text, now
+from recsys_gru.tracking.delivery.store import EXPERIMENT, store_at
 from recsys_gru.tracking.fit_page import FitPage
-from recsys_gru.tracking.outbox import Outbox, Target
-from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened, as_text, now
-from recsys_gru.tracking.store import EXPERIMENT, store_at
 
 if TYPE_CHECKING:
     from recsys_gru.ranking import ItemFilter, Scorer
-    from recsys_gru.tracking.notebook import Notebook
+    from recsys_gru.tracking.delivery.notebook import Notebook
     from recsys_gru.training import EpochReport
 
 FIT_PAGE = "training.html"

@@ -17,11 +17,11 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
-from recsys_gru.tracking.abandoned import PROCESS
-from recsys_gru.tracking.process import address, dead
-from recsys_gru.tracking.records import RUN_ID
+from recsys_gru.tracking.delivery.abandoned import PROCESS
+from recsys_gru.tracking.delivery.process import address, dead
+from recsys_gru.tracking.delivery.records import RUN_ID
+from recsys_gru.tracking.delivery.store import store_at
 from recsys_gru.tracking.run import Pruned, Run, Tracker, run
-from recsys_gru.tracking.store import store_at
 
 if TYPE_CHECKING:
     import os

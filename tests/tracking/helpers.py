@@ -15,7 +15,7 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.observers import EpochEnded, announce, fitting
-from recsys_gru.tracking.store import EXPERIMENT, connect, store_at
+from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, store_at
 
 SESSIONS = Sessions.from_events(clicks_of("abc", "abd", "bcd", "cab", "bad"))
 VALIDATION = Sessions.from_events(clicks_of("ab", "cd"), SESSIONS.vocabulary)

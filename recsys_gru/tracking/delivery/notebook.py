@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import final
 
 from recsys_gru.observers import listening
-from recsys_gru.tracking.outbox import Outbox
-from recsys_gru.tracking.records import Ended, Filed, Opened, Record
+from recsys_gru.tracking.delivery.outbox import Outbox
+from recsys_gru.tracking.delivery.records import Ended, Filed, Opened, Record
 from recsys_gru.tracking.run import Run, Tracker
 
 

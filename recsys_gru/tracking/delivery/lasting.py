@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import final
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking import facts
-from recsys_gru.tracking.abandoned import end_abandoned
-from recsys_gru.tracking.notebook import Notebook
-from recsys_gru.tracking.records import Desk, Ended, Filed, Logged, Opened, Record, as_text, now
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery import facts
+from recsys_gru.tracking.delivery.abandoned import end_abandoned
+from recsys_gru.tracking.delivery.notebook import Notebook
+from recsys_gru.tracking.delivery.records import Desk, Ended, Filed, Logged, Opened, Record, as_text, now
+from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
 
 
 @final

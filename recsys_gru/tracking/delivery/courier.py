@@ -5,10 +5,10 @@ import threading
 from typing import final
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.abandoned import end_abandoned
-from recsys_gru.tracking.outbox import Outbox
-from recsys_gru.tracking.records import Desk, Record
-from recsys_gru.tracking.store import Store, check_reachable, connect, experiment_id
+from recsys_gru.tracking.delivery.abandoned import end_abandoned
+from recsys_gru.tracking.delivery.outbox import Outbox
+from recsys_gru.tracking.delivery.records import Desk, Record
+from recsys_gru.tracking.delivery.store import Store, check_reachable, connect, experiment_id
 
 log = logging.getLogger("recsys_gru")
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)

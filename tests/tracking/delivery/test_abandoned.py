@@ -8,9 +8,9 @@ from pathlib import Path
 from mlflow.entities import Run as MlflowRun
 
 from recsys_gru import tracking
-from recsys_gru.tracking.abandoned import GONE, PROCESS
-from recsys_gru.tracking.process import address, dead
-from recsys_gru.tracking.records import Ended, Logged
+from recsys_gru.tracking.delivery.abandoned import GONE, PROCESS
+from recsys_gru.tracking.delivery.process import address, dead
+from recsys_gru.tracking.delivery.records import Ended, Logged
 from recsys_gru.tracking.tuning import Search, give_up_dead_trials, open_study
 from tests.tracking.helpers import announce_fit, client_of, runs_of
 
@@ -31,8 +31,8 @@ with tracking.run(sys.argv[1], name="killed"), fitting(model, SESSIONS):
 """
 TRIAL = """
 import sys
-from recsys_gru.tracking.abandoned import PROCESS
-from recsys_gru.tracking.process import address
+from recsys_gru.tracking.delivery.abandoned import PROCESS
+from recsys_gru.tracking.delivery.process import address
 from recsys_gru.tracking.tuning import Search, open_study
 from pathlib import Path
 study = open_study(Search("ItemKNN", study="s"), Path(sys.argv[1]))

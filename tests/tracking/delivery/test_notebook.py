@@ -5,8 +5,9 @@ from pathlib import Path
 from recsys_gru.baselines import Markov
 from recsys_gru.clicks import Sessions, generate_clicks
 from recsys_gru.recommender import GRU4Rec
-from recsys_gru.tracking import Notebook, facts, noting
-from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened
+from recsys_gru.tracking import Notebook, noting
+from recsys_gru.tracking.delivery import facts
+from recsys_gru.tracking.delivery.records import Ended, Fed, Filed, Logged, Opened
 
 TRAIN = Sessions.from_events(generate_clicks(n_sessions=120, n_items=30, days=4, seed=5))
 

@@ -3,7 +3,7 @@
 import platform
 from typing import TYPE_CHECKING
 
-from recsys_gru.tracking.process import dead
+from recsys_gru.tracking.delivery.process import dead
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

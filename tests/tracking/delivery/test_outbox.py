@@ -12,10 +12,10 @@ import pytest
 
 from recsys_gru import tracking
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.courier import send_left_over
-from recsys_gru.tracking.outbox import Outbox, Target
-from recsys_gru.tracking.records import Desk, Ended, Fed, Filed, Logged, Opened, from_line, to_line
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery.courier import send_left_over
+from recsys_gru.tracking.delivery.outbox import Outbox, Target
+from recsys_gru.tracking.delivery.records import Desk, Ended, Fed, Filed, Logged, Opened, from_line, to_line
+from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
 from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of
 from tests.tracking.servers import free_port, mlflow_server
 
