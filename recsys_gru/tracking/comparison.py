@@ -12,8 +12,8 @@ import polars as pl
 from recsys_gru.errors import TrackingError
 from recsys_gru.evaluation import Report, read_ranks
 from recsys_gru.tracking.delivery.records import RUN_ID
+from recsys_gru.tracking.delivery.runs import Run
 from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
-from recsys_gru.tracking.run import Run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, final
 
 import recsys_gru
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.delivery.records import TICKET
+from recsys_gru.tracking.delivery.desk import TICKET
 from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
     from recsys_gru.contract import Recommender
-    from recsys_gru.tracking.delivery.lasting import LastingRun
-    from recsys_gru.tracking.run import Run
+    from recsys_gru.tracking.delivery.runs import LastingRun, Run
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 EXAMPLE_ITEMS, EXAMPLE_K = 3, 5

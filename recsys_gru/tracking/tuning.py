@@ -17,11 +17,12 @@ from recsys_gru.clicks import Sessions
 from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
-from recsys_gru.tracking.delivery.abandoned import PROCESS
-from recsys_gru.tracking.delivery.process import address, dead
+from recsys_gru.tracking.delivery.process import PROCESS, address, dead
 from recsys_gru.tracking.delivery.records import RUN_ID
+from recsys_gru.tracking.delivery.runs import Run
 from recsys_gru.tracking.delivery.store import store_at
-from recsys_gru.tracking.run import Pruned, Run, Tracker, run
+from recsys_gru.tracking.run import run
+from recsys_gru.tracking.tracker import Pruned, Tracker
 
 if TYPE_CHECKING:
     import os

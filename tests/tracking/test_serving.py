@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_gru.tracking.delivery.store import store_at
+from recsys_gru.tracking.delivery import store_at
 from recsys_gru.tracking.registry import Registry
 from tests.tracking.helpers import fitted
 from tests.tracking.servers import free_port, process
