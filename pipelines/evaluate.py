@@ -92,10 +92,9 @@ def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path
 def _note(model: "Recommender", test: "pl.DataFrame", report: "Report", folder: Path) -> None:
     """Test data, figures and their intervals, for the day's run."""
     from recsys_gru.sessions import as_sessions
-    from recsys_gru.tracking import Notebook
-    from recsys_gru.tracking.run import test_figures
+    from recsys_gru.tracking import Notebook, Run, test_figures
 
-    run = Notebook(folder).run()
+    run = Run(Notebook(folder))
     run.feed(as_sessions(test, model.vocabulary_), DATA, "test")
     if report.events:
         metrics, counts = test_figures(report)

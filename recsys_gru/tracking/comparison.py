@@ -11,12 +11,10 @@ import polars as pl
 
 from recsys_gru.errors import TrackingError
 from recsys_gru.evaluation import Report, read_ranks
-from recsys_gru.tracking.records import RUN_ID
-from recsys_gru.tracking.run import Run
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery import EXPERIMENT, Desk, Run, store_at
+from recsys_gru.tracking.tracker import NOTE, shown
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
 PICTURE, RANKS = "comparison.png", "ranks.parquet"
@@ -40,13 +38,12 @@ def stored_ranks(where: str | os.PathLike[str], run: str, experiment: str = EXPE
     Raises:
         TrackingError: if no such run has a rank ledger.
     """
-    store = store_at(where)
-    client = connect(store)
-    for found in _candidates(client, experiment_id(client, store, experiment), run):
+    desk = Desk(store_at(where), experiment)
+    for found in _candidates(desk, run):
         key = found.info.run_id
-        if RANKS in {file.path for file in client.list_artifacts(key)}:
+        if RANKS in {file.path for file in desk.client.list_artifacts(key)}:
             with tempfile.TemporaryDirectory() as folder:
-                ranks = read_ranks(client.download_artifacts(key, RANKS, folder))
+                ranks = read_ranks(desk.client.download_artifacts(key, RANKS, folder))
             return StoredRanks(key, f"{found.info.run_name} {key[:6]}", ranks)
     raise TrackingError(
         f"expected the id or the name of an evaluated run in {where}, got {run!r}, which has no {RANKS}: "
@@ -54,23 +51,24 @@ def stored_ranks(where: str | os.PathLike[str], run: str, experiment: str = EXPE
     )
 
 
-def _candidates(client: "MlflowClient", experiment: str, run: str) -> "list[MlflowRun]":
+def _candidates(desk: Desk, run: str) -> "list[MlflowRun]":
     """The run of this id, else the newest runs of this name."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return [client.get_run(run)]
+        return [desk.client.get_run(run)]
     except MlflowException:  # no id; a name may hold anything, so it is compared here and not in a query
-        runs = client.search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=1000)
+        newest = ["attributes.start_time DESC"]
+        runs = desk.client.search_runs([desk.experiment], order_by=newest, max_results=1000)
         return [found for found in runs if found.info.run_name == run][:NEWEST]
 
 
 def show_comparison(parent: Run, reports: Mapping[str, Report], data: str) -> None:
     """Describe the models' test figures on the parent run, best first."""
     parent.file(PICTURE, lambda path: draw(reports, path))
-    picture = f"![Recall and MRR by model](get-artifact?path={PICTURE}&run_uuid={RUN_ID})"
+    picture = shown("Recall and MRR by model", PICTURE)
     title = f"Models compared on the last days of **{data}**, each a run below this one."
-    parent.log(tags={"mlflow.note.content": f"{title}\n\n{markdown(reports)}\n\n{picture}"})
+    parent.log(tags={NOTE: f"{title}\n\n{markdown(reports)}\n\n{picture}"})
 
 
 def markdown(reports: Mapping[str, Report]) -> str:

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, final
 
 import recsys_gru
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.records import TICKET
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, store_at
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+    from mlflow.entities.model_registry import RegisteredModel
     from mlflow.models import ModelSignature
 
     from recsys_gru.contract import Recommender
-    from recsys_gru.tracking.lasting import LastingRun
-    from recsys_gru.tracking.run import Run
+    from recsys_gru.tracking.delivery import LastingRun, Run
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 EXAMPLE_ITEMS, EXAMPLE_K = 3, 5
@@ -39,9 +38,8 @@ class Registry:
         self, where: str | os.PathLike[str] = "mlruns", name: str = "gru4rec", experiment: str = EXPERIMENT
     ) -> None:
         self.name = name
-        self._store = store_at(where)
-        self._client = connect(self._store)
-        self._experiment = experiment_id(self._client, self._store, experiment)
+        self._desk = Desk(store_at(where), experiment)
+        self._client = self._desk.client
 
     def register(
         self,
@@ -66,14 +64,18 @@ class Registry:
                 path = Path(folder) / "model"
                 write_served(model, path)
                 check_answers(path, *example(model))
-                return self._upload(path, model, self._run_id(run), dict(tags or {}), alias)
+                run_id = None if run is None else self._desk.find(run.ticket)
+                version = self._upload(path, model, run_id, dict(tags or {}))
+                if alias is not None:
+                    self.point(alias, version)
+                return version
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot register {self.name}: {error}; nothing was put into use") from error
 
     def version_of(self, alias: str) -> int | None:
         """The version that bears the alias, if any does."""
         model = self._model()
-        return int(model[alias]) if alias in model else None
+        return int(model.aliases[alias]) if model is not None and alias in model.aliases else None
 
     def find(self, key: str, value: str) -> int | None:
         """The newest version on which this value is noted, if any is."""
@@ -113,7 +115,7 @@ class Registry:
             found = self._client.get_model_version_download_uri(self.name, str(version))
             with tempfile.TemporaryDirectory() as folder:
                 path = mlflow.artifacts.download_artifacts(
-                    artifact_uri=found, dst_path=folder, tracking_uri=self._store.uri
+                    artifact_uri=found, dst_path=folder, tracking_uri=self._desk.store.uri
                 )
                 bundle = Path(path) / "artifacts" / "bundle"
                 model: Recommender = getattr(recsys_gru, read_manifest(bundle).model).load(bundle)
@@ -121,38 +123,26 @@ class Registry:
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from error
 
-    def _model(self) -> dict[str, str]:
-        """Alias to version; nothing where the model is not registered yet."""
+    def _model(self) -> "RegisteredModel | None":
+        """The registered model, if there is one yet."""
         found = self._client.search_registered_models(f"name = '{self.name}'")
-        return dict(found[0].aliases) if found else {}
+        return found[0] if found else None
 
-    def _run_id(self, run: "Run | LastingRun | None") -> str | None:
-        if run is None:
-            return None
-        found = self._client.search_runs(
-            [self._experiment], f"tags.`{TICKET}` = '{run.ticket}'", max_results=1
-        )
-        return found[0].info.run_id if found else None
-
-    def _upload(
-        self, path: Path, model: "Recommender", run_id: str | None, tags: dict[str, str], alias: str | None
-    ) -> int:
+    def _upload(self, path: Path, model: "Recommender", run_id: str | None, tags: dict[str, str]) -> int:
         from mlflow.entities import LoggedModelOutput
 
         client, kind = self._client, type(model).__name__
-        params = {key: str(value) for key, value in model.parameters().items()}
-        logged = client.create_logged_model(self._experiment, self.name, run_id, tags, params, kind)
+        params = as_text(model.parameters())
+        logged = client.create_logged_model(self._desk.experiment, self.name, run_id, tags, params, kind)
         client.log_model_artifacts(logged.model_id, str(path))
         client.finalize_logged_model(logged.model_id, "READY")
         if run_id is not None:
             client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        if not client.search_registered_models(f"name = '{self.name}'"):
+        if self._model() is None:
             client.create_registered_model(self.name, description="Sessions in, ranked next items out.")
         version = client.create_model_version(
             self.name, logged.artifact_location, run_id, {"model": kind, **tags}
         )
-        if alias is not None:
-            client.set_registered_model_alias(self.name, alias, version.version)
         return int(version.version)
 
 

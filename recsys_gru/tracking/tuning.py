@@ -1,8 +1,7 @@
 """The search for better hyper-parameters: an Optuna study that can be stopped, resumed and shared."""
 
+import os
 import platform
-import shutil
-import tempfile
 import uuid
 import warnings
 from collections.abc import Callable
@@ -17,15 +16,11 @@ from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.sessions import Sessions
-from recsys_gru.tracking.abandoned import PROCESS
-from recsys_gru.tracking.process import address, dead
-from recsys_gru.tracking.records import RUN_ID
-from recsys_gru.tracking.run import Pruned, Run, Tracker, run
-from recsys_gru.tracking.store import store_at
+from recsys_gru.tracking.delivery import PROCESS, Run, address, dead, store_at
+from recsys_gru.tracking.run import run
+from recsys_gru.tracking.tracker import NOTE, Pruned, Tracker, shown
 
 if TYPE_CHECKING:
-    import os
-
     from optuna import Study, Trial
 
     from recsys_gru.training import EpochReport
@@ -34,7 +29,7 @@ METRIC = "mrr_at_20"
 STARTUP_TRIALS, WARMUP_EPOCHS = 5, 1
 NAMESPACE = uuid.UUID("6a1d1d3c-7f5e-4a52-9d0e-6f6d3a7c2b10")
 """Makes the names of studies into tickets; any other would do."""
-HISTORY = "optimization_history.png"
+HISTORY = "plots/optimization_history.png"
 PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice", "plot_intermediate_values")
 
 
@@ -84,7 +79,7 @@ def search(
     train: Sessions,
     validation: Sessions,
     *,
-    where: "str | os.PathLike[str]" = "mlruns",
+    where: str | os.PathLike[str] = "mlruns",
     say: Callable[[str], object] = lambda _: None,
 ) -> dict[str, object]:
     """Search until enough trials are finished; return the best trial's hyper-parameters.
@@ -105,7 +100,7 @@ def search(
         give_up_dead_trials(study)
         study.enqueue_trial(defaults(asked, space), skip_if_exists=True)
         if len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
-            objective = Objective(asked, space, (train, validation), tracker, say)
+            objective = Objective(asked, space, train, validation, tracker, say)
             study.optimize(objective, callbacks=[MaxTrialsCallback(asked.trials, states=ended)])
         _describe(tracker.parent, asked, study)
     say(f"best {METRIC} {study.best_value:.4f} with {study.best_params}")
@@ -117,7 +112,7 @@ def refit(
     best: dict[str, object],
     train: Sessions,
     test: Sessions,
-    where: "str | os.PathLike[str]" = "mlruns",
+    where: str | os.PathLike[str] = "mlruns",
 ) -> tuple[Recommender, Report]:
     """Fit the best hyper-parameters on all training data and test them, once, below the study's parent."""
     with study_run(asked, where) as tracker:
@@ -126,7 +121,7 @@ def refit(
         return model, evaluate(model, test)
 
 
-def study_run(asked: Search, where: "str | os.PathLike[str]") -> AbstractContextManager[Tracker]:
+def study_run(asked: Search, where: str | os.PathLike[str]) -> AbstractContextManager[Tracker]:
     """The one parent run of a study; each study file has its own."""
     place = f"{platform.node()} {store_at(where).folder} {asked.study}"
     ticket = uuid.uuid5(NAMESPACE, place).hex
@@ -149,40 +144,35 @@ def give_up_dead_trials(study: "Study") -> None:
 
 
 @final
+@dataclass(frozen=True, eq=False)
 class Objective:
     """Fits a model of a trial's hyper-parameters; its value is the validation MRR@20."""
 
-    def __init__(
-        self,
-        asked: Search,
-        space: SearchSpace,
-        parts: tuple[Sessions, Sessions],
-        tracker: Tracker,
-        say: Callable[[str], object],
-    ) -> None:
-        self._asked, self._space, self._parts = asked, space, parts
-        self._tracker, self._say = tracker, say
+    asked: Search
+    space: SearchSpace
+    train: Sessions
+    validation: Sessions
+    tracker: Tracker
+    say: Callable[[str], object]
 
     def __call__(self, trial: "Trial") -> float:
         """The value of one trial; a bad one is given up early."""
         from optuna import TrialPruned
 
         trial.set_user_attr(PROCESS, address())
-        self._tracker.child_name = f"trial {trial.number}"
-        self._tracker.child_tags = {"role": "trial", "trial": str(trial.number)}
-        model = self._asked.model({name: suggest(trial, name, span) for name, span in self._space.items()})
+        self.tracker.child_name = f"trial {trial.number}"
+        self.tracker.child_tags = {"role": "trial", "trial": str(trial.number)}
+        model = self.asked.model({name: suggest(trial, name, span) for name, span in self.space.items()})
         try:
             value = self._fitted_value(model, trial)
         except Pruned as pruned:
-            self._say(f"trial {trial.number}: given up, {pruned}")
+            self.say(f"trial {trial.number}: given up, {pruned}")
             raise TrialPruned(str(pruned)) from pruned
-        self._say(f"trial {trial.number}: {METRIC} {value:.4f} {trial.params}")
+        self.say(f"trial {trial.number}: {METRIC} {value:.4f} {trial.params}")
         return value
 
     def _fitted_value(self, model: Recommender, trial: "Trial") -> float:
         from recsys_gru.recommender import GRU4Rec
-
-        train, validation = self._parts
 
         def report(epoch: "EpochReport") -> None:
             trial.report(epoch.metrics[METRIC], epoch.epoch)
@@ -190,10 +180,10 @@ class Objective:
                 raise Pruned(f"{METRIC} {epoch.metrics[METRIC]:.4f} after epoch {epoch.epoch}")
 
         if isinstance(model, GRU4Rec):
-            model.fit(train, validation, on_epoch=report)
+            model.fit(self.train, self.validation, on_epoch=report)
         else:
-            model.fit(train)
-        return evaluate(model, validation).mrr[20]
+            model.fit(self.train)
+        return evaluate(model, self.validation).mrr[20]
 
 
 def suggest(trial: "Trial", name: str, span: object) -> object:
@@ -238,27 +228,25 @@ def _describe(parent: Run, asked: Search, study: "Study") -> None:
     note = (
         f"**{len(study.trials)} trials** of {asked.kind} on {asked.data}, each a run below this one. The "
         f"best is trial {study.best_trial.number}: MRR@20 {study.best_value:.4f} on the validation part.\n\n"
-        f"![MRR@20 of every trial](get-artifact?path=plots%2F{HISTORY}&run_uuid={RUN_ID})"
+        f"{shown('MRR@20 of every trial', HISTORY)}"
     )
-    parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, "mlflow.note.content": note})
-    for plot in PLOTS:
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna calls its plots experimental
-            path = Path(folder) / f"{plot.removeprefix('plot_')}.png"
-            if draw(study, plot, path):
-                parent.file(path.name, partial(shutil.copyfile, path), "plots")
+    parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, NOTE: note})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls its plots experimental
+        for plot in PLOTS:
+            _draw(parent, study, plot)
 
 
-def draw(study: "Study", plot: str, path: Path) -> bool:
-    """Draw one of Optuna's plots; too few trials for it draw none."""
+def _draw(parent: Run, study: "Study", plot: str) -> None:
+    """Draw one of Optuna's plots as a file of the parent run; too few trials for it draw none."""
     import matplotlib.pyplot as plt
     import optuna.visualization.matplotlib as plots
 
     try:
         axes = getattr(plots, plot)(study)
     except (RuntimeError, ValueError):
-        return False
-    first = axes.flat[0] if hasattr(axes, "flat") else axes
-    first.figure.savefig(path, dpi=90, bbox_inches="tight")
-    plt.close(first.figure)
-    return True
+        return
+    figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
+    name = f"{plot.removeprefix('plot_')}.png"
+    parent.file(name, partial(figure.savefig, dpi=90, bbox_inches="tight"), "plots")
+    plt.close(figure)

@@ -15,7 +15,7 @@ from pipelines.ingest import ingest
 from pipelines.settings import Settings, read_settings
 from pipelines.workshop import read_done
 from recsys_gru import generate_clicks
-from recsys_gru.tracking.store import connect, store_at
+from recsys_gru.tracking.delivery import connect, store_at
 
 FIRST, DAY = date(2026, 1, 1), date(2026, 1, 4)
 SMALL: dict[str, dict[str, object]] = {

@@ -20,7 +20,7 @@ KILLS, KILLS_A_HOME = 30, 3
 MODULES = [
     "recsys_gru.recommender",
     "recsys_gru.baselines",
-    "recsys_gru.tracking.lasting",
+    "recsys_gru.tracking",
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
     "pipelines.__main__",

@@ -9,7 +9,7 @@ import pytest
 from pipelines.__main__ import main
 from pipelines.errors import BAD_INPUT, DONE, REFUSED
 from pipelines.record import COUNTED
-from recsys_gru.tracking.store import connect, store_at
+from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.nights import DAY, Home
 
 SMALL_GATE: dict[str, object] = {"max_latency_ms": 60000.0, "max_unknown": 1.0, "resamples": 200}

@@ -11,7 +11,7 @@ from pipelines.registry import registry_of
 from recsys_gru import GRU4Rec
 from recsys_gru.evaluation import read_ranks
 from recsys_gru.tracking import names
-from recsys_gru.tracking.store import connect, store_at
+from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.nights import DAY, Home
 from tests.tracking.test_kinds import unknown
 

@@ -1,15 +1,12 @@
 """What a fit or an evaluation says, kept in a folder for a run that is opened later by any process."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import final
 
-from recsys_gru.observers import listening
-from recsys_gru.tracking.outbox import Outbox
-from recsys_gru.tracking.records import Ended, Filed, Opened, Record
-from recsys_gru.tracking.run import Run, Tracker
+from recsys_gru.tracking.delivery.outbox import Outbox
+from recsys_gru.tracking.delivery.records import Ended, Filed, Opened, Record
 
 
 @final
@@ -36,27 +33,9 @@ class Notebook:
         """The place of a file or folder of this name."""
         return self.folder / name
 
-    def run(self) -> Run:
-        """A run to be told things that go into the notebook."""
-        return Run(self, self)
-
     def read(self, ticket: str) -> Iterator[Record]:
         """What was noted, in order, as records of the run of a ticket."""
         for record in self._records.pending():
             if isinstance(record, Filed):
                 record = replace(record, waiting=str(self.folder.absolute() / record.waiting))
             yield replace(record, ticket=ticket)
-
-
-@contextmanager
-def noting(folder: Path, data: str) -> Iterator[None]:
-    """Note the fit of the block, with its curves, its page and the fitted model, in a notebook.
-
-    Args:
-        folder: of the notebook; must exist.
-        data: name of the click log, for people.
-    """
-    notebook = Notebook(folder)
-    tracker = Tracker(lambda _: notebook.run(), data)
-    with listening(tracker.hear):
-        yield

@@ -14,8 +14,7 @@ import psutil
 
 import recsys_gru
 from recsys_gru.sessions import Sessions
-from recsys_gru.tracking.abandoned import PROCESS
-from recsys_gru.tracking.process import address
+from recsys_gru.tracking.delivery.process import PROCESS, address
 
 LIBRARIES = ("torch", "numpy", "polars", "numba", "scipy")
 GIT_SECONDS = 5.0

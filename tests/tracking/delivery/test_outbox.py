@@ -12,10 +12,11 @@ import pytest
 
 from recsys_gru import tracking
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.courier import send_left_over
-from recsys_gru.tracking.outbox import Outbox, Target
-from recsys_gru.tracking.records import Desk, Ended, Fed, Filed, Logged, Opened, from_line, to_line
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery.courier import send_left_over
+from recsys_gru.tracking.delivery.desk import Desk
+from recsys_gru.tracking.delivery.outbox import Outbox, Target
+from recsys_gru.tracking.delivery.records import Ended, Fed, Filed, Logged, Opened, from_line, to_line
+from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
 from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of
 from tests.tracking.servers import free_port, mlflow_server
 
@@ -45,9 +46,7 @@ def test_a_record_survives_being_written_and_read() -> None:
 
 
 def test_telling_everything_twice_changes_nothing(mlruns: Path, tmp_path: Path) -> None:
-    store = store_at(mlruns)
-    client = connect(store)
-    desk = Desk(client, experiment_id(client, store), tmp_path, store.lock)
+    desk = Desk(store_at(mlruns), folder=tmp_path)
     (tmp_path / "note.txt").write_text("hello")
     records = [
         Opened("t1", "twice", 1, {}, None),
@@ -59,7 +58,7 @@ def test_telling_everything_twice_changes_nothing(mlruns: Path, tmp_path: Path) 
     for record in [*records, *records]:
         record.send(desk)
     run = runs_of(mlruns)["twice"]
-    assert len(client.get_metric_history(run.info.run_id, "train/loss")) == 1
+    assert len(desk.client.get_metric_history(run.info.run_id, "train/loss")) == 1
     assert run.inputs is not None
     assert len(run.inputs.dataset_inputs) == 1
 

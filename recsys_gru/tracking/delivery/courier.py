@@ -2,13 +2,15 @@
 
 import logging
 import threading
+from pathlib import Path
 from typing import final
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.abandoned import end_abandoned
-from recsys_gru.tracking.outbox import Outbox
-from recsys_gru.tracking.records import Desk, Record
-from recsys_gru.tracking.store import Store, check_reachable, connect, experiment_id
+from recsys_gru.tracking.delivery.abandoned import end_abandoned
+from recsys_gru.tracking.delivery.desk import Desk
+from recsys_gru.tracking.delivery.outbox import Outbox
+from recsys_gru.tracking.delivery.records import Record
+from recsys_gru.tracking.delivery.store import Store, check_reachable
 
 log = logging.getLogger("recsys_gru")
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -35,6 +37,15 @@ class Courier:
         self._failures = 0
         self._thread = threading.Thread(target=self._work, name="recsys-gru-courier", daemon=True)
         self._thread.start()
+
+    @property
+    def folder(self) -> Path:
+        """Where the files wait."""
+        return self._outbox.folder
+
+    def file(self, name: str) -> Path:
+        """A fresh place for a file or folder of this name."""
+        return self._outbox.file(name)
 
     def put(self, record: Record) -> None:
         """Take a record; it is safe on disk when this returns."""
@@ -88,14 +99,11 @@ class Courier:
         if self._untidy:
             self._untidy = False
             send_left_over(self._store)
-            desk = self._at_desk()
-            end_abandoned(desk.client, desk.experiment)
+            end_abandoned(self._at_desk())
 
     def _at_desk(self) -> Desk:
         if self._desk is None:
-            client = connect(self._store)
-            experiment = experiment_id(client, self._store, self._outbox.target.experiment)
-            self._desk = Desk(client, experiment, self._outbox.folder, self._store.lock)
+            self._desk = Desk(self._store, self._outbox.target.experiment, self._outbox.folder)
         return self._desk
 
     def _send(self, record: Record) -> None:

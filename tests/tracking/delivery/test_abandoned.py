@@ -1,18 +1,14 @@
 """A process killed with -9 closes nothing: the next one on the machine does, and leaves the living alone."""
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 from mlflow.entities import Run as MlflowRun
 
 from recsys_gru import tracking
-from recsys_gru.tracking.abandoned import GONE, PROCESS
-from recsys_gru.tracking.process import address, dead
-from recsys_gru.tracking.records import Ended, Logged
-from recsys_gru.tracking.tuning import Search, give_up_dead_trials, open_study
-from tests.tracking.helpers import announce_fit, client_of, runs_of
+from recsys_gru.tracking.delivery.abandoned import GONE
+from recsys_gru.tracking.delivery.process import PROCESS, address, dead
+from recsys_gru.tracking.delivery.records import Ended, Logged
+from tests.tracking.helpers import announce_fit, client_of, kill, runs_of, started
 
 FIT = """
 import sys, time
@@ -29,36 +25,6 @@ with tracking.run(sys.argv[1], name="killed"), fitting(model, SESSIONS):
     print("both runs are open", flush=True)
     sys.stdin.read()
 """
-TRIAL = """
-import sys
-from recsys_gru.tracking.abandoned import PROCESS
-from recsys_gru.tracking.process import address
-from recsys_gru.tracking.tuning import Search, open_study
-from pathlib import Path
-study = open_study(Search("ItemKNN", study="s"), Path(sys.argv[1]))
-study.enqueue_trial({"x": 0.25})
-trial = study.ask()
-trial.set_user_attr(PROCESS, address())
-trial.suggest_float("x", 0.0, 1.0)
-print("at work", flush=True)
-sys.stdin.read()
-"""
-
-
-def started(code: str, *arguments: object) -> "subprocess.Popen[str]":
-    """A process that has printed its line and now waits."""
-    call = [sys.executable, "-c", code, *map(str, arguments)]
-    process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline()
-    return process
-
-
-def kill(process: "subprocess.Popen[str]") -> None:
-    """With -9, and wait until it is gone."""
-    process.kill()
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
 
 
 def test_the_runs_of_a_killed_process_are_marked_killed_by_the_next(mlruns: Path) -> None:
@@ -97,18 +63,6 @@ def test_a_run_opened_again_under_its_ticket_runs_again_and_ends(mlruns: Path) -
     found = runs_of(mlruns)["first"]
     assert found.info.status == "FINISHED"
     assert found.data.tags["seen"] == "second"
-
-
-def test_the_trial_of_a_killed_process_fails_and_its_parameters_are_tried_again(tmp_path: Path) -> None:
-    process = started(TRIAL, tmp_path)
-    study = open_study(Search("ItemKNN", study="s"), tmp_path)
-    give_up_dead_trials(study)
-    assert [trial.state.name for trial in study.trials] == ["RUNNING"]
-    kill(process)
-    give_up_dead_trials(study)
-    give_up_dead_trials(study)
-    assert [trial.state.name for trial in study.trials] == ["FAIL", "WAITING"]
-    assert study.ask().suggest_float("x", 0.0, 1.0) == 0.25
 
 
 def all_runs(where: Path) -> list[MlflowRun]:

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from recsys_gru import tracking
-from recsys_gru.tracking.courier import Courier, send_left_over
-from recsys_gru.tracking.outbox import Outbox, Target
-from recsys_gru.tracking.records import Logged, Opened
-from recsys_gru.tracking.store import EXPERIMENT, store_at
+from recsys_gru.tracking.delivery.courier import Courier, send_left_over
+from recsys_gru.tracking.delivery.outbox import Outbox, Target
+from recsys_gru.tracking.delivery.records import Logged, Opened
+from recsys_gru.tracking.delivery.store import EXPERIMENT, store_at
 from tests.tracking.helpers import announce_evaluation, announce_fit, client_of, runs_of
 from tests.tracking.servers import free_port, mlflow_server
 

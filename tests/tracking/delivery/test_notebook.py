@@ -6,8 +6,8 @@ from recsys_gru.baselines import Markov
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.sessions import Sessions
-from recsys_gru.tracking import Notebook, facts, noting
-from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened
+from recsys_gru.tracking import Notebook, noting
+from recsys_gru.tracking.delivery.records import Ended, Fed, Filed, Logged, Opened
 
 TRAIN = Sessions.from_events(generate_clicks(n_sessions=120, n_items=30, days=4, seed=5))
 
@@ -35,9 +35,3 @@ def test_a_notebook_holds_all_but_the_beginning_and_the_end(tmp_path: Path) -> N
     Notebook(tmp_path).put(Opened("a", "b", 1, {}))
     Notebook(tmp_path).put(Ended("a", "FINISHED", 1))
     assert list(Notebook(tmp_path).read("mine")) == records
-
-
-def test_the_use_of_the_processor_is_that_since_the_last_call() -> None:
-    facts.load_of_this_process()
-    assert sum(number % 7 for number in range(1_000_000)) > 0
-    assert facts.load_of_this_process()["system/cpu_percent"] > 0

@@ -1,17 +1,74 @@
-"""A run that is found again by its ticket: for jobs that may be killed and started anew."""
+"""Runs that are told: in the background, or at once, by jobs that may be killed and started anew."""
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking import facts
-from recsys_gru.tracking.abandoned import end_abandoned
-from recsys_gru.tracking.notebook import Notebook
-from recsys_gru.tracking.records import Desk, Ended, Filed, Logged, Opened, Record, as_text, now
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.sessions import Sessions
+from recsys_gru.tracking.delivery import facts
+from recsys_gru.tracking.delivery.abandoned import end_abandoned
+from recsys_gru.tracking.delivery.desk import Desk
+from recsys_gru.tracking.delivery.notebook import Notebook
+from recsys_gru.tracking.delivery.records import (
+    Ended,
+    Fed,
+    Filed,
+    Logged,
+    Opened,
+    Record,
+    Taker,
+    as_points,
+    as_text,
+    now,
+)
+from recsys_gru.tracking.delivery.store import EXPERIMENT, store_at
+
+
+@final
+class Run:
+    """One MLflow run; what it is told goes out in the background, or into a notebook.
+
+    Args:
+        taker: of what it is told: a courier, or a notebook.
+        ticket: that an earlier run was opened with, to go on with that one.
+    """
+
+    def __init__(self, taker: Taker, ticket: str | None = None) -> None:
+        self.ticket = ticket or uuid.uuid4().hex
+        self._taker = taker
+
+    def open(self, name: str, tags: Mapping[str, str], parent: "Run | None" = None) -> None:
+        """Begin."""
+        self._taker.put(Opened(self.ticket, name, now(), dict(tags), parent.ticket if parent else None))
+
+    def log(
+        self,
+        metrics: Mapping[str, float] | None = None,
+        params: Mapping[str, object] | None = None,
+        tags: Mapping[str, object] | None = None,
+        step: int = 0,
+    ) -> None:
+        """Log any number of values at once; the step is the epoch."""
+        points = as_points(metrics, now(), step)
+        self._taker.put(Logged(self.ticket, points, as_text(params), as_text(tags)))
+
+    def feed(self, sessions: Sessions, name: str, context: str) -> None:
+        """Note the sessions this run worked on."""
+        self._taker.put(Fed(self.ticket, name, sessions.fingerprint(), facts.profile(sessions), context))
+
+    def file(self, name: str, write: Callable[[Path], object], place: str = "") -> None:
+        """Keep the file or folder that ``write`` makes at the path it is given."""
+        path = self._taker.file(name)
+        write(path)
+        self._taker.put(Filed(self.ticket, str(path.relative_to(self._taker.folder)), place))
+
+    def end(self, status: str = "FINISHED") -> None:
+        """Close."""
+        self._taker.put(Ended(self.ticket, status, now()))
 
 
 @final
@@ -46,8 +103,7 @@ class LastingRun:
             time: of the metrics, in milliseconds since the epoch: one that is logged again with the same time
                 and value is the same point of its history. By default now.
         """
-        moment = now() if time is None else time
-        points = [(key, float(value), moment, 0) for key, value in (metrics or {}).items()]
+        points = as_points(metrics, now() if time is None else time)
         self.send(Logged(self.ticket, points, as_text(params), as_text(tags)))
 
     def file(self, path: Path, place: str = "") -> None:
@@ -101,11 +157,9 @@ def lasting_run(
     Raises:
         TrackingError: if the store cannot be used.
     """
-    store = store_at(where)
-    client = connect(store)
-    number = experiment_id(client, store, experiment)
-    end_abandoned(client, number)
-    run = LastingRun(Desk(client, number, store.folder, store.lock), ticket)
+    desk = Desk(store_at(where), experiment)
+    end_abandoned(desk)
+    run = LastingRun(desk, ticket)
     run.send(Opened(ticket, name, now(), {**(tags or {}), **facts.surroundings()}))
     try:
         yield run

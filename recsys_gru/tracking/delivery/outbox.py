@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Self, final
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.process import alive, this_process
-from recsys_gru.tracking.records import Record, from_line, to_line
+from recsys_gru.tracking.delivery.process import alive, this_process
+from recsys_gru.tracking.delivery.records import Record, from_line, to_line
 
 RECORDS, SENT, TARGET, REFUSED = "records.jsonl", "sent", "target.json", "refused.jsonl"
 WAITING = "waiting"

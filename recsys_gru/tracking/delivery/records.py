@@ -6,72 +6,22 @@ and by it a record that is sent again finds its run.
 
 import dataclasses
 import json
-import sqlite3
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, final
+from typing import Protocol, TypeAlias, final
 
-from recsys_gru.errors import TrackingError
+from recsys_gru.tracking.delivery.desk import TICKET, Desk
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
-TICKET = "recsys_gru.ticket"
+PARENT = "mlflow.parentRunId"
+"""MLflow's tag, on a run, of the run above it."""
 RUN_ID = "{run-id}"
 """Stands in the values of tags for the id of their run, which is not known before the store has it."""
 METRICS_A_CALL = 1000
-LOCK_SECONDS = 60.0
 Point: TypeAlias = tuple[str, float, int, int]
 """Metric name, value, milliseconds since the epoch, step."""
-
-
-@final
-class Desk:
-    """The store's side of the counter: a client, the experiment, and which run each ticket became.
-
-    Args:
-        folder: where files wait.
-        lock: a file; processes that share it open runs one after the other.
-    """
-
-    def __init__(self, client: "MlflowClient", experiment: str, folder: Path, lock: Path) -> None:
-        self.client, self.experiment, self.folder = client, experiment, folder
-        self._lock = lock
-        self._ids: dict[str, str] = {}
-
-    def find(self, ticket: str) -> str | None:
-        """The id of the ticket's run, if the store has it."""
-        if ticket not in self._ids:
-            found = self.client.search_runs([self.experiment], f"tags.`{TICKET}` = '{ticket}'", max_results=1)
-            if not found:
-                return None
-            self._ids[ticket] = found[0].info.run_id
-        return self._ids[ticket]
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """No other process with the same lock is in this block; SQLite frees the lock of one that dies."""
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._lock, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
-            connection.execute("BEGIN EXCLUSIVE")
-            yield
-
-    def run_id(self, ticket: str) -> str:
-        """The id of the ticket's run.
-
-        Raises:
-            TrackingError: if the store has no such run.
-        """
-        found = self.find(ticket)
-        if found is None:
-            raise TrackingError(
-                f"expected a run with the tag {TICKET}={ticket}, the store has none: it was deleted"
-            )
-        return found
 
 
 @dataclass(frozen=True)
@@ -83,6 +33,23 @@ class Record(ABC):
     @abstractmethod
     def send(self, desk: Desk) -> None:
         """Tell the store."""
+
+
+class Taker(Protocol):
+    """Whom a run tells: takes its records, and has places for the files that they name."""
+
+    @property
+    def folder(self) -> Path:
+        """From here a record names its file."""
+        ...
+
+    def file(self, name: str) -> Path:
+        """The place of a file or folder of this name, to be filled before its record is put."""
+        ...
+
+    def put(self, record: Record) -> None:
+        """Take a record."""
+        ...
 
 
 @final
@@ -108,7 +75,7 @@ class Opened(Record):
     def _create(self, desk: Desk) -> None:
         tags = {**self.tags, TICKET: self.ticket}
         if self.parent is not None:
-            tags["mlflow.parentRunId"] = desk.run_id(self.parent)
+            tags[PARENT] = desk.run_id(self.parent)
         desk.client.create_run(desk.experiment, start_time=self.time, tags=tags, run_name=self.name)
 
 
@@ -211,6 +178,15 @@ def from_line(line: str) -> Record:
 def now() -> int:
     """Milliseconds since the epoch."""
     return int(time.time() * 1000)
+
+
+def as_points(metrics: Mapping[str, float] | None, time: int, step: int = 0) -> list[Point]:
+    """The values as points of their metrics' histories.
+
+    >>> as_points({"train/loss": 2}, 7)
+    [('train/loss', 2.0, 7, 0)]
+    """
+    return [(key, float(value), time, step) for key, value in (metrics or {}).items()]
 
 
 def as_text(values: Mapping[str, object] | None) -> dict[str, str]:

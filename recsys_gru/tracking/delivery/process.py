@@ -4,6 +4,8 @@ import platform
 
 import psutil
 
+PROCESS = "recsys_gru.process"
+"""The tag, on a run and on a trial, of the process that works on it."""
 SAME_SECONDS = 5.0
 """A process number is not given twice within so short a time; the clock it is told by may be set."""
 
