@@ -43,8 +43,9 @@ lint: $(READY)  ## style
 types: $(READY)  ## types, strictly
 	$(BIN)/mypy
 
-docs: $(READY)  ## docs/api.md from the docstrings
+docs: $(READY)  ## docs/api.md from the docstrings, the picture and table of the rooms from the imports
 	$(BIN)/python docs/make_api.py
+	$(BIN)/python docs/make_house.py
 
 bench: $(READY)  ## the measurements in benchmarks/: LOGS=folder REFERENCE=checkout of the published code
 	$(BIN)/python -m benchmarks $(if $(LOGS),--logs $(LOGS)) $(if $(REFERENCE),--reference $(REFERENCE))
