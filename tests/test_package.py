@@ -136,6 +136,13 @@ def test_the_table_is_in_order_from_top_to_bottom_and_holds_every_room() -> None
         assert ROOMS[room][0] <= set(order[place + 1 :]), room
 
 
+def test_every_room_says_what_is_in_it_who_uses_it_and_what_it_must_never_import() -> None:
+    for path in PACKAGE.glob("*/**/__init__.py"):
+        said = ast.get_docstring(ast.parse(path.read_text())) or ""
+        for words in ("In it:", "Used by", "must never"):
+            assert words in said, path
+
+
 def test_the_readme_has_the_table() -> None:
     rows = re.findall(
         r"^\| `recsys_gru/(\w+)` \| .* \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE

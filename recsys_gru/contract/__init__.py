@@ -1,4 +1,9 @@
-"""What every model promises: fit, recommend, save and load, and the folder a saved model is."""
+"""What every model promises: fit, recommend, save and load, and the folder a saved model is.
+
+In it: recommender (the promise), answers (scores to ranked ids), bundle and manifest (the folder),
+parameters, prefixes. Used by every model, and by whoever takes any model. It must never import torch, training or a
+model.
+"""
 
 from recsys_gru.contract.answers import popularity
 from recsys_gru.contract.bundle import Bundle, read_bundle, read_manifest, write_bundle

@@ -1,4 +1,8 @@
-"""Scores in tiles -> ranks and exact top k, and which items may be shown. NumPy and numba, no torch."""
+"""Exact ranks and top k from scores in tiles, and which items may be shown.
+
+In it: scorer (what ranking asks of a model), count (ranks), topk, rough (a short list first), filters.
+Used by evaluation, the contract and every model. It must never import torch, or know what made a score.
+"""
 
 from recsys_gru.ranking.count import rank_counts
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter

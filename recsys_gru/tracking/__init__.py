@@ -4,7 +4,7 @@ In it: ``run`` and ``tracker``, the fits of a block as runs, each with its ``fit
 ``registry`` and ``serving``; ``tuning``; ``retention``; ``dashboard``; ``names``, the list of all that a run
 bears. How what a run is told reaches the store is the business of the room inside, ``delivery``.
 
-The command line, the pipelines and whoever writes ``recsys_gru.tracking.run`` use it; it imports neither of
+Used by the command line, the pipelines and whoever writes ``recsys_gru.tracking.run``; it must never import
 the two. The rooms that fit and evaluate do not know it: they announce, and it listens.
 """
 
