@@ -1,8 +1,8 @@
 """What every model promises: fit, recommend, save and load, and the folder a saved model is.
 
 In it: recommender (the promise), answers (scores to ranked ids), bundle and manifest (the folder),
-parameters, prefixes. Used by every model, and by whoever takes any model. It must never import torch, training or a
-model.
+parameters, prefixes. Used by every model, and by whoever takes any model. It must never import torch,
+training or a model.
 """
 
 from recsys_gru.contract.answers import popularity

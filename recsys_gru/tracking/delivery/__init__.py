@@ -4,8 +4,8 @@ In it: ``runs``, that are told, and the ``records`` of it; ``outbox`` and ``note
 ``courier``, who carries them; ``desk`` and ``store``, where they arrive; ``process`` and ``abandoned``, who
 works on a run and whether that one still lives; ``facts``, what else its result depends on.
 
-Used by the files of ``recsys_gru.tracking``. It must never import them, and of the library's other rooms only
-sessions and errors: it knows no model, no evaluation and no search.
+Used by the files of ``recsys_gru.tracking``. It must never import them, and of the library's other rooms
+only sessions and errors: it knows no model, no evaluation and no search.
 """
 
 from recsys_gru.tracking.delivery.courier import Courier
