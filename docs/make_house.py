@@ -81,8 +81,12 @@ def drawn_room(name: str, room: Room, box: Box, colour: str) -> str:
 
 
 def wrapped(room: Room, width: int) -> list[str]:
-    """A room's sentence in lines that fit, also in the widest of the usual fonts."""
-    return wrap(room.says.replace("`", ""), (width - 3 * PAD) // 8, break_on_hyphens=False)
+    """A room's sentence in few lines of like length, which fit also in the widest of the usual fonts."""
+    text, most = room.says.replace("`", ""), (width - 3 * PAD) // 8
+    tried = [
+        wrap(text, n, break_long_words=False, break_on_hyphens=False) for n in range(most // 2, most + 1)
+    ]
+    return min(tried, key=lambda lines: (len(lines), max(map(len, lines), default=0)))
 
 
 def drawn_arrow(way: list[str], boxes: dict[str, Box], colour: str) -> str:
