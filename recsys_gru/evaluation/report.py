@@ -1,9 +1,11 @@
 """The result of an evaluation: metrics by cut-off, what was counted, and the rank of every event."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import polars as pl
+
+from recsys_gru.evaluation.views import shares, views
 
 
 @final
@@ -21,6 +23,8 @@ class Report:
         ties: the tie rule of the metrics.
         unknown_rule: "drop" or "miss".
         ranks: the rank ledger, one row per event.
+        replay: the rank ledger of all clicks, whichever of them the figures are of.
+        warnings: what to know before believing a figure.
 
     >>> ranks = pl.DataFrame({"rank": [1.0, 30.0]})
     >>> report = Report({20: 0.5}, {20: 0.5}, 2, 1, 0, 0, "conservative", "drop", ranks)
@@ -37,6 +41,8 @@ class Report:
     ties: str
     unknown_rule: str
     ranks: pl.DataFrame
+    replay: pl.DataFrame = field(default_factory=pl.DataFrame)
+    warnings: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, float]:
         """Metrics as ``recall_at_20``, ``mrr_at_20``, at every cut-off."""
@@ -53,6 +59,7 @@ class Report:
             "excluded": self.excluded,
             "ties": self.ties,
             "unknown_rule": self.unknown_rule,
+            **(self.shares() if not self.replay.is_empty() else {}),
         }
 
     def table(self) -> pl.DataFrame:
@@ -60,6 +67,14 @@ class Report:
         cutoffs = list(self.recall)
         values = {"recall": list(self.recall.values()), "mrr": [self.mrr[k] for k in cutoffs]}
         return pl.DataFrame({"k": cutoffs, **values}, schema_overrides={"k": pl.Int64})
+
+    def views(self) -> pl.DataFrame:
+        """The figures of all clicks, of known clicks, and of both as shown: view, k, events, recall, mrr."""
+        return views(self.replay, self.ties, list(self.recall))
+
+    def shares(self) -> dict[str, float]:
+        """``unknown_share`` of all clicks, and ``repeat_share`` of known clicks."""
+        return shares(self.replay)
 
     def __repr__(self) -> str:
         head = f"{'k':>5} {'recall':>8} {'MRR':>8}"
@@ -70,4 +85,20 @@ class Report:
         )
         if self.excluded:
             counts += f", {self.excluded} targets barred by the item filter"
-        return "\n".join([head, *rows, counts])
+        return "\n".join([head, *rows, counts, *self._beside(), *(f"warning: {w}" for w in self.warnings)])
+
+    def _beside(self) -> list[str]:
+        """All views at the longest cut-off, and the shares."""
+        if self.replay.is_empty():
+            return []
+        k = max(self.recall)
+        lines = [f"{'':<24}{'events':>9} {f'recall@{k}':>10} {f'MRR@{k}':>8}"]
+        for row in self.views().filter(k=k).iter_rows(named=True):
+            recall, mrr = ("-" if row[name] is None else f"{row[name]:.4f}" for name in ("recall", "mrr"))
+            lines.append(f"{row['view']:<24}{row['events']:>9} {recall:>10} {mrr:>8}")
+        shares = self.shares()
+        unknown, repeat = shares["unknown_share"], shares["repeat_share"]
+        return [
+            *lines,
+            f"{unknown:.1%} of all clicks on unknown items, {repeat:.1%} of the known clicks repeats",
+        ]

@@ -42,11 +42,19 @@ def offer_shared(lanes: Floats, items: Items, allowed: Masks, start: int, heaps:
 
 
 @kernel
-def own_scores(table: Singles, bias: Singles, hidden: Singles, items: NDArray[np.int32]) -> Singles:
-    """Return the score (Q,) of one item for each hidden state (Q, H), to the bit that of a tile."""
+def own_scores(
+    table: Singles, bias: Singles, hidden: Singles, rows: NDArray[np.int64], items: NDArray[np.int32]
+) -> Singles:
+    """Return the score (P,) of one item for each of the named hidden states (P,) of (Q, H), ascending, to the
+    bit that of a tile."""
     scores = np.empty(len(items), np.float32)
-    for q in range(len(items)):
-        scores[q] = exact_scores(table, bias, hidden[q], items[q : q + 1])[0]
+    first = 0
+    while first < len(items):
+        last = first + 1
+        while last < len(items) and rows[last] == rows[first]:
+            last += 1
+        scores[first:last] = exact_scores(table, bias, hidden[rows[first]], items[first:last])
+        first = last
     return scores
 
 
