@@ -3,10 +3,10 @@
 from datetime import date, timedelta
 from pathlib import Path
 
-from pipelines.errors import BAD_INPUT, DONE, FAILED, REFUSED
-from pipelines.nightly import run_night
-from pipelines.settings import Settings
-from pipelines.workshop import day_folder, read_done
+from .nightly import run_night
+from .plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED
+from .plumbing.settings import Settings
+from .plumbing.workshop import day_folder, read_done
 
 
 def backfill(first: date, last: date, settings: Settings) -> dict[date, int]:

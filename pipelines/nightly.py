@@ -9,21 +9,21 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from pipelines import train as training
-from pipelines.alert import alert
-from pipelines.errors import DONE, FAILED, REFUSED, LockedError, NotYetError, PipelineError
-from pipelines.evaluate import evaluate
-from pipelines.events import recording, say
-from pipelines.ingest import ingest
-from pipelines.lock import locked
-from pipelines.promote import promote
-from pipelines.recommend import recommend
-from pipelines.record import record, record_failure
-from pipelines.registry import registry_of
-from pipelines.sessions import sessions
-from pipelines.settings import Settings
-from pipelines.train import train
-from pipelines.workshop import Done, day_folder, stage_of, write_whole
+from .plumbing.alert import alert
+from .plumbing.errors import DONE, FAILED, REFUSED, LockedError, NotYetError, PipelineError
+from .plumbing.events import recording, say
+from .plumbing.lock import locked
+from .plumbing.settings import Settings
+from .plumbing.workshop import Done, day_folder, stage_of, write_whole
+from .stages import train as training
+from .stages.champion import registry_of
+from .stages.evaluate import evaluate
+from .stages.ingest import ingest
+from .stages.promote import promote
+from .stages.recommend import recommend
+from .stages.record import record, record_failure
+from .stages.sessions import sessions
+from .stages.train import train
 
 FAILURE = "failed.json"
 NIGHT, LAST_STAGE = "nightly", "record"

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines import advice
-from pipelines.backfill import missed
-from pipelines.lock import holder
-from pipelines.nightly import FAILURE
-from pipelines.registry import CHALLENGER, CHAMPION, registry_of
-from pipelines.settings import Settings
-from pipelines.workshop import Done, day_folder, read_done
+from . import remedies
+from .backfill import missed
+from .nightly import FAILURE
+from .plumbing.lock import holder
+from .plumbing.settings import Settings
+from .plumbing.workshop import Done, day_folder, read_done
+from .stages.champion import CHALLENGER, CHAMPION, registry_of
 
 STAGES = ("ingest", "sessions", "train", "evaluate", "promote", "recommend", "record")
 SHOWN_DAYS = 10
@@ -97,10 +97,10 @@ def _serving(settings: Settings) -> str:
 
 def _to_do(nights: list[Night], lost: list[date], today: date, settings: Settings) -> list[str]:
     told = [
-        f"{night.day}: {advice.for_failure(night.failure, settings)}" for night in nights if night.failure
+        f"{night.day}: {remedies.for_failure(night.failure, settings)}" for night in nights if night.failure
     ]
     decided = [(night.day, night.decision) for night in nights if night.decision is not None]
     for day, decision in decided[-1:]:
-        told += [f"{day}: {line}" for line in advice.for_refusal(day, decision, settings)]
-        told += advice.for_missed(lost, nights[-1].day, today, settings)
+        told += [f"{day}: {line}" for line in remedies.for_refusal(day, decision, settings)]
+        told += remedies.for_missed(lost, nights[-1].day, today, settings)
     return told

@@ -11,9 +11,9 @@ from typing import Any
 import polars as pl
 
 from pipelines import nightly
-from pipelines.ingest import ingest
-from pipelines.settings import Settings, read_settings
-from pipelines.workshop import read_done
+from pipelines.plumbing.settings import Settings, read_settings
+from pipelines.plumbing.workshop import read_done
+from pipelines.stages.ingest import ingest
 from recsys_gru import generate_clicks
 from recsys_gru.tracking.store import connect, store_at
 

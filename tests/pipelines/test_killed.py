@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import DONE, LOCKED
+from pipelines.plumbing.errors import DONE, LOCKED
 from tests.pipelines.nights import DAY, Home
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ MODULES = [
     "recsys_gru.tracking.lasting",
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
-    "pipelines.__main__",
+    "pipelines.command_line",
     "pandas",
 ]
 TOUCHES = ("open", "os.rename", "os.mkdir", "os.remove", "shutil.rmtree", "sqlite3.connect")

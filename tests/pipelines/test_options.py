@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.__main__ import main
-from pipelines.errors import BAD_INPUT, DONE, REFUSED
-from pipelines.record import COUNTED
+from pipelines.command_line import main
+from pipelines.plumbing.errors import BAD_INPUT, DONE, REFUSED
+from pipelines.stages.record import COUNTED
 from recsys_gru.tracking.store import connect, store_at
 from tests.pipelines.nights import DAY, Home
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.__main__ import main
 from pipelines.backfill import backfill, missed
-from pipelines.errors import BAD_INPUT, DONE, REFUSED
-from pipelines.ingest import ingest
-from pipelines.registry import CHAMPION, registry_of
-from pipelines.settings import DEFAULT, read_settings
+from pipelines.command_line import main
+from pipelines.plumbing.errors import BAD_INPUT, DONE, REFUSED
+from pipelines.plumbing.settings import DEFAULT, read_settings
+from pipelines.stages.champion import CHAMPION, registry_of
+from pipelines.stages.ingest import ingest
 from pipelines.status import status
 from tests.pipelines.nights import Home
 

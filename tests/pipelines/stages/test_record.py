@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from mlflow.entities import Run
 
-from pipelines.errors import DONE, REFUSED
-from pipelines.registry import registry_of
+from pipelines.plumbing.errors import DONE, REFUSED
+from pipelines.stages.champion import registry_of
 from recsys_gru import GRU4Rec
 from recsys_gru.evaluation import read_ranks
 from recsys_gru.tracking import names

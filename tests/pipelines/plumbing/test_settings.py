@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.__main__ import main
-from pipelines.errors import BAD_INPUT, DONE, BadInputError
-from pipelines.events import HumanLines, JsonLines
+from pipelines.command_line import main
 from pipelines.nightly import FAILURE
-from pipelines.settings import DEFAULT, read_settings
-from pipelines.train import challenger_of
+from pipelines.plumbing.errors import BAD_INPUT, DONE, BadInputError
+from pipelines.plumbing.events import HumanLines, JsonLines
+from pipelines.plumbing.settings import DEFAULT, read_settings
+from pipelines.stages.train import challenger_of
 from tests.pipelines.nights import DAY, Home
 
 
@@ -107,7 +107,7 @@ def test_the_log_has_one_json_object_a_line(home: Home) -> None:
 
 
 def test_lines_for_people_are_short(caplog: pytest.LogCaptureFixture) -> None:
-    from pipelines.events import say
+    from pipelines.plumbing.events import say
 
     with caplog.at_level("INFO", logger="pipelines"):
         say("stage done", stage="train", seconds=1.23456, checks=[1, 2])

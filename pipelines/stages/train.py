@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import recsys_gru
-from pipelines import sessions
-from pipelines.errors import BadInputError
-from pipelines.events import say
-from pipelines.record import DATA
-from pipelines.registry import day_of, registry_of, rival
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, day_folder, fingerprint, found, once, stage
+
+from ..plumbing.errors import BadInputError
+from ..plumbing.events import say
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, day_folder, fingerprint, found, once, stage
+from . import sessions
+from .champion import day_of, registry_of, rival
+from .record import DATA
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,11 +5,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import sessions, train
-from pipelines.record import DATA
-from pipelines.registry import registry_of, rival
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, fingerprint, found, once, stage
+from . import sessions, train
+from .champion import registry_of, rival
+from .record import DATA
 
 if TYPE_CHECKING:
     import polars as pl

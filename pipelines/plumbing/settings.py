@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from pipelines.errors import BadInputError
+from .errors import BadInputError
 
-DEFAULT = Path(__file__).with_name("settings.toml")
+DEFAULT = Path(__file__).parents[1] / "settings.toml"
 WORDS = {
     "train.mode": ("full", "warm"),
     "evaluate.unknown": ("drop", "miss"),

@@ -4,9 +4,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import BadInputError
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
+from ..plumbing.errors import BadInputError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
 
 if TYPE_CHECKING:
     import polars as pl

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
-from pipelines.errors import BAD_INPUT
-from pipelines.settings import Settings
+from .plumbing.errors import BAD_INPUT
+from .plumbing.settings import Settings
 
 NO_SPACE = ("No space left", "disk I/O error", "disk is full", "File too large")
 DELIVERED = ("unusable", "of other days", "cannot be used", "cannot read", "holds no clicks")

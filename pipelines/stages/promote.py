@@ -4,13 +4,13 @@ import json
 from datetime import date
 from pathlib import Path
 
-from pipelines import evaluate, sessions, train
-from pipelines.errors import PipelineError
-from pipelines.gate import Decision, Standing, compare_with_champion, decide
-from pipelines.record import day_run, decision_tags
-from pipelines.registry import CHALLENGER, CHAMPION, bar_of, registry_of
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
+from ..gate import Decision, Standing, compare_with_champion, decide
+from ..plumbing.errors import PipelineError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, fingerprint, found, once, stage
+from . import evaluate, sessions, train
+from .champion import CHALLENGER, CHAMPION, bar_of, registry_of
+from .record import day_run, decision_tags
 
 PAGE = "decision.md"
 

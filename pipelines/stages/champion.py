@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import sessions
-from pipelines.settings import Settings, Tracking
-from pipelines.workshop import day_folder, read_done, write_whole
+from ..plumbing.settings import Settings, Tracking
+from ..plumbing.workshop import day_folder, read_done, write_whole
+from . import sessions
 
 if TYPE_CHECKING:
     from recsys_gru.tracking import Registry

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import BadInputError, PipelineError
-from pipelines.ingest import store_of
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
+from ..plumbing.errors import BadInputError, PipelineError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, fingerprint, found, once, stage
+from .ingest import store_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import promote, sessions
-from pipelines.errors import BadInputError
-from pipelines.registry import registry_of
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
+from ..plumbing.errors import BadInputError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
+from . import promote, sessions
+from .champion import registry_of
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.settings import Settings
-from pipelines.workshop import MARK, Done, Facts, fingerprint, once, stage
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import MARK, Done, Facts, fingerprint, once, stage
 
 if TYPE_CHECKING:
     from recsys_gru.tracking import LastingRun

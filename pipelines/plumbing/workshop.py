@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import recsys_gru
-from pipelines.errors import MissingStageError, NotYetError
-from pipelines.events import say
-from pipelines.settings import Settings
+
+from .errors import MissingStageError, NotYetError
+from .events import say
+from .settings import Settings
 
 MARK = "done.json"
 Facts = dict[str, Any]
