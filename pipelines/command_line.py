@@ -13,22 +13,8 @@ from . import backfill, nightly, rollback, status
 from .plumbing.errors import DONE, FAILED, PipelineError
 from .plumbing.lock import locked
 from .plumbing.settings import DEFAULT, Settings, read_settings
-from .plumbing.workshop import Done
-from .stages.evaluate import evaluate
-from .stages.ingest import ingest
-from .stages.promote import promote
-from .stages.recommend import recommend
-from .stages.sessions import sessions
-from .stages.train import train
+from .stages import STAGES
 
-STAGES: dict[str, Callable[[date, Settings], Done]] = {
-    "ingest": ingest,
-    "sessions": sessions,
-    "train": train,
-    "evaluate": evaluate,
-    "promote": promote,
-    "recommend": recommend,
-}
 CODES = "exit codes: 0 done, 1 gate refused, 2 bad input or settings, 3 failed, 75 another run is at work"
 
 
@@ -61,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(required=True, metavar="COMMAND")
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     for name in ("nightly", *STAGES):
-        about = "the whole night" if name == "nightly" else (STAGES[name].__doc__ or "").partition("\n")[0]
+        about = "the whole night" if name == "nightly" else STAGES[name].about
         command = _command(commands, name, about, _night if name == "nightly" else _stage)
         command.set_defaults(stage=name)
         command.add_argument("--day", type=date.fromisoformat, default=yesterday, help="default: yesterday")

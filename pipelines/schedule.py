@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -18,44 +17,21 @@ from .nightly import LONGEST, check, watched
 from .plumbing.alert import alert
 from .plumbing.errors import BadInputError
 from .plumbing.settings import DEFAULT, Settings, read_settings
-from .plumbing.workshop import Done
-from .stages import record as day_record
-from .stages.evaluate import evaluate
-from .stages.ingest import ingest
-from .stages.promote import promote
-from .stages.recommend import recommend
-from .stages.sessions import sessions
-from .stages.train import train
+from .plumbing.workshop import Done, Stage
+from .stages import STAGES
 
-Stage = Callable[[date, Settings], Done]
-JOB, DECISION, GATE = "nightly", "decision", "promoted"
+JOB, DECISION, GATE = "nightly", "promote", "promoted"
 FILE = "RECSYS_SETTINGS"
 INSTANCE = Path(__file__).with_name("deploy") / "dagster.yaml"
-NAMES = {
-    "clicks": ingest,
-    "day_sessions": sessions,
-    "challenger": train,
-    "ranks": evaluate,
-    DECISION: promote,
-    "recommendations": recommend,
-}
-"""Assets in their order, and the stages that make them."""
-
-
-def record(day: date, settings: Settings) -> Done:
-    """Log the day; its stages are done, so each call here only reads what it left."""
-    return day_record.record(day, settings, [stage(day, settings) for stage in NAMES.values()])
 
 
 def definitions_of(settings: Settings) -> dg.Definitions:
     """Everything the scheduler needs, for one settings file."""
     days = dg.DailyPartitionsDefinition(start_date=settings.schedule.first_day.isoformat(), timezone="UTC")
-    stages: dict[str, Stage] = {**NAMES, "run_record": record}
-    assets: list[dg.AssetsDefinition] = []
-    before: list[str] = []
-    for name, stage in stages.items():
-        assets.append(asset_of(name, stage, before, days, settings))
-        before = [name]
+    names = list(STAGES)
+    assets = [
+        asset_of(STAGES[name], names[:number][-1:], days, settings) for number, name in enumerate(names)
+    ]
     job = dg.define_asset_job(JOB, selection=dg.AssetSelection.assets(*assets))
     return dg.Definitions(
         assets=assets, jobs=[job], schedules=[schedule_of(settings)], sensors=[waking(settings)],
@@ -64,15 +40,15 @@ def definitions_of(settings: Settings) -> dg.Definitions:
 
 
 def asset_of(
-    name: str, stage: Stage, before: list[str], days: dg.DailyPartitionsDefinition, settings: Settings
+    stage: Stage, before: list[str], days: dg.DailyPartitionsDefinition, settings: Settings
 ) -> dg.AssetsDefinition:
     """One stage as an asset; what it counted becomes the metadata of its partition."""
-
-    checks = [dg.AssetCheckSpec(GATE, asset=name)] if name == DECISION else []
+    checks = [dg.AssetCheckSpec(GATE, asset=stage.name)] if stage.name == DECISION else []
 
     @dg.asset(
-        name=name, deps=before, partitions_def=days, pool=JOB, description=stage.__doc__, check_specs=checks
-    )
+        name=stage.name, deps=before, partitions_def=days, pool=JOB, description=stage.make.__doc__,
+        check_specs=checks,
+    )  # fmt: skip
     def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg] # with a parameter it is refused
         done = attempt(stage, date.fromisoformat(context.partition_key), settings, context.retry_number)
         told = {key: value for key, value in done.facts.items() if isinstance(value, str | int | float)}
@@ -86,7 +62,7 @@ def attempt(stage: Stage, day: date, settings: Settings, tries: int) -> Done:
     """Run a stage as the command line does; what may pass by itself is tried again after a growing pause."""
     plan = settings.schedule
     try:
-        with watched(day, settings, stage.__name__, wake=False):
+        with watched(day, settings, stage.name, wake=False):
             check(settings)
             return stage(day, settings)
     except BadInputError as error:

@@ -12,9 +12,9 @@ from .nightly import FAILURE
 from .plumbing.lock import holder
 from .plumbing.settings import Settings
 from .plumbing.workshop import Done, day_folder, read_done
+from .stages import STAGES
 from .stages.champion import CHALLENGER, CHAMPION, registry_of
 
-STAGES = ("ingest", "sessions", "train", "evaluate", "promote", "recommend", "record")
 SHOWN_DAYS = 10
 
 

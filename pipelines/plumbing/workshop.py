@@ -1,17 +1,16 @@
-"""How a stage keeps its result: made aside, synced, renamed, marked; and never made twice."""
+"""What a stage is, and how it keeps its result: made aside, synced, renamed, marked; and never made twice."""
 
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import recsys_gru
 
@@ -22,6 +21,7 @@ from .settings import Settings
 MARK = "done.json"
 Facts = dict[str, Any]
 STAGE_NOTE = "stage: "
+Inputs = Callable[[date, Settings], Sequence[object]]
 
 
 @dataclass(frozen=True)
@@ -43,66 +43,102 @@ class Done:
     seconds: float
 
 
-@contextmanager
-def stage(name: str) -> Iterator[None]:
-    """Mark a function as a stage: what fails inside it, or in what it asks for first, bears its name."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(STAGE_NOTE + name)
-        raise
+After = Callable[[Settings, Done], None]
+
+
+@final
+@dataclass(frozen=True)
+class Stage:
+    """A step of the night: its result is made once for the same inputs, settings and code, and found again.
+
+    Attributes:
+        inputs: gives all that the result depends on.
+        needs: the stages whose results it reads.
+        after: follows each time, also when the result was there already, but not in a dry run.
+        make: fills a fresh folder from the results of those it needs, and returns the facts.
+    """
+
+    name: str
+    inputs: Inputs
+    needs: tuple["Stage", ...]
+    after: After | None
+    make: Callable[..., Facts]
+
+    @property
+    def about(self) -> str:
+        """What it does, in a line."""
+        return (self.make.__doc__ or "").partition("\n")[0]
+
+    def key(self, day: date, settings: Settings) -> str:
+        """The fingerprint: a SHA-256 over name, day, inputs and code."""
+        return fingerprint(self.name, day, *self.inputs(day, settings))
+
+    def __call__(self, day: date, settings: Settings) -> Done:
+        """Run it, unless its result is there already; whatever fails in it bears its name.
+
+        Raises:
+            MissingStageError: if a stage that it needs has not been done.
+            NotYetError: in a dry run, if the result is not there.
+        """
+        try:
+            before = [stage.made(day, settings) for stage in self.needs]
+            key = self.key(day, settings)
+            done = self._found(day, settings, key) or self._make(day, settings, key, before)
+            if self.after is not None and not settings.dry_run:
+                self.after(settings, done)
+        except Exception as error:
+            error.add_note(STAGE_NOTE + self.name)
+            raise
+        return done
+
+    def made(self, day: date, settings: Settings) -> Done:
+        """Its result.
+
+        Raises:
+            MissingStageError: if it has not been done with these inputs, settings and code.
+        """
+        done = read_done(_folder(self.name, day, settings, self.key(day, settings)))
+        if done is None:
+            raise MissingStageError(
+                f"{self.name} of {day} is not done for these clicks, settings and code: "
+                f"run `recsys-gru stage {self.name} --day {day}` first, or the whole nightly"
+            )
+        return done
+
+    def _found(self, day: date, settings: Settings, key: str) -> Done | None:
+        done = read_done(_folder(self.name, day, settings, key))
+        if done is not None:
+            say("stage skipped, it is done", stage=self.name, day=day, folder=str(done.folder))
+        return done
+
+    def _make(self, day: date, settings: Settings, key: str, before: list[Done]) -> Done:
+        if settings.dry_run:
+            raise NotYetError(f"{self.name} of {day} would run (fingerprint {key[:12]})")
+        say("stage started", stage=self.name, day=day)
+        began, target = time.monotonic(), _folder(self.name, day, settings, key)
+        aside = target.with_name(f".{target.name}.new")
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        facts = self.make(day, settings, aside, *before)
+        done = Done(self.name, day, target, key, facts, time.monotonic() - began)
+        mark = {name: value for name, value in vars(done).items() if name != "folder"}
+        (aside / MARK).write_text(json.dumps(mark, indent=1, default=str), encoding="utf-8")
+        put_in_place(aside, target)
+        say("stage done", stage=self.name, day=day, seconds=done.seconds, **facts)
+        return done
+
+
+def stage(
+    name: str, inputs: Inputs, *needs: Stage, after: After | None = None
+) -> Callable[[Callable[..., Facts]], Stage]:
+    """Make a stage of the function that makes its result."""
+    return lambda make: Stage(name, inputs, needs, after, make)
 
 
 def stage_of(error: Exception, otherwise: str) -> str:
-    """The innermost stage in which something failed."""
+    """The stage in which something failed."""
     notes = getattr(error, "__notes__", ())
     return next((n.removeprefix(STAGE_NOTE) for n in notes if n.startswith(STAGE_NOTE)), otherwise)
-
-
-def once(settings: Settings, stage: str, day: date, key: str, make: Callable[[Path], Facts]) -> Done:
-    """Run a stage unless its result is there already.
-
-    Args:
-        key: fingerprint of all that the result depends on.
-        make: fills a fresh folder and returns the facts.
-
-    Raises:
-        NotYetError: in a dry run, if it is not there.
-    """
-    target = folder_of(settings, stage, day, key)
-    done = read_done(target)
-    if done is not None:
-        say("stage skipped, it is done", stage=stage, day=day, folder=str(target))
-        return done
-    if settings.dry_run:
-        raise NotYetError(f"{stage} of {day} would run (fingerprint {key[:12]})")
-    say("stage started", stage=stage, day=day)
-    began = time.monotonic()
-    aside = target.with_name(f".{target.name}.new")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    facts = make(aside)
-    seconds = time.monotonic() - began
-    mark = {"stage": stage, "day": day.isoformat(), "fingerprint": key, "facts": facts, "seconds": seconds}
-    (aside / MARK).write_text(json.dumps(mark, indent=1, default=str), encoding="utf-8")
-    put_in_place(aside, target)
-    say("stage done", stage=stage, day=day, seconds=seconds, **facts)
-    return Done(stage, day, target, key, facts, seconds)
-
-
-def found(settings: Settings, stage: str, day: date, key: str) -> Done:
-    """The finished stage.
-
-    Raises:
-        MissingStageError: if it has not been done with these inputs, settings and code.
-    """
-    done = read_done(folder_of(settings, stage, day, key))
-    if done is None:
-        raise MissingStageError(
-            f"{stage} of {day} is not done for these clicks, settings and code: "
-            f"run `python -m pipelines {stage} --day {day}` first, or the whole nightly"
-        )
-    return done
 
 
 def read_done(folder: Path) -> Done | None:
@@ -120,8 +156,17 @@ def day_folder(settings: Settings, day: date) -> Path:
     return settings.work.folder / "days" / day.isoformat()
 
 
-def folder_of(settings: Settings, stage: str, day: date, key: str) -> Path:
-    """Where one stage of a day is kept."""
+def tidy(settings: Settings, last: Done) -> None:
+    """Remove the results of days long past, and what is half-made or no longer needed of this one."""
+    oldest = last.day - timedelta(days=settings.work.keep_days)
+    for folder in day_folder(settings, last.day).parent.glob("????-??-??"):
+        if date.fromisoformat(folder.name) < oldest:
+            shutil.rmtree(folder)
+    for left in day_folder(settings, last.day).glob(".*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _folder(stage: str, day: date, settings: Settings, key: str) -> Path:
     return day_folder(settings, day) / f"{stage}-{key[:12]}"
 
 
@@ -141,11 +186,13 @@ def file_digest(path: Path) -> str:
 @cache
 def code_fingerprint() -> str:
     """A SHA-256 over the source of the library and of the pipelines, as this process began with it."""
+    library, here = Path(recsys_gru.__file__).parent, Path(__file__).parents[1]
+    files = {path.relative_to(library).as_posix(): path for path in library.rglob("*.py")}
+    files |= {f"{here.name}/{path.relative_to(here).as_posix()}": path for path in here.rglob("*.py")}
     digest = hashlib.sha256()
-    for home in (Path(recsys_gru.__file__).parent, Path(__file__).parent):
-        for path in sorted(home.rglob("*.py")):
-            digest.update(path.relative_to(home).as_posix().encode())
-            digest.update(path.read_bytes())
+    for name in sorted(files):  # the same ones whether the pipelines lie beside the library or in it
+        digest.update(name.encode())
+        digest.update(files[name].read_bytes())
     return digest.hexdigest()
 
 

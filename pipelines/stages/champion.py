@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..plumbing.settings import Settings, Tracking
 from ..plumbing.workshop import day_folder, read_done, write_whole
-from . import sessions
+from .sessions import sessions
 
 if TYPE_CHECKING:
     from recsys_gru.tracking import Registry

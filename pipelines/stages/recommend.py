@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..plumbing.errors import BadInputError
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
-from . import promote, sessions
+from ..plumbing.workshop import Done, Facts, file_digest, stage, sync
 from .champion import registry_of
+from .promote import promote
+from .sessions import TEST, sessions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,49 +20,41 @@ if TYPE_CHECKING:
 PART = "part-0.parquet"
 
 
-def key(day: date, settings: Settings) -> str:
-    """The fingerprint of the stage: of the decision, and of what is asked for."""
+def inputs(day: date, settings: Settings) -> list[object]:
+    """The decision, and what is asked for."""
     asked = _asked(day, settings)
     given = None if asked is None else file_digest(asked)
-    return fingerprint("recommend", day, promote.key(day, settings), settings.recommend.what, given,
-                       settings.recommend.k, settings.recommend.exclude_seen)  # fmt: skip
+    wanted = settings.recommend
+    return [promote.key(day, settings), wanted.what, given, wanted.k, wanted.exclude_seen]
 
 
-@stage("recommend")
-def recommend(day: date, settings: Settings) -> Done:
-    """Write the lists of the model that serves after this day's decision, and publish them.
+def publish(settings: Settings, done: Done) -> None:
+    """Put the lists where their readers look, whole, in place of what the day had before.
 
     They come to ``recommendations/KIND/day=DAY/model_version=VERSION/``; of a day run again only the newest
     version stays.
     """
-    data, decision = sessions.made(day, settings), promote.made(day, settings)
-    version: int | None = decision.facts["serving"]
-    done = once(
-        settings,
-        "recommend",
-        day,
-        key(day, settings),
-        lambda folder: _write(day, settings, data, version, folder),
-    )
-    home = settings.work.folder / "recommendations"
+    home, version = settings.work.folder / "recommendations", done.facts.get("version")
     for kind in settings.recommend.what if version is not None else ():
-        _publish(done.folder / f"{kind}.parquet", home / kind, day, version)
-    return done
+        made = done.folder / f"{kind}.parquet"
+        place = home / kind / f"day={done.day}" / f"model_version={version}"
+        if not (place / PART).exists() or file_digest(place / PART) != file_digest(made):
+            place.mkdir(parents=True, exist_ok=True)
+            aside = place / f".{PART}.new"
+            shutil.copyfile(made, aside)
+            sync(aside)
+            aside.replace(place / PART)
+            sync(place)
+        for older in set(place.parent.iterdir()) - {place}:
+            shutil.rmtree(older)
 
 
-def _asked(day: date, settings: Settings) -> Path | None:
-    """The file of sessions that lists are asked for, if they are not the day's own."""
-    if settings.recommend.sessions is None or "sessions" not in settings.recommend.what:
-        return None
-    path = Path(settings.recommend.sessions.replace("{day}", day.isoformat()))
-    if not path.is_file():
-        raise BadInputError(f"expected the sessions to recommend for in {path}, there is no such file")
-    return path
-
-
-def _write(day: date, settings: Settings, data: Done, version: int | None, folder: Path) -> Facts:
+@stage("recommend", inputs, sessions, promote, after=publish)
+def recommend(day: date, settings: Settings, folder: Path, data: Done, decision: Done) -> Facts:
+    """Write the lists of the model that serves after this day's decision, and publish them."""
     from recsys_gru import errors
 
+    version: int | None = decision.facts["serving"]
     if version is None:
         return {"rows": 0, "why": "no model serves yet"}
     model = registry_of(settings).load(version)
@@ -80,6 +73,16 @@ def _write(day: date, settings: Settings, data: Done, version: int | None, folde
     return {"rows": rows, "version": version}
 
 
+def _asked(day: date, settings: Settings) -> Path | None:
+    """The file of sessions that lists are asked for, if they are not the day's own."""
+    if settings.recommend.sessions is None or "sessions" not in settings.recommend.what:
+        return None
+    path = Path(settings.recommend.sessions.replace("{day}", day.isoformat()))
+    if not path.is_file():
+        raise BadInputError(f"expected the sessions to recommend for in {path}, there is no such file")
+    return path
+
+
 def _items(model: "Recommender") -> "pl.DataFrame":
     """A session of one click for every item of the catalogue."""
     import polars as pl
@@ -96,19 +99,5 @@ def _sessions(day: date, settings: Settings, data: Done) -> "pl.DataFrame":
 
     asked = _asked(day, settings)
     if asked is None:
-        return pl.read_parquet(data.folder / sessions.TEST)
+        return pl.read_parquet(data.folder / TEST)
     return check_clicks(read_clicks(asked, **settings.input.columns())).clicks.collect()
-
-
-def _publish(made: Path, home: Path, day: date, version: int | None) -> None:
-    """Put a file where its readers look, whole, in place of what the day had before."""
-    place = home / f"day={day}" / f"model_version={version}"
-    if not (place / PART).exists() or file_digest(place / PART) != file_digest(made):
-        place.mkdir(parents=True, exist_ok=True)
-        aside = place / f".{PART}.new"
-        shutil.copyfile(made, aside)
-        sync(aside)
-        aside.replace(place / PART)
-        sync(place)
-    for older in set(place.parent.iterdir()) - {place}:
-        shutil.rmtree(older)

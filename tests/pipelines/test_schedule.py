@@ -1,6 +1,6 @@
 """The scheduler's own form of the night, in this process."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,9 +9,9 @@ dg = pytest.importorskip("dagster", reason="NO SCHEDULER: pip install recsys-gru
 
 from pipelines.backfill import missed  # noqa: E402 - only where there is a scheduler
 from pipelines.plumbing.errors import FAILED  # noqa: E402 - as above
-from pipelines.plumbing.settings import Settings  # noqa: E402 - as above
-from pipelines.plumbing.workshop import Done  # noqa: E402 - as above
+from pipelines.plumbing.workshop import Facts, stage  # noqa: E402 - as above
 from pipelines.schedule import JOB, attempt, definitions_of, waking  # noqa: E402 - as above
+from pipelines.stages import STAGES  # noqa: E402 - as above
 from pipelines.stages.ingest import ingest  # noqa: E402 - as above
 from pipelines.status import page, status  # noqa: E402 - as above
 from tests.pipelines.nights import DAY, FIRST, Home  # noqa: E402 - as above
@@ -31,9 +31,7 @@ def test_a_day_materializes_every_asset_with_the_gates_answer(home: Home) -> Non
         assert result.success
         made = {event.step_key for event in result.get_asset_materialization_events()}
         (check,) = result.get_asset_check_evaluations()
-    assert made == {
-        "clicks", "day_sessions", "challenger", "ranks", "decision", "recommendations", "run_record",
-    }  # fmt: skip
+    assert made == set(STAGES)
     assert check.passed
     assert home.runs() == ["FINISHED"]
     assert home.run() == 0  # the command line finds all of it done
@@ -74,7 +72,8 @@ def test_a_failure_that_may_pass_is_tried_again(home: Home) -> None:
 def test_pauses_between_tries_grow_and_the_last_failure_is_final(home: Home) -> None:
     settings = home.configure(schedule={"retries": 2, "retry_seconds": 60, "first_day": FIRST})
 
-    def broken(_: date, __: Settings) -> Done:
+    @stage("broken", lambda *_: [])
+    def broken(*_: object) -> Facts:
         raise OSError("no such luck")
 
     for tries, pause in ((0, 60), (1, 120)):
@@ -98,7 +97,7 @@ def test_a_missed_week_is_backfilled_and_old_days_leave_the_champion(home: Home)
             result = job.execute_in_process(partition_key=str(day), instance=instance)
             (check,) = result.get_asset_check_evaluations()
             passed[day] = check.passed
-        done = instance.get_materialized_partitions(dg.AssetKey("recommendations"))
+        done = instance.get_materialized_partitions(dg.AssetKey("recommend"))
     assert passed == {days[0]: True, days[1]: False, days[2]: False}
     assert "newer" in home.decision(days[2])["reason"]
     assert done == {str(day) for day in days}

@@ -68,7 +68,7 @@ def test_the_stages_run_one_by_one_and_ask_for_the_one_before(
     home.take_in_before()
     options = ["--day", str(DAY), "--settings", str(home.file)]
     assert main(["train", *options]) == BAD_INPUT
-    assert "python -m pipelines sessions --day" in home.failure()["why"]
+    assert "recsys-gru stage sessions --day" in home.failure()["why"]
     for stage in ("ingest", "sessions", "train", "evaluate", "promote", "recommend", "nightly"):
         assert main([stage, *options]) == DONE
     assert "| against the baselines | yes |" in capsys.readouterr().out
