@@ -1,8 +1,6 @@
-"""``python -m pipelines``: the command line in a checkout."""
-
-import sys
+"""``python -m pipelines``: the commands of the nightly job in a checkout."""
 
 from .command_line import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

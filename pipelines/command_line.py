@@ -1,141 +1,173 @@
-"""``python -m pipelines``: the night, each of its stages, and what an engineer needs around them."""
+"""The commands of the nightly job: of ``recsys-gru``, and in a checkout of ``python -m pipelines``."""
 
-import argparse
+import functools
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
+import click
+
 from . import backfill, nightly, rollback, status
-from .plumbing.errors import DONE, FAILED, PipelineError
+from .plumbing.errors import DONE, BadInputError, PipelineError
 from .plumbing.lock import locked
 from .plumbing.settings import DEFAULT, Settings, read_settings
+from .plumbing.workshop import day_folder
 from .stages import STAGES
+from .stages.promote import PAGE
 
-CODES = "exit codes: 0 done, 1 gate refused, 2 bad input or settings, 3 failed, 75 another run is at work"
+Function = Callable[..., object]
+Option = Callable[[Function], Function]
+CODES = "Exit codes: 0 done, 1 gate refused, 2 bad input or settings, 3 failed, 75 another run is at work."
+INTERRUPTED = 130
+"""What shells say of Ctrl-C; click's own 1 would be the gate's refusal."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
-    for name, value in (
-        ("MLFLOW_DISABLE_TELEMETRY", "true"),
-        ("MLFLOW_LOGGING_LEVEL", "WARNING"),
-        ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
-    ):
-        os.environ.setdefault(name, value)
-    given = parser().parse_args(arguments)
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=CODES)
+def app() -> None:
+    """The nightly job: the night, each of its stages, and what an engineer needs around them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command of a checkout; the word ``stage`` may be left out before a stage."""
+    from recsys_gru.cli import quiet_mlflow
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in STAGES:
+        given.insert(0, "stage")
+    quiet_mlflow()
+    app(given, prog_name="python -m pipelines")
+
+
+def command(name: str, *options: Option) -> Callable[[Callable[..., int]], object]:
+    """Make a command of a function of the settings: its number is the exit code, an error becomes a line."""
+
+    def made(run: Callable[..., int]) -> object:
+        @functools.wraps(run)
+        def answer(file: Path, *, dry_run: bool = False, **given: object) -> None:
+            try:
+                sys.exit(run(replace(read_settings(file), dry_run=dry_run), **given))
+            except KeyboardInterrupt:
+                sys.exit(INTERRUPTED)
+            except Exception as error:  # a code and a reason, whatever it was
+                kind = "" if isinstance(error, PipelineError) else f"{type(error).__name__}: "
+                click.echo(f"{click.get_current_context().find_root().info_name}: {kind}{error}", err=True)
+                sys.exit(nightly.code_of(error))
+
+        packed: Function = answer
+        for option in (*reversed(options), settings_option):
+            packed = option(packed)
+        return app.command(name, epilog=CODES)(packed)
+
+    return made
+
+
+settings_option: Option = click.option(
+    "--settings", "file", type=click.Path(path_type=Path), default=DEFAULT, help="A TOML file."
+)
+
+
+def _read_day(_context: click.Context, _option: click.Parameter, text: str) -> date:
     try:
-        settings = read_settings(given.settings)
-        if getattr(given, "dry_run", False):
-            settings = replace(settings, dry_run=True)
-        code: int = given.run(given, settings)
-    except PipelineError as error:
-        sys.stderr.write(f"pipelines: {error}\n")
-        return error.exit_code
-    except Exception as error:  # a code and a reason, whatever it was
-        sys.stderr.write(f"pipelines: {type(error).__name__}: {error}\n")
-        return FAILED
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write it like 2026-01-31") from error
+
+
+def _yesterday() -> str:
+    return str(datetime.now(UTC).date() - timedelta(days=1))
+
+
+day_type = functools.partial(click.option, metavar="YYYY-MM-DD", callback=_read_day)
+day_option = day_type("--day", default=_yesterday, show_default="yesterday")
+dry_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+
+
+@command("nightly", day_option, dry_option)
+def _nightly(settings: Settings, day: date) -> int:
+    """Run the whole night of a day."""
+    code = nightly.run_night(day, settings)
+    pages = day_folder(settings, day).glob(f"promote-*/{PAGE}")
+    newest = max(pages, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is not None and code <= 1:
+        click.echo(newest.read_text(encoding="utf-8"), nl=False)
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    root = argparse.ArgumentParser("python -m pipelines", description=__doc__, epilog=CODES)
-    commands = root.add_subparsers(required=True, metavar="COMMAND")
-    yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    for name in ("nightly", *STAGES):
-        about = "the whole night" if name == "nightly" else STAGES[name].about
-        command = _command(commands, name, about, _night if name == "nightly" else _stage)
-        command.set_defaults(stage=name)
-        command.add_argument("--day", type=date.fromisoformat, default=yesterday, help="default: yesterday")
-        command.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    span = _command(commands, "backfill", "run the missed days of a span", _backfill)
-    span.add_argument("--first", type=date.fromisoformat, required=True)
-    span.add_argument("--last", type=date.fromisoformat, default=yesterday, help="default: yesterday")
-    span.add_argument("--dry-run", action="store_true", help="only list them")
-    back = _command(commands, "rollback", "put the champion before back into use", _rollback)
-    back.add_argument("--to", type=int, help="a version, in place of the one that the champion replaced")
-    told = _command(commands, "status", "what ran, what failed, what to do, which model serves", _status)
-    told.add_argument("--json", action="store_true", help="for programs")
-    trial = _command(commands, "advise", "recall against the length of the training window", _advise)
-    trial.add_argument("--day", type=date.fromisoformat, default=yesterday, help="default: yesterday")
-    pages = _command(commands, "schedule", "run every night, with pages on this machine (Dagster)", _schedule)
-    pages.add_argument("--port", type=int, default=3000, help="of the pages; default: 3000")
-    return root
+@command(
+    "stage", click.argument("name", metavar="NAME", type=click.Choice(list(STAGES))), day_option, dry_option
+)
+def _stage(settings: Settings, name: str, day: date) -> int:
+    """Run one stage of a day."""
+    return nightly.guarded(day, settings, name, lambda: STAGES[name](day, settings))
 
 
-def _command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    told: str,
-    run: Callable[[argparse.Namespace, Settings], int],
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(name, help=told, description=told, epilog=CODES)
-    command.add_argument("--settings", type=Path, default=DEFAULT, help="a TOML file")
-    command.set_defaults(run=run)
-    return command
-
-
-def _night(given: argparse.Namespace, settings: Settings) -> int:
-    code = nightly.run_night(given.day, settings)
-    page = _decision_page(given.day, settings)
-    if page is not None and code <= 1:
-        sys.stdout.write(page.read_text(encoding="utf-8"))
-    return code
-
-
-def _stage(given: argparse.Namespace, settings: Settings) -> int:
-    stage = STAGES[given.stage]
-    return nightly.guarded(given.day, settings, given.stage, lambda: stage(given.day, settings))
-
-
-def _backfill(given: argparse.Namespace, settings: Settings) -> int:
-    days = backfill.missed(given.first, given.last, settings)
-    sys.stdout.write(f"missed: {', '.join(map(str, days)) or 'none'}\n")
+@command(
+    "backfill",
+    day_type("--first", required=True),
+    day_type("--last", default=_yesterday, show_default="yesterday"),
+    dry_option,
+)
+def _backfill(settings: Settings, first: date, last: date) -> int:
+    """Run the missed days of a span."""
+    days = backfill.missed(first, last, settings)
+    click.echo(f"missed: {', '.join(map(str, days)) or 'none'}")
     if settings.dry_run:
         return DONE
-    codes = backfill.backfill(given.first, given.last, settings)
-    sys.stdout.write("".join(f"{day} exit {code}\n" for day, code in codes.items()))
+    codes = backfill.backfill(first, last, settings)
+    click.echo("".join(f"{day} exit {code}\n" for day, code in codes.items()), nl=False)
     return backfill.worst(codes)
 
 
-def _rollback(given: argparse.Namespace, settings: Settings) -> int:
+@command(
+    "rollback", click.option("--to", type=int, help="A version, in place of the one the champion replaced.")
+)
+def _rollback(settings: Settings, to: int | None) -> int:
+    """Put the champion before back into use."""
     with locked(settings.work.folder, "rollback"):
-        before, now = rollback.rollback(settings, given.to)
-    sys.stdout.write(f"version {now} serves in place of version {before}\n")
+        before, now = rollback.rollback(settings, to)
+    click.echo(f"version {now} serves in place of version {before}")
     return DONE
 
 
-def _status(given: argparse.Namespace, settings: Settings) -> int:
+@command("status", click.option("--json", "machine", is_flag=True, help="For programs."))
+def _status(settings: Settings, machine: bool) -> int:
+    """Tell what ran, what failed, what to do, which model serves."""
     told = status.status(settings)
-    sys.stdout.write((json.dumps(told, indent=1, default=str) if given.json else status.page(told)) + "\n")
+    click.echo(json.dumps(told, indent=1, default=str) if machine else status.page(told))
     return DONE
 
 
-def _advise(given: argparse.Namespace, settings: Settings) -> int:
+@command("advise", day_option)
+def _advise(settings: Settings, day: date) -> int:
+    """Compare recall for lengths of the training window."""
     from .advise import advise, draw
 
-    table = advise(given.day, settings)
+    table = advise(day, settings)
     folder = settings.work.folder / "advice"
     folder.mkdir(parents=True, exist_ok=True)
-    table.write_parquet(folder / f"{given.day}.parquet")
-    picture = folder / f"{given.day}.png"
-    tried = f"recall@{settings.gate.k} on {settings.advise.days} days up to {given.day}"
+    table.write_parquet(folder / f"{day}.parquet")
+    picture = folder / f"{day}.png"
+    tried = f"recall@{settings.gate.k} on {settings.advise.days} days up to {day}"
     draw(table, picture, tried)
-    sys.stdout.write(f"{tried}\n{table}\npicture: {picture}\n")
+    click.echo(f"{tried}\n{table}\npicture: {picture}")
     return DONE
 
 
-def _schedule(given: argparse.Namespace, settings: Settings) -> int:
+@command("schedule", click.option("--port", default=3000, show_default=True, help="Of the pages."))
+def _schedule(settings: Settings, port: int) -> int:
+    """Run every night, with pages on this machine (Dagster)."""
+    if not all(find_spec(name) for name in ("dagster", "dagster_webserver")):
+        raise BadInputError("the schedule needs Dagster: pip install 'recsys-gru[pipelines]'")
     from .schedule import start
 
-    start(settings, given.port)
+    start(settings, port)
 
 
-def _decision_page(day: date, settings: Settings) -> Path | None:
-    """The page of the day's newest decision."""
-    places = (settings.work.folder / "days" / day.isoformat()).glob("promote-*/decision.md")
-    return max(places, key=lambda path: path.stat().st_mtime, default=None)
+@app.command("settings")
+def _settings() -> None:
+    """Print the default settings, to begin a file of one's own with."""
+    click.echo(DEFAULT.read_text(encoding="utf-8"), nl=False)

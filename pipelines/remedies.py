@@ -49,7 +49,7 @@ def for_missed(lost: list[date], newest: date, today: date, settings: Settings) 
 
 def command(settings: Settings, what: str) -> str:
     """A command line to copy."""
-    return f"python -m pipelines {what} --settings {settings.file}"
+    return f"recsys-gru {what} --settings {settings.file}"
 
 
 def _bad_input(failure: dict[str, Any], settings: Settings) -> str | None:

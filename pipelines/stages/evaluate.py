@@ -69,7 +69,7 @@ def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path
 
 def _note(model: "Recommender", test: "pl.DataFrame", report: "Report", folder: Path) -> None:
     """Test data, figures and their intervals, for the day's run."""
-    from recsys_gru.clicks import as_sessions
+    from recsys_gru import as_sessions
     from recsys_gru.tracking import Notebook
     from recsys_gru.tracking.run import test_figures
 

@@ -91,7 +91,7 @@ def test_a_corrupt_champion_stops_the_night_and_stays(serving: Home) -> None:
     assert serving.run(NEXT) == FAILED
     assert champion(serving) == served
     assert "weights.safetensors is damaged" in serving.failure(NEXT)["why"]
-    assert any("pipelines rollback --settings" in advice for advice in status(serving.settings())["to_do"])
+    assert any("recsys-gru rollback --settings" in advice for advice in status(serving.settings())["to_do"])
 
 
 def test_a_tracking_server_that_is_down_stops_the_night_before_training(serving: Home) -> None:

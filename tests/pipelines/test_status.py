@@ -14,8 +14,8 @@ from pipelines.status import page, status
 from tests.pipelines.nights import DAY, Home
 
 SETTINGS = replace(read_settings(DEFAULT), file=Path("/srv/nightly.toml"))
-AGAIN = "python -m pipelines nightly --day 2026-01-05 --settings /srv/nightly.toml"
-ROLLBACK = "python -m pipelines rollback --settings /srv/nightly.toml"
+AGAIN = "recsys-gru nightly --day 2026-01-05 --settings /srv/nightly.toml"
+ROLLBACK = "recsys-gru rollback --settings /srv/nightly.toml"
 
 
 @pytest.mark.parametrize(
@@ -78,4 +78,4 @@ def test_a_refusal_and_a_missed_day_are_told_with_what_to_do(home: Home) -> None
     assert home.run(newest) == REFUSED
     told = page(status(home.settings(), newest))
     assert "2026-01-06: latency p99, ms: was the machine busy? rm -r " in told
-    assert "missed days: python -m pipelines backfill --first 2026-01-05 --last 2026-01-05" in told
+    assert "missed days: recsys-gru backfill --first 2026-01-05 --last 2026-01-05" in told
