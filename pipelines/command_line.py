@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given and given[0] in STAGES:
         given.insert(0, "stage")
     quiet_mlflow()
-    app(given, prog_name="python -m pipelines")
+    app(given, prog_name=f"python -m {__package__}")
 
 
 def command(name: str, *options: Option) -> Callable[[Callable[..., int]], object]:
