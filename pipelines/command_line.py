@@ -12,10 +12,10 @@ from pathlib import Path
 import click
 
 from . import backfill, nightly, rollback, status
-from .plumbing.errors import DONE, BadInputError, PipelineError
+from .plumbing.errors import DONE, REFUSED, BadInputError, PipelineError
 from .plumbing.lock import locked
 from .plumbing.settings import DEFAULT, Settings, read_settings
-from .plumbing.workshop import day_folder
+from .plumbing.workshop import results
 from .stages import STAGES
 from .stages.promote import PAGE
 
@@ -90,16 +90,13 @@ dry_option = click.option("--dry-run", is_flag=True, help="Only say what would b
 def _nightly(settings: Settings, day: date) -> int:
     """Run the whole night of a day."""
     code = nightly.run_night(day, settings)
-    pages = day_folder(settings, day).glob(f"promote-*/{PAGE}")
-    newest = max(pages, key=lambda path: path.stat().st_mtime, default=None)
-    if newest is not None and code <= 1:
-        click.echo(newest.read_text(encoding="utf-8"), nl=False)
+    if code in (DONE, REFUSED):
+        for decision in results(settings, day, "promote")[-1:]:
+            click.echo((decision.folder / PAGE).read_text(encoding="utf-8"), nl=False)
     return code
 
 
-@command(
-    "stage", click.argument("name", metavar="NAME", type=click.Choice(list(STAGES))), day_option, dry_option
-)
+@command("stage", click.argument("name", type=click.Choice(list(STAGES))), day_option, dry_option)
 def _stage(settings: Settings, name: str, day: date) -> int:
     """Run one stage of a day."""
     return nightly.guarded(day, settings, name, lambda: STAGES[name](day, settings))

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import click
 import pytest
 
 from recsys_gru.cli.app import app
@@ -56,5 +55,4 @@ def test_the_tracking_page_lists_every_name_with_its_meaning() -> None:
 
 def test_the_readme_names_every_command() -> None:
     said = (ROOT / "README.md").read_text(encoding="utf-8")
-    commands = app.list_commands(click.Context(app))
-    assert not [name for name in commands if not re.search(rf"\b{name}\b", said)]
+    assert not [name for name in app.commands if not re.search(rf"\b{name}\b", said)]

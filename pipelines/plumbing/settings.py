@@ -172,6 +172,10 @@ class Settings:
         """The first day of the training window of a day; the day itself is what models are tested on."""
         return day - timedelta(days=self.window.days)
 
+    def command(self, words: str) -> str:
+        """A command line to copy."""
+        return f"recsys-gru {words} --settings {self.file}"
+
 
 def read_settings(path: Path = DEFAULT) -> Settings:
     """Read a settings file; what it leaves out is as in the default file.

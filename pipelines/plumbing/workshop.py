@@ -101,7 +101,7 @@ class Stage:
         if done is None:
             raise MissingStageError(
                 f"{self.name} of {day} is not done for these clicks, settings and code: "
-                f"run `recsys-gru stage {self.name} --day {day}` first, or the whole nightly"
+                f"run `{settings.command(f'stage {self.name} --day {day}')}` first, or the whole nightly"
             )
         return done
 
@@ -151,23 +151,32 @@ def read_done(folder: Path) -> Done | None:
         return None
 
 
+def results(settings: Settings, day: date, stage: str = "[a-z]*") -> list[Done]:
+    """What is done of a day, or of one of its stages; the newest last."""
+    marks = day_folder(settings, day).glob(f"{stage}-*/{MARK}")
+    found = (read_done(mark.parent) for mark in sorted(marks, key=lambda mark: mark.stat().st_mtime_ns))
+    return [done for done in found if done is not None]
+
+
 def day_folder(settings: Settings, day: date) -> Path:
     """Where the stages of a day are kept."""
     return settings.work.folder / "days" / day.isoformat()
 
 
+def days(settings: Settings) -> list[date]:
+    """The days that have been worked on, in order."""
+    folders = (settings.work.folder / "days").glob("????-??-??")
+    return sorted(date.fromisoformat(folder.name) for folder in folders)
+
+
 def tidy(settings: Settings, last: Done) -> None:
     """Remove the results of days long past, and what is half-made or no longer needed of this one."""
     oldest = last.day - timedelta(days=settings.work.keep_days)
-    for folder in day_folder(settings, last.day).parent.glob("????-??-??"):
-        if date.fromisoformat(folder.name) < oldest:
-            shutil.rmtree(folder)
+    for day in days(settings):
+        if day < oldest:
+            shutil.rmtree(day_folder(settings, day))
     for left in day_folder(settings, last.day).glob(".*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-
-def _folder(stage: str, day: date, settings: Settings, key: str) -> Path:
-    return day_folder(settings, day) / f"{stage}-{key[:12]}"
 
 
 def fingerprint(stage: str, day: date, *inputs: object) -> str:
@@ -224,3 +233,7 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _folder(stage: str, day: date, settings: Settings, key: str) -> Path:
+    return day_folder(settings, day) / f"{stage}-{key[:12]}"

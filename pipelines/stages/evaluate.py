@@ -119,14 +119,8 @@ def _write_page(
     from recsys_gru.evaluation import report_page, write_report
 
     train_set, test = data
-    title = f"Challenger of {day}"
     page = report_page(
-        title,
-        challenger,
-        test,
-        report,
-        baselines=baselines,
-        train=train_set,
-        facts=challenger.parameters(),
-    )
+        f"Challenger of {day}", challenger, test, report,
+        baselines=baselines, train=train_set, facts=challenger.parameters(),
+    )  # fmt: skip
     write_report(page, folder)

@@ -28,7 +28,7 @@ def inputs(day: date, settings: Settings) -> list[object]:
     return [promote.key(day, settings), wanted.what, given, wanted.k, wanted.exclude_seen]
 
 
-def publish(settings: Settings, done: Done) -> None:
+def _publish(settings: Settings, done: Done) -> None:
     """Put the lists where their readers look, whole, in place of what the day had before.
 
     They come to ``recommendations/KIND/day=DAY/model_version=VERSION/``; of a day run again only the newest
@@ -49,7 +49,7 @@ def publish(settings: Settings, done: Done) -> None:
             shutil.rmtree(older)
 
 
-@stage("recommend", inputs, sessions, promote, after=publish)
+@stage("recommend", inputs, sessions, promote, after=_publish)
 def recommend(day: date, settings: Settings, folder: Path, data: Done, decision: Done) -> Facts:
     """Write the lists of the model that serves after this day's decision, and publish them."""
     from recsys_gru import errors

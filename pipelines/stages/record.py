@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import MARK, Done, Facts, day_folder, stage, tidy
+from ..plumbing.workshop import MARK, Done, Facts, results, stage, tidy
 from .day_run import day_run
 from .evaluate import evaluate
 from .ingest import ingest
@@ -63,7 +63,7 @@ def record(day: date, settings: Settings, folder: Path, *stages: Done) -> Facts:
 
 def record_failure(day: date, settings: Settings, error: Exception) -> None:
     """Close the run of a day as failed, with what was said, if the night has come far enough to have one."""
-    if not list(day_folder(settings, day).glob("train-*")):
+    if not results(settings, day, "train"):
         return
     trained = train.made(day, settings)
     with day_run(day, settings, trained) as run:

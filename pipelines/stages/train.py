@@ -35,7 +35,7 @@ def train(day: date, settings: Settings, folder: Path, data: Done) -> Facts:
     Raises:
         BadInputError: if the model's settings are impossible.
     """
-    notes = folder.with_suffix(".checkpoint")
+    notes = folder.with_suffix(".checkpoint")  # beside the folder, which is emptied at the next start
     try:
         model, base = _noted(day, settings, folder, data, notes)
     except recsys_gru.errors.CheckpointError as error:

@@ -9,7 +9,7 @@ from recsys_gru import __version__
 from recsys_gru.cli.comparing import compare, demo
 from recsys_gru.cli.fitting import evaluate, fit
 from recsys_gru.cli.inspecting import describe, prepare
-from recsys_gru.cli.nightly import Commands
+from recsys_gru.cli.nightly import COMMANDS
 from recsys_gru.cli.recommending import recommend
 from recsys_gru.cli.storing import dashboard, prune, register
 from recsys_gru.cli.tuning import tune
@@ -19,7 +19,7 @@ from recsys_gru.errors import RecsysError
 USAGE_ERROR = 2
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="recsys-gru")
 def app() -> None:
     """Session-based recommendations with GRU4Rec: from a click log to ranked next items.
@@ -41,6 +41,7 @@ for command in (
     register,
     prune,
     dashboard,
+    *COMMANDS,
 ):
     app.add_command(command)
 

@@ -1,32 +1,47 @@
-"""The commands of the nightly job: outside the library, so found by name, when one of them is asked for."""
+"""The commands of the nightly job: outside the library, so found by name, and only when one is called."""
 
 import importlib
-from collections.abc import Mapping
+from typing import Any, final
 
 import click
 
-HOME = "recsys_gru.pipelines"
-ABSENT = {HOME, "fcntl"}
-"""What is missing where the job cannot run: itself, in a checkout not installed; locks, on another system."""
+HOME = "recsys_gru.pipelines.command_line"
 
 
-class Commands(click.Group):
-    """The library's commands, and after them those of the nightly job."""
+@final
+class Nightly(click.Command):
+    """Stands in the help for a command of the nightly job, which answers itself."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, as the help shows them."""
-        return [*super().list_commands(ctx), *_nightly()]
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401 - click's own
+    ) -> click.Context:
+        """Hand the words over.
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """A command by its name; the nightly job is loaded for none of the library's."""
-        return super().get_command(ctx, cmd_name) or _nightly().get(cmd_name)
+        Raises:
+            UsageError: where the job cannot run: in a checkout not installed, or without locks of files.
+        """
+        try:
+            commands = importlib.import_module(HOME).app.commands
+        except ModuleNotFoundError as error:
+            raise click.UsageError(f"the nightly job cannot run here: {error}") from error
+        context: click.Context = commands[self.name].make_context(info_name, args, parent, **extra)
+        return context
 
 
-def _nightly() -> Mapping[str, click.Command]:
-    try:
-        app: click.Group = importlib.import_module(f"{HOME}.command_line").app
-    except ModuleNotFoundError as error:
-        if error.name in ABSENT:
-            return {}
-        raise
-    return app.commands
+COMMANDS = [
+    Nightly(name, short_help=told)
+    for name, told in {
+        "nightly": "Run the whole night of a day.",
+        "stage": "Run one stage of a day.",
+        "status": "Tell what ran, what failed, what to do, which model serves.",
+        "rollback": "Put the champion before back into use.",
+        "backfill": "Run the missed days of a span.",
+        "advise": "Compare recall for lengths of the training window.",
+        "schedule": "Run every night, with pages on this machine (Dagster).",
+        "settings": "Print the default settings, to begin a file of one's own with.",
+    }.items()
+]

@@ -15,7 +15,7 @@ from mlflow.entities import Run
 from pipelines import nightly
 from pipelines.command_line import main
 from pipelines.plumbing.settings import Settings, read_settings
-from pipelines.plumbing.workshop import read_done
+from pipelines.plumbing.workshop import results
 from pipelines.stages.ingest import ingest
 from recsys_gru import generate_clicks
 from recsys_gru.tracking.store import connect, store_at
@@ -109,10 +109,7 @@ class Home:
 
     def decision(self, day: date = DAY) -> dict[str, Any]:
         """The newest decision of a day."""
-        folders = (self.work / "days" / str(day)).glob("promote-*")
-        done = read_done(max(folders, key=lambda path: path.stat().st_mtime))
-        assert done is not None
-        return done.facts
+        return results(self.settings(), day, "promote")[-1].facts
 
     def failure(self, day: date = DAY) -> dict[str, Any]:
         """What was noted of a day's failure."""
