@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from pipelines.settings import Gate, Settings
-from pipelines.workshop import Done, Facts
+from .plumbing.settings import Gate, Settings
+from .plumbing.workshop import Done, Facts
 
 
 @dataclass(frozen=True)

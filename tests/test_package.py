@@ -1,4 +1,4 @@
-"""The package as a whole: its rooms, its names, its documents, its wheel."""
+"""The package as a whole: its rooms, its names, its documents."""
 
 import ast
 import importlib
@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import tomllib
-import venv
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -260,31 +259,3 @@ def test_every_constraint_is_exact() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[\w.-]+==[\w.!-]+", line) for line in lines)
     assert len({line.partition("==")[0].lower() for line in lines}) == len(lines)
-
-
-@pytest.mark.slow
-def test_the_wheel_installs_into_a_clean_environment_and_answers(tmp_path: Path) -> None:
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-deps",
-        "--wheel-dir",
-        str(tmp_path),
-        str(ROOT),
-    ]
-    subprocess.run(build, check=True, cwd=tmp_path)
-    (wheel,) = tmp_path.glob("recsys_gru-*.whl")
-    venv.create(tmp_path / "clean", with_pip=True)
-    python = tmp_path / "clean" / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--no-deps", str(wheel)], check=True)
-    subprocess.run([*install, "-c", str(ROOT / "constraints.txt"), "click"], check=True)
-    answer = subprocess.run(
-        [str(tmp_path / "clean" / "bin" / "recsys-gru"), "--help"], capture_output=True, text=True, check=True
-    )
-    assert "click log" in answer.stdout
-    shipped = [path.name for path in (tmp_path / "clean" / "lib").rglob("recsys_gru/*")]
-    assert {"py.typed", "errors.py", "cli"} <= set(shipped)

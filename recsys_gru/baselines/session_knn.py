@@ -17,7 +17,7 @@ MICROSECONDS_A_DAY = 86_400 * 10**6
 
 
 class Plan(NamedTuple):
-    """A variant's setting of the common scheme; see the module ``neighbors`` for its formulas.
+    """A variant's setting of the common scheme; see the module ``kernels.neighbors`` for its formulas.
 
     ``recency`` is in days, ``nearness`` in clicks, 0 switches either off;
     gain(i) = ``idf_base`` + ``idf_weight`` * log(training sessions / training sessions with i).

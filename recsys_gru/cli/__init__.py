@@ -5,6 +5,6 @@ group of commands, options and printing that they share. Used by people. It must
 room, and knows MLflow, torch and the pipelines only through their rooms.
 """
 
-from recsys_gru.cli.app import main
+from recsys_gru.cli.app import main, quiet_mlflow
 
-__all__ = ["main"]
+__all__ = ["main", "quiet_mlflow"]

@@ -20,7 +20,7 @@ from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.machine.threads import at_most, n_threads
 from recsys_gru.kernels.products import on_kernels, scores_of, with_one
-from recsys_gru.kernels.scores import Items, count_shared, offer_shared, own_scores
+from recsys_gru.kernels.scores import Tile, count_shared, offer_shared, own_scores
 from recsys_gru.kernels.tiles import Heaps, Targets
 from recsys_gru.model.network import Network
 from recsys_gru.model.rows import score_rows
@@ -81,7 +81,7 @@ class NetworkBlock(Block):
     def _lanes(self) -> Floats:
         return with_one(self._hidden.numpy())
 
-    def _items(self, start: int, stop: int) -> Items:
+    def _items(self, start: int, stop: int) -> Tile:
         return self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy()
 
     def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:

@@ -35,3 +35,10 @@ def home(template: Path, tmp_path: Path) -> Home:
     made.land_generated()
     made.configure()
     return made
+
+
+@pytest.fixture
+def ready(home: Home) -> Home:
+    """A project with all days before taken in."""
+    home.take_in_before()
+    return home

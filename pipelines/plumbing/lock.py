@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.errors import LockedError
+from .errors import LockedError
 
 
 @contextmanager

@@ -1,13 +1,16 @@
 """The MLflow run of a night bears all that other runs bear, and what the night counted, each thing once."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from mlflow.entities import Run
 
-from pipelines.errors import DONE, REFUSED
-from pipelines.registry import registry_of
+from pipelines.plumbing.errors import DONE, REFUSED
+from pipelines.stages.champion import registry_of
+from pipelines.stages.record import COUNTED
 from recsys_gru import GRU4Rec
 from recsys_gru.evaluation import read_ranks
 from recsys_gru.tracking import names
@@ -114,3 +117,29 @@ def test_a_night_recorded_again_has_every_point_and_every_data_set_once(refused:
     assert again.data.metrics == first.data.metrics
     assert again.inputs is not None
     assert len(again.inputs.dataset_inputs) == 2
+
+
+def test_a_night_logs_how_long_each_stage_took_and_what_it_counted(ready: Home) -> None:
+    assert ready.run() == DONE
+    client = connect(store_at(ready.mlruns))
+    (run,) = client.search_runs(["1"], f"tags.day = '{DAY}'")
+    seconds = {f"stage/{stage}_seconds" for stage in (*COUNTED, "promote")}
+    counts = {f"stage/{stage}_{what}" for stage, names in COUNTED.items() for what in names}
+    measured = {"test/recall_at_20", "test/mrr_at_20", "baseline/Popularity_recall_at_20"}
+    assert seconds | counts | measured <= set(run.data.metrics)
+    assert run.data.metrics["stage/ingest_read"] == pl.read_parquet(ready.settings().input.file(DAY)).height
+    assert run.data.metrics["stage/recommend_rows"] == ready.lists("items").height
+    assert run.data.tags["gate"].startswith("promoted: ")
+    assert "decision.md" in ready.kept()
+
+
+def test_the_last_stage_takes_away_what_is_no_longer_needed(ready: Home) -> None:
+    days = ready.work / "days"
+    old, young = (days / str(DAY - timedelta(days=back)) for back in (31, 29))
+    leftover = days / str(DAY) / ".train-0.checkpoint"
+    for folder in (old, young, leftover):
+        folder.mkdir(parents=True)
+    assert ready.run() == DONE
+    assert not old.exists()
+    assert young.exists()
+    assert not [path for path in (days / str(DAY)).iterdir() if path.name.startswith(".")]

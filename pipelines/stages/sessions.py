@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import BadInputError, PipelineError
-from pipelines.ingest import store_of
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
+from ..plumbing.errors import BadInputError, PipelineError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Facts, stage
+from .ingest import store_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,29 +18,20 @@ if TYPE_CHECKING:
 TRAIN, TEST = "train.parquet", "test.parquet"
 
 
-def key(day: date, settings: Settings) -> str:
-    """The fingerprint of the stage: of the stored clicks it looks at and of the window."""
+def inputs(day: date, settings: Settings) -> list[object]:
+    """The stored clicks it looks at, and the window."""
     first = min(settings.first_day(day), day - timedelta(days=settings.gate.volume_days))
     clicks = store_of(settings).fingerprint(first, day)
-    return fingerprint("sessions", day, clicks, settings.window, settings.gate.volume_days)
+    return [clicks, settings.window, settings.gate.volume_days]
 
 
-@stage("sessions")
-def sessions(day: date, settings: Settings) -> Done:
+@stage("sessions", inputs)
+def sessions(day: date, settings: Settings, folder: Path) -> Facts:
     """Build the sessions to learn from and to test on.
 
     Raises:
         BadInputError: if there is nothing to learn from or to test on.
     """
-    return once(settings, "sessions", day, key(day, settings), lambda folder: _build(day, settings, folder))
-
-
-def made(day: date, settings: Settings) -> Done:
-    """The finished stage."""
-    return found(settings, "sessions", day, key(day, settings))
-
-
-def _build(day: date, settings: Settings, folder: Path) -> Facts:
     from recsys_gru import Ledger, filter_sessions
 
     window, ledger = settings.window, Ledger()

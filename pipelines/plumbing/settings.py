@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from pipelines.errors import BadInputError
+from .errors import BadInputError
 
-DEFAULT = Path(__file__).with_name("settings.toml")
+DEFAULT = Path(__file__).resolve().parents[1] / "settings.toml"
 WORDS = {
     "train.mode": ("full", "warm"),
     "evaluate.unknown": ("drop", "miss"),
@@ -18,6 +18,7 @@ WORDS = {
     "recommend.what": ("items", "sessions"),
 }
 """Settings that are one of a few words."""
+PATHS = (("work", "folder"), ("input", "path"), ("recommend", "sessions"), ("tracking", "where"))
 SHARES = ("input.max_rejected", "input.max_elsewhere", "gate.level", "gate.min_coverage", "gate.max_unknown")
 
 
@@ -171,14 +172,21 @@ class Settings:
         """The first day of the training window of a day; the day itself is what models are tested on."""
         return day - timedelta(days=self.window.days)
 
+    def command(self, words: str) -> str:
+        """A command line to copy."""
+        return f"recsys-gru {words} --settings {self.file}"
+
 
 def read_settings(path: Path = DEFAULT) -> Settings:
-    """Read a settings file; what it leaves out is as in the default file, paths count from its folder.
+    """Read a settings file; what it leaves out is as in the default file.
+
+    Its paths count from its folder, those of the default file from the folder one stands in.
 
     Raises:
         BadInputError: if a key is unknown or a value impossible.
     """
-    given, usual = _toml(path), _toml(DEFAULT)
+    usual = _toml(DEFAULT, Path.cwd())
+    given = {} if path.resolve() == DEFAULT else _toml(path, path.absolute().parent)
     _known("", given, dict.fromkeys(usual))
     kinds = get_type_hints(Settings)
     sections: dict[str, Any] = {}
@@ -190,16 +198,22 @@ def read_settings(path: Path = DEFAULT) -> Settings:
             sections[name] = dict(entries or usual[name])
         else:
             sections[name] = _section(name, kinds[name], {**usual[name], **entries})
-    settings = Settings(**sections)
+    settings = Settings(**sections, file=path.absolute())
     _check(settings)
-    return _placed(settings, path)
+    return settings
 
 
-def _toml(path: Path) -> dict[str, Any]:
+def _toml(path: Path, home: Path) -> dict[str, Any]:
+    """The sections of a file, its paths counted from a folder."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInputError(f"cannot read the settings {path}: {error}") from error
+    for name, key in PATHS:
+        entries = sections.get(name)
+        if isinstance(entries, dict) and isinstance(entries.get(key), str) and "://" not in entries[key]:
+            entries[key] = str((home / entries[key]).resolve())
+    return sections
 
 
 def _known(section: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -263,18 +277,3 @@ def _check(settings: Settings) -> None:
 def _at(settings: Settings, place: str) -> Any:  # noqa: ANN401 - any setting
     section, key = place.split(".")
     return getattr(getattr(settings, section), key)
-
-
-def _placed(settings: Settings, path: Path) -> Settings:
-    """The settings with their paths counted from the folder of their file."""
-    from dataclasses import replace
-
-    home, where, given = path.absolute().parent, settings.tracking.where, settings.recommend.sessions
-    return replace(
-        settings,
-        file=path.absolute(),
-        work=replace(settings.work, folder=(home / settings.work.folder).resolve()),
-        input=replace(settings.input, path=str(home / settings.input.path)),
-        tracking=replace(settings.tracking, where=where if "://" in where else str((home / where).resolve())),
-        recommend=replace(settings.recommend, sessions=None if given is None else str(home / given)),
-    )

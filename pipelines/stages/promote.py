@@ -4,38 +4,27 @@ import json
 from datetime import date
 from pathlib import Path
 
-from pipelines import evaluate, sessions, train
-from pipelines.errors import PipelineError
-from pipelines.gate import Decision, Standing, compare_with_champion, decide
-from pipelines.record import day_run, decision_tags
-from pipelines.registry import CHALLENGER, CHAMPION, bar_of, registry_of
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
+from ..gate import Decision, Standing, compare_with_champion, decide
+from ..plumbing.errors import PipelineError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, stage
+from .champion import CHALLENGER, CHAMPION, bar_of, registry_of
+from .day_run import day_run
+from .evaluate import CHALLENGER_RANKS, CHAMPION_RANKS, evaluate
+from .sessions import sessions
+from .train import load, train
 
 PAGE = "decision.md"
 
 
-def key(day: date, settings: Settings) -> str:
-    """The fingerprint of the stage: of what was measured and of the gate."""
-    return fingerprint("promote", day, evaluate.key(day, settings), settings.gate)
+def inputs(day: date, settings: Settings) -> list[object]:
+    """What was measured, and the gate."""
+    return [evaluate.key(day, settings), settings.gate]
 
 
-@stage("promote")
-def promote(day: date, settings: Settings) -> Done:
+@stage("promote", inputs, sessions, train, evaluate)
+def promote(day: date, settings: Settings, folder: Path, data: Done, trained: Done, measured: Done) -> Facts:
     """Register the challenger and decide; doing it again moves nothing."""
-    before = (sessions.made(day, settings), train.made(day, settings), evaluate.made(day, settings))
-    return once(
-        settings, "promote", day, key(day, settings), lambda folder: _promote(day, settings, before, folder)
-    )
-
-
-def made(day: date, settings: Settings) -> Done:
-    """The finished stage."""
-    return found(settings, "promote", day, key(day, settings))
-
-
-def _promote(day: date, settings: Settings, before: tuple[Done, Done, Done], folder: Path) -> Facts:
-    data, trained, measured = before
     registry = registry_of(settings)
     own = _registered(day, settings, data, trained)
     standing = _standing(settings, measured, own)
@@ -59,6 +48,12 @@ def _promote(day: date, settings: Settings, before: tuple[Done, Done, Done], fol
     return facts
 
 
+def decision_tags(facts: Facts) -> dict[str, object]:
+    """What the day's run says of the gate."""
+    names = ("promoted", "version", "serving", "rival")
+    return {"gate": facts["reason"][:5000], **{f"gate.{name}": facts[name] for name in names}}
+
+
 def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int:
     """The version of the day's model: a rerun finds the one it has registered."""
     registry = registry_of(settings)
@@ -66,7 +61,7 @@ def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int
     if own is not None:
         registry.point(CHALLENGER, own)
         return own
-    model = evaluate.load(trained.folder / train.MODEL, settings.model["class"])
+    model = load(settings, trained)
     tags = {"day": day.isoformat(), "ticket": trained.fingerprint, "sessions": data.fingerprint}
     with day_run(day, settings, trained) as run:
         return registry.register(model, run=run, alias=CHALLENGER, tags=tags)
@@ -86,8 +81,7 @@ def _standing(settings: Settings, measured: Done, own: int) -> Standing:
 def _interval(settings: Settings, measured: Done) -> Facts | None:
     if measured.facts["rival"] is None:
         return None
-    names = (evaluate.CHAMPION_RANKS, evaluate.CHALLENGER_RANKS)
-    return compare_with_champion(settings, measured.folder, *names)
+    return compare_with_champion(settings, measured.folder, CHAMPION_RANKS, CHALLENGER_RANKS)
 
 
 def _write(day: date, folder: Path, decision: Decision, facts: Facts) -> None:

@@ -5,11 +5,12 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import sessions, train
-from pipelines.record import DATA
-from pipelines.registry import registry_of, rival
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, fingerprint, found, once, stage
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, stage
+from .champion import registry_of, rival
+from .day_run import DATA
+from .sessions import TEST, TRAIN, sessions
+from .train import load, new_model, train
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,41 +20,18 @@ if TYPE_CHECKING:
 CHALLENGER_RANKS, CHAMPION_RANKS = "ranks.parquet", "champion.parquet"
 
 
-def key(day: date, settings: Settings) -> str:
-    """The fingerprint of the stage: of the challenger, the champion it meets, and how they are measured."""
-    return fingerprint("evaluate", day, train.key(day, settings), rival(day, settings), settings.evaluate)
+def inputs(day: date, settings: Settings) -> list[object]:
+    """The challenger, the champion it meets, and how they are measured."""
+    return [train.key(day, settings), rival(day, settings), settings.evaluate]
 
 
-@stage("evaluate")
-def evaluate(day: date, settings: Settings) -> Done:
+@stage("evaluate", inputs, sessions, train)
+def evaluate(day: date, settings: Settings, folder: Path, data: Done, trained: Done) -> Facts:
     """Write the rank ledgers of all models, and what else the gate asks."""
-    before = (sessions.made(day, settings), train.made(day, settings))
-    return once(
-        settings, "evaluate", day, key(day, settings), lambda folder: _compare(day, settings, before, folder)
-    )
-
-
-def made(day: date, settings: Settings) -> Done:
-    """The finished stage."""
-    return found(settings, "evaluate", day, key(day, settings))
-
-
-def baseline_ranks(name: str) -> str:
-    """The file of a baseline's ranks."""
-    return f"baseline-{name}.parquet"
-
-
-def load(folder: Path, kind: str) -> "Recommender":
-    """The trained model of a folder."""
-    return type(train.new_model(kind)).load(folder)
-
-
-def _compare(day: date, settings: Settings, before: tuple[Done, Done], folder: Path) -> Facts:
     import polars as pl
 
-    data, trained = before
-    test = pl.read_parquet(data.folder / sessions.TEST)
-    challenger = load(trained.folder / train.MODEL, settings.model["class"])
+    test = pl.read_parquet(data.folder / TEST)
+    challenger = load(settings, trained)
     report = _ranked(challenger, test, settings, folder / CHALLENGER_RANKS)
     _note(challenger, test, report, folder)
     version = rival(day, settings)
@@ -61,9 +39,9 @@ def _compare(day: date, settings: Settings, before: tuple[Done, Done], folder: P
     if version is not None:
         standing = registry_of(settings).load(version)
         champion = _metrics(_ranked(standing, test, settings, folder / CHAMPION_RANKS))
-    train_set = pl.read_parquet(data.folder / sessions.TRAIN)
+    train_set = pl.read_parquet(data.folder / TRAIN)
     baselines = {
-        name: _ranked(train.new_model(name).fit(train_set), test, settings, folder / baseline_ranks(name))
+        name: _ranked(new_model(name).fit(train_set), test, settings, folder / f"baseline-{name}.parquet")
         for name in settings.evaluate.baselines
     }
     if settings.evaluate.page:
@@ -91,7 +69,7 @@ def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path
 
 def _note(model: "Recommender", test: "pl.DataFrame", report: "Report", folder: Path) -> None:
     """Test data, figures and their intervals, for the day's run."""
-    from recsys_gru.sessions import as_sessions
+    from recsys_gru import as_sessions
     from recsys_gru.tracking import Notebook, Run, test_figures
 
     run = Run(Notebook(folder))
@@ -140,14 +118,8 @@ def _write_page(
     from recsys_gru.evaluation import report_page, write_report
 
     train_set, test = data
-    title = f"Challenger of {day}"
     page = report_page(
-        title,
-        challenger,
-        test,
-        report,
-        baselines=baselines,
-        train=train_set,
-        facts=challenger.parameters(),
-    )
+        f"Challenger of {day}", challenger, test, report,
+        baselines=baselines, train=train_set, facts=challenger.parameters(),
+    )  # fmt: skip
     write_report(page, folder)

@@ -3,12 +3,11 @@
 import json
 from datetime import date
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines import sessions
-from pipelines.settings import Settings, Tracking
-from pipelines.workshop import day_folder, read_done, write_whole
+from ..plumbing.settings import Settings, Tracking
+from ..plumbing.workshop import day_folder, results, write_whole
+from .sessions import sessions
 
 if TYPE_CHECKING:
     from recsys_gru.tracking import Registry
@@ -57,7 +56,7 @@ def rival(day: date, settings: Settings) -> int | None:
     standing = registry_of(settings).version_of(CHAMPION)
     if path.exists():
         noted: int | None = json.loads(path.read_text(encoding="utf-8"))
-        if standing == noted or _is_child(settings, standing, made_of) or _is_decided(path.parent, made_of):
+        if standing == noted or _is_child(settings, standing, made_of) or _is_decided(settings, day, made_of):
             return noted
     if not settings.dry_run:
         write_whole(path, json.dumps(standing))
@@ -68,6 +67,5 @@ def _is_child(settings: Settings, version: int | None, made_of: str) -> bool:
     return version is not None and registry_of(settings).tags(version).get("sessions") == made_of
 
 
-def _is_decided(folder: Path, made_of: str) -> bool:
-    marks = (read_done(place) for place in folder.glob("promote-*"))
-    return any(mark is not None and mark.facts["sessions"] == made_of for mark in marks)
+def _is_decided(settings: Settings, day: date, made_of: str) -> bool:
+    return any(done.facts["sessions"] == made_of for done in results(settings, day, "promote"))

@@ -3,8 +3,8 @@
 import logging
 import subprocess
 
-from pipelines.events import say
-from pipelines.settings import Settings
+from .events import say
+from .settings import Settings
 
 SECONDS = 30.0
 

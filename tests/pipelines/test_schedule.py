@@ -1,6 +1,6 @@
 """The scheduler's own form of the night, in this process."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,12 +8,12 @@ import pytest
 dg = pytest.importorskip("dagster", reason="NO SCHEDULER: pip install recsys-gru[pipelines]")
 
 from pipelines.backfill import missed  # noqa: E402 - only where there is a scheduler
-from pipelines.dagster_assets import JOB, attempt, definitions, waking  # noqa: E402 - as above
-from pipelines.errors import FAILED  # noqa: E402 - as above
-from pipelines.ingest import ingest  # noqa: E402 - as above
-from pipelines.settings import Settings  # noqa: E402 - as above
+from pipelines.plumbing.errors import FAILED  # noqa: E402 - as above
+from pipelines.plumbing.workshop import Facts, stage  # noqa: E402 - as above
+from pipelines.schedule import JOB, attempt, definitions_of, waking  # noqa: E402 - as above
+from pipelines.stages import STAGES  # noqa: E402 - as above
+from pipelines.stages.ingest import ingest  # noqa: E402 - as above
 from pipelines.status import page, status  # noqa: E402 - as above
-from pipelines.workshop import Done  # noqa: E402 - as above
 from tests.pipelines.nights import DAY, FIRST, Home  # noqa: E402 - as above
 
 pytestmark = [
@@ -25,15 +25,13 @@ pytestmark = [
 
 def test_a_day_materializes_every_asset_with_the_gates_answer(home: Home) -> None:
     home.take_in_before()
-    job = definitions(home.settings()).resolve_job_def(JOB)
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(partition_key=str(DAY), instance=instance)
         assert result.success
         made = {event.step_key for event in result.get_asset_materialization_events()}
         (check,) = result.get_asset_check_evaluations()
-    assert made == {
-        "clicks", "day_sessions", "challenger", "ranks", "decision", "recommendations", "run_record",
-    }  # fmt: skip
+    assert made == set(STAGES)
     assert check.passed
     assert home.runs() == ["FINISHED"]
     assert home.run() == 0  # the command line finds all of it done
@@ -43,7 +41,7 @@ def test_bad_input_is_not_tried_again_and_wakes_somebody(home: Home) -> None:
     said = home.folder / "said.txt"
     home.configure(alerts={"command": ["tee", str(said)]})
     Path(home.settings().input.file(DAY)).unlink()
-    job = definitions(home.settings()).resolve_job_def(JOB)
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(partition_key=str(DAY), instance=instance, raise_on_error=False)
         events = [event.event_type_value for event in result.all_events]
@@ -62,7 +60,7 @@ def test_bad_input_is_not_tried_again_and_wakes_somebody(home: Home) -> None:
 def test_a_failure_that_may_pass_is_tried_again(home: Home) -> None:
     home.take_in_before()
     home.configure(tracking={"where": "http://127.0.0.1:9"})
-    job = definitions(home.settings()).resolve_job_def(JOB)
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(partition_key=str(DAY), instance=instance, raise_on_error=False)
         events = [event.event_type_value for event in result.all_events]
@@ -74,7 +72,8 @@ def test_a_failure_that_may_pass_is_tried_again(home: Home) -> None:
 def test_pauses_between_tries_grow_and_the_last_failure_is_final(home: Home) -> None:
     settings = home.configure(schedule={"retries": 2, "retry_seconds": 60, "first_day": FIRST})
 
-    def broken(_: date, __: Settings) -> Done:
+    @stage("broken", lambda *_: [])
+    def broken(*_: object) -> Facts:
         raise OSError("no such luck")
 
     for tries, pause in ((0, 60), (1, 120)):
@@ -88,7 +87,7 @@ def test_pauses_between_tries_grow_and_the_last_failure_is_final(home: Home) -> 
 
 def test_a_missed_week_is_backfilled_and_old_days_leave_the_champion(home: Home) -> None:
     home.take_in_before()
-    job = definitions(home.settings()).resolve_job_def(JOB)
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
     days = [DAY + timedelta(days=step) for step in (2, 0, 1)]
     with dg.DagsterInstance.ephemeral() as instance:
         for step in range(2):
@@ -98,7 +97,7 @@ def test_a_missed_week_is_backfilled_and_old_days_leave_the_champion(home: Home)
             result = job.execute_in_process(partition_key=str(day), instance=instance)
             (check,) = result.get_asset_check_evaluations()
             passed[day] = check.passed
-        done = instance.get_materialized_partitions(dg.AssetKey("recommendations"))
+        done = instance.get_materialized_partitions(dg.AssetKey("recommend"))
     assert passed == {days[0]: True, days[1]: False, days[2]: False}
     assert "newer" in home.decision(days[2])["reason"]
     assert done == {str(day) for day in days}
@@ -106,7 +105,7 @@ def test_a_missed_week_is_backfilled_and_old_days_leave_the_champion(home: Home)
 
 
 def test_each_tick_asks_for_the_day_before(home: Home) -> None:
-    made = definitions(home.settings())
+    made = definitions_of(home.settings())
     schedule = made.resolve_schedule_def("every_night")
     tick = datetime(2026, 1, 5, 3, tzinfo=UTC)
     with dg.DagsterInstance.ephemeral() as instance:

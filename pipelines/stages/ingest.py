@@ -4,9 +4,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import BadInputError
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
+from ..plumbing.errors import BadInputError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Facts, file_digest, stage, sync
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from recsys_gru import CheckedClicks, ClickStore
 
 
-def key(day: date, settings: Settings) -> str:
-    """The fingerprint of the stage: of the landed file and of how it is read.
+def inputs(day: date, settings: Settings) -> list[object]:
+    """The landed file, and how it is read.
 
     Raises:
         BadInputError: if nothing has landed.
@@ -27,27 +27,16 @@ def key(day: date, settings: Settings) -> str:
         )
     rules = {**settings.input.columns(), "gap": settings.input.gap_minutes}
     limits = [settings.input.max_rejected, settings.input.max_elsewhere]
-    return fingerprint("ingest", day, file_digest(path), rules, limits)
+    return [file_digest(path), rules, limits]
 
 
-@stage("ingest")
-def ingest(day: date, settings: Settings) -> Done:
-    """Take a day's clicks in; taking them in twice changes nothing.
+@stage("ingest", inputs)
+def ingest(day: date, settings: Settings, folder: Path) -> Facts:
+    """Check a day's clicks and put them into the store; taking them in twice changes nothing.
 
     Raises:
         BadInputError: if they have not landed, cannot be read, or look like garbage.
     """
-    return once(settings, "ingest", day, key(day, settings), lambda folder: _take_in(day, settings, folder))
-
-
-def store_of(settings: Settings) -> "ClickStore":
-    """The store of all clicks taken in so far."""
-    from recsys_gru import ClickStore
-
-    return ClickStore(settings.work.folder / "clicks", timedelta(minutes=settings.input.gap_minutes))
-
-
-def _take_in(day: date, settings: Settings, folder: Path) -> Facts:
     from recsys_gru import errors
 
     store = store_of(settings)
@@ -60,6 +49,13 @@ def _take_in(day: date, settings: Settings, folder: Path) -> Facts:
         for path in (*store.folder.rglob("*"), store.folder):
             sync(path)
     return {**facts, "days_changed": [changed.isoformat() for changed in added.days], "known": added.known}
+
+
+def store_of(settings: Settings) -> "ClickStore":
+    """The store of all clicks taken in so far."""
+    from recsys_gru import ClickStore
+
+    return ClickStore(settings.work.folder / "clicks", timedelta(minutes=settings.input.gap_minutes))
 
 
 def _checked(day: date, settings: Settings, folder: Path) -> "tuple[CheckedClicks, Facts]":

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import recsys_gru
-from pipelines import sessions
-from pipelines.errors import BadInputError
-from pipelines.events import say
-from pipelines.record import DATA
-from pipelines.registry import day_of, registry_of, rival
-from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, day_folder, fingerprint, found, once, stage
+
+from ..plumbing.errors import BadInputError
+from ..plumbing.events import say
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, stage
+from .champion import day_of, registry_of, rival
+from .day_run import DATA
+from .sessions import TRAIN, sessions
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,30 +23,35 @@ if TYPE_CHECKING:
 MODEL = "model"
 
 
-def key(day: date, settings: Settings) -> str:
-    """The fingerprint of the stage: of its sessions, the model's settings, and for a warm start its base."""
-    base = _base(day, settings)
-    return fingerprint("train", day, sessions.key(day, settings), settings.model, settings.train, base)
+def inputs(day: date, settings: Settings) -> list[object]:
+    """The sessions, the model's settings, and for a warm start its base."""
+    return [sessions.key(day, settings), settings.model, settings.train, _base(day, settings)]
 
 
-@stage("train")
-def train(day: date, settings: Settings) -> Done:
+@stage("train", inputs, sessions)
+def train(day: date, settings: Settings, folder: Path, data: Done) -> Facts:
     """Train a challenger; a training that was killed goes on from its last checkpoint.
 
     Raises:
         BadInputError: if the model's settings are impossible.
     """
-    before = sessions.made(day, settings)
-    name = key(day, settings)
-    notes = day_folder(settings, day) / f".train-{name[:12]}.checkpoint"
-    done = once(settings, "train", day, name, lambda folder: _train(day, settings, before, folder, notes))
-    shutil.rmtree(notes, ignore_errors=True)
-    return done
+    notes = folder.with_suffix(".checkpoint")  # beside the folder, which is emptied at the next start
+    try:
+        model, base = _noted(day, settings, folder, data, notes)
+    except recsys_gru.errors.CheckpointError as error:
+        say("checkpoint set aside, training from the start", why=str(error))
+        for place in (notes, folder):
+            shutil.rmtree(place, ignore_errors=True)
+        folder.mkdir()
+        model, base = _noted(day, settings, folder, data, notes)
+    history = vars(model).get("history_", ())
+    loss = {"loss": history[-1].loss} if history else {}
+    return {"items": len(model.vocabulary_), "epochs": len(history), "base": base, **loss}
 
 
-def made(day: date, settings: Settings) -> Done:
-    """The finished stage."""
-    return found(settings, "train", day, key(day, settings))
+def load(settings: Settings, trained: Done) -> "Recommender":
+    """The model that was trained."""
+    return type(challenger_of(settings)).load(trained.folder / MODEL)
 
 
 def new_model(name: str, parameters: dict[str, Any] | None = None) -> "Recommender":
@@ -86,29 +92,15 @@ def _base(day: date, settings: Settings) -> int | None:
     return version if last is not None and settings.first_day(day) < last < day else None
 
 
-def _train(day: date, settings: Settings, before: Done, folder: Path, notes: Path) -> Facts:
-    try:
-        model, base = _noted(day, settings, before, folder, notes)
-    except recsys_gru.errors.CheckpointError as error:
-        say("checkpoint set aside, training from the start", why=str(error))
-        for place in (notes, folder):
-            shutil.rmtree(place, ignore_errors=True)
-        folder.mkdir()
-        model, base = _noted(day, settings, before, folder, notes)
-    history = vars(model).get("history_", ())
-    loss = {"loss": history[-1].loss} if history else {}
-    return {"items": len(model.vocabulary_), "epochs": len(history), "base": base, **loss}
-
-
 def _noted(
-    day: date, settings: Settings, before: Done, folder: Path, notes: Path
+    day: date, settings: Settings, folder: Path, data: Done, notes: Path
 ) -> "tuple[Recommender, int | None]":
     """The trained model and its base; the notebook of the fit, told to the run later, keeps the model."""
     import polars as pl
 
     from recsys_gru.tracking import noting
 
-    train_set = pl.read_parquet(before.folder / sessions.TRAIN)
+    train_set = pl.read_parquet(data.folder / TRAIN)
     base = _base(day, settings)
     with noting(folder, DATA):
         if base is None:

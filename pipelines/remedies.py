@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
-from pipelines.errors import BAD_INPUT
-from pipelines.settings import Settings
+from .plumbing.errors import BAD_INPUT
+from .plumbing.settings import Settings
 
 NO_SPACE = ("No space left", "disk I/O error", "disk is full", "File too large")
 DELIVERED = ("unusable", "of other days", "cannot be used", "cannot read", "holds no clicks")
@@ -22,14 +22,14 @@ REFUSALS = {
 
 def for_failure(failure: dict[str, Any], settings: Settings) -> str:
     """What to do about the note of a failure."""
-    day, again = failure["day"], command(settings, f"nightly --day {failure['day']}")
+    day, again = failure["day"], settings.command(f"nightly --day {failure['day']}")
     cause = _bad_input(failure, settings) if failure["exit_code"] == BAD_INPUT else _failed(failure, settings)
     return f"{cause or f'read {settings.work.folder}/log/{day}.jsonl and docs/operations.md'}; then: {again}"
 
 
 def for_refusal(day: date, decision: dict[str, Any], settings: Settings) -> list[str]:
     """What to do about each check of the gate that failed."""
-    again = command(settings, f"nightly --day {day}")
+    again = settings.command(f"nightly --day {day}")
     folder = f"{settings.work.folder}/days/{day}"
     failed = [check["name"] for check in decision["checks"] if not check["passed"]]
     return [f"{name}: " + REFUSALS[name].format(again=again, day=folder) for name in failed]
@@ -40,16 +40,11 @@ def for_missed(lost: list[date], newest: date, today: date, settings: Settings) 
     told = []
     if lost:
         span = f"backfill --first {lost[0]} --last {lost[-1]}"
-        told.append(f"missed days: {command(settings, span)}")
+        told.append(f"missed days: {settings.command(span)}")
     if newest < today - timedelta(days=1):
         span = f"backfill --first {newest + timedelta(days=1)}"
-        told.append(f"no night since that of {newest}: is the schedule on? then: {command(settings, span)}")
+        told.append(f"no night since that of {newest}: is the schedule on? then: {settings.command(span)}")
     return told
-
-
-def command(settings: Settings, what: str) -> str:
-    """A command line to copy."""
-    return f"python -m pipelines {what} --settings {settings.file}"
 
 
 def _bad_input(failure: dict[str, Any], settings: Settings) -> str | None:
@@ -73,7 +68,7 @@ def _failed(failure: dict[str, Any], settings: Settings) -> str | None:
     if "BundleError" in kinds and str(folder) in why:
         return f"the night's own model is damaged: remove {folder}/days/{failure['day']}/train-*"
     if "BundleError" in kinds:
-        back = command(settings, "rollback")
+        back = settings.command("rollback")
         return f"the champion's files are damaged: restore mlruns/artifacts from a backup, or: {back}"
     known = {
         "MemoryError": "shorten window.days, or run on a larger machine",

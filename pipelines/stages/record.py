@@ -1,21 +1,22 @@
-"""The MLflow run of a day: one for each day and fingerprint, found again by every rerun."""
+"""Stage 7: what all stages counted, measured and decided comes to the day's MLflow run; old days go."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipelines.settings import Settings
-from pipelines.workshop import MARK, Done, Facts, fingerprint, once, stage
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import MARK, Done, Facts, results, stage, tidy
+from .day_run import day_run
+from .evaluate import evaluate
+from .ingest import ingest
+from .promote import PAGE, decision_tags, promote
+from .recommend import recommend
+from .sessions import sessions
+from .train import train
 
-if TYPE_CHECKING:
-    from recsys_gru.tracking import LastingRun
-
-DATA = "clicks"
-"""The name of the click log on the run."""
+BEFORE = (ingest, sessions, train, evaluate, promote, recommend)
 REPORT = ("report.html", "report.json", "ranks.parquet", "recall_curve.png", "slices.png")
 LINKED = ("model",)
 """What the registry keeps; the run points to its version."""
@@ -29,39 +30,14 @@ COUNTED = {
 """What each stage counted that becomes a metric ``stage/NAME_WHAT``."""
 
 
-@contextmanager
-def day_run(day: date, settings: Settings, trained: Done) -> "Iterator[LastingRun]":
-    """The run of a day and of what was trained; finished, or failed, when the block ends."""
-    from recsys_gru.tracking import lasting_run
-
-    tags = {"role": "nightly", "model": settings.model["class"], "data": DATA}
-    tags |= {"day": day.isoformat(), "fingerprint": trained.fingerprint}
-    with lasting_run(
-        settings.tracking.where,
-        name=f"nightly {day}",
-        ticket=trained.fingerprint,
-        experiment=settings.tracking.experiment,
-        tags=tags,
-    ) as run:
-        yield run
+def inputs(day: date, settings: Settings) -> list[object]:
+    """All the other stages."""
+    return [[before.key(day, settings) for before in BEFORE]]
 
 
-@stage("record")
-def record(day: date, settings: Settings, stages: Sequence[Done]) -> Done:
-    """Log what all stages counted, measured and decided."""
-    name = fingerprint("record", day, [done.fingerprint for done in stages])
-    return once(settings, "record", day, name, lambda folder: _log(day, settings, stages, folder))
-
-
-def record_failure(day: date, settings: Settings, trained: Done, error: BaseException) -> None:
-    """Close the run of a day as failed, with what was said."""
-    with day_run(day, settings, trained) as run:
-        run.log(tags={"error": f"{type(error).__name__}: {error}"[:5000]})
-        run.fail()
-        run.tell(trained.folder, without=LINKED)
-
-
-def _log(day: date, settings: Settings, stages: Sequence[Done], folder: Path) -> Facts:
+@stage("record", inputs, *BEFORE, after=tidy)
+def record(day: date, settings: Settings, folder: Path, *stages: Done) -> Facts:
+    """Log what all stages counted, measured and decided; then remove what is no longer needed."""
     by_name = {done.stage: done for done in stages}
     metrics = {f"stage/{done.stage}_seconds": done.seconds for done in stages}
     for done_stage, names in COUNTED.items():
@@ -78,17 +54,22 @@ def _log(day: date, settings: Settings, stages: Sequence[Done], folder: Path) ->
             tags=_flat(settings, "evaluate", "gate") | decision_tags(decision.facts),
             time=_end(stages),
         )
-        for page in (decision.folder / "decision.md", *(measured.folder / name for name in REPORT)):
+        for page in (decision.folder / PAGE, *(measured.folder / name for name in REPORT)):
             if page.exists():
                 run.file(page)
     (folder / "metrics.txt").write_text("\n".join(sorted(metrics)) + "\n", encoding="utf-8")
     return {"metrics": len(metrics)}
 
 
-def decision_tags(facts: Facts) -> dict[str, object]:
-    """What the run says of the gate."""
-    names = ("promoted", "version", "serving", "rival")
-    return {"gate": facts["reason"][:5000], **{f"gate.{name}": facts[name] for name in names}}
+def record_failure(day: date, settings: Settings, error: Exception) -> None:
+    """Close the run of a day as failed, with what was said, if the night has come far enough to have one."""
+    if not results(settings, day, "train"):
+        return
+    trained = train.made(day, settings)
+    with day_run(day, settings, trained) as run:
+        run.log(tags={"error": f"{type(error).__name__}: {error}"[:5000]})
+        run.fail()
+        run.tell(trained.folder, without=LINKED)
 
 
 def _flat(settings: Settings, *sections: str) -> dict[str, object]:
