@@ -159,7 +159,7 @@ def test_a_kernel_without_a_twin_is_part_of_kernels_in_its_own_file(kernel: Kern
 
 
 def test_only_the_room_of_kernels_knows_the_compiler() -> None:
-    files = [*PACKAGE.rglob("*.py"), *(ROOT / "pipelines").rglob("*.py")]
-    knowing = [path for path in files if {"numba", "llvmlite"} & {n.split(".")[0] for n in imports_of(path)}]
+    compiler, files = {"numba", "llvmlite"}, PACKAGE.rglob("*.py")
+    knowing = [path for path in files if compiler & {name.split(".")[0] for name in imports_of(path)}]
     assert knowing
     assert not [path for path in knowing if KERNELS not in path.parents]
