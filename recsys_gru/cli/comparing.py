@@ -164,4 +164,4 @@ def tested(model: "Recommender", prepared: "Prepared") -> "Report":
     """The test report of a fitted model."""
     from recsys_gru.evaluation import evaluate
 
-    return evaluate(model, prepared.test)
+    return evaluate(model, prepared.test, unknown="miss")

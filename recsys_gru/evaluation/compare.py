@@ -9,7 +9,14 @@ import polars as pl
 
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation.ledger import metric_grid
-from recsys_gru.evaluation.statistics import SessionSums, bootstrap_means, holm, permutation_p, session_sums
+from recsys_gru.evaluation.statistics import (
+    SessionSums,
+    bootstrap_means,
+    ends,
+    holm,
+    permutation_p,
+    session_sums,
+)
 
 KEYS = ("session_id", "time", "item_id", "occurrence")
 
@@ -20,7 +27,8 @@ class Comparison:
     """A paired comparison; positive differences speak for the second model, B.
 
     Attributes:
-        table: metric, k, a, b, difference (b - a), low, high, p (permutation), p_holm (over all rows).
+        table: metric, k, a, b, difference (b - a), low, high, p (permutation), p_holm (over all rows);
+            low and high are null below 10 sessions.
         events: events both ledgers hold; only they count.
         sessions: sessions of these events.
         only_a: events that only the first ledger holds.
@@ -65,7 +73,6 @@ def compare(
     difference = SessionSums(sums_b.sums - sums_a.sums, sums_a.counts)
     generator = np.random.default_rng(seed)
     drawn = bootstrap_means(difference, resamples, generator)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     p_values = permutation_p(difference.sums, resamples, generator)
     names, ks = zip(*grid, strict=True)
     table = pl.DataFrame(
@@ -75,8 +82,7 @@ def compare(
             "a": sums_a.means,
             "b": sums_b.means,
             "difference": difference.means,
-            "low": low,
-            "high": high,
+            **ends(drawn, level, len(sums_a.counts)),
             "p": p_values,
             "p_holm": holm(p_values),
         }

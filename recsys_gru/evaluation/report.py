@@ -59,7 +59,7 @@ class Report:
             "excluded": self.excluded,
             "ties": self.ties,
             "unknown_rule": self.unknown_rule,
-            **(self.shares() if not self.replay.is_empty() else {}),
+            **self.shares(),
         }
 
     def table(self) -> pl.DataFrame:
@@ -74,7 +74,7 @@ class Report:
 
     def shares(self) -> dict[str, float]:
         """``unknown_share`` of all clicks, and ``repeat_share`` of known clicks."""
-        return shares(self.replay)
+        return {} if self.replay.is_empty() else shares(self.replay)
 
     def __repr__(self) -> str:
         head = f"{'k':>5} {'recall':>8} {'MRR':>8}"

@@ -80,7 +80,7 @@ class Loop:
     def _close_epoch(
         self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None
     ) -> None:
-        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS).figures()
+        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS, unknown="miss").figures()
         report = end_epoch(run.position, metrics)
         if self.patience is not None and metrics[WATCHED] > max(
             [past.metrics[WATCHED] for past in run.history], default=-1
