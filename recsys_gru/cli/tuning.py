@@ -61,6 +61,7 @@ def tune(
     printing.show_prepared(prepared)
     fixed = parse_parameters(parameters)
     asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
+    asked = asked.of(prepared.train, prepared.validation)
     best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)
     model, report = refit(asked, best, *preparing.without_validation(log, events, prepared.cut), where)
     printing.show_reports({type(model).__name__: report})

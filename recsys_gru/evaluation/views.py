@@ -30,7 +30,8 @@ def views(replay: pl.DataFrame, ties: str, cutoffs: list[int]) -> pl.DataFrame:
     ``ties`` is the rule of the figures over all items; those of the lists as shown are conservative.
 
     >>> never = float("inf")
-    >>> replay = pl.DataFrame({"source": ["model", "unknown"], "rank": [2, never], "rank_shown": [1, never]})
+    >>> replay = pl.DataFrame({"source": ["model", "unknown"], "rank": [2.0, never]})
+    >>> replay = replay.with_columns(rank_shown=pl.Series([1.0, never]))
     >>> views(replay, "conservative", [5])["recall"].to_list()
     [0.5, 1.0, 0.5, 1.0]
     """
