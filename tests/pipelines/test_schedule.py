@@ -10,7 +10,7 @@ dg = pytest.importorskip("dagster", reason="NO SCHEDULER: pip install recsys-gru
 from pipelines.backfill import missed  # noqa: E402 - only where there is a scheduler
 from pipelines.plumbing.errors import FAILED  # noqa: E402 - as above
 from pipelines.plumbing.workshop import Facts, stage  # noqa: E402 - as above
-from pipelines.schedule import JOB, attempt, definitions_of, waking  # noqa: E402 - as above
+from pipelines.schedule import FILE, JOB, attempt, definitions_of, defs, waking  # noqa: E402 - as above
 from pipelines.stages import STAGES  # noqa: E402 - as above
 from pipelines.stages.ingest import ingest  # noqa: E402 - as above
 from pipelines.status import page, status  # noqa: E402 - as above
@@ -114,3 +114,9 @@ def test_each_tick_asks_for_the_day_before(home: Home) -> None:
         )
         (request,) = schedule.evaluate_tick(context).run_requests or ()
     assert request.partition_key == str((tick - timedelta(days=1)).date())
+
+
+def test_dagster_loads_the_settings_file_that_it_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.configure(schedule={"cron": "30 4 * * *"})
+    monkeypatch.setenv(FILE, str(home.file))
+    assert defs().resolve_schedule_def("every_night").cron_schedule == "30 4 * * *"
