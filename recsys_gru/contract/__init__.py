@@ -1,10 +1,11 @@
 """What every model promises: fit, recommend, save and load, and the folder a saved model is."""
 
 from recsys_gru.contract.answers import popularity
-from recsys_gru.contract.bundle import Bundle, read_bundle, read_manifest, write_bundle
+from recsys_gru.contract.bundle import Bundle, write_bundle
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number
 from recsys_gru.contract.prefixes import prefix_ends
+from recsys_gru.contract.reading import read_bundle, read_manifest
 from recsys_gru.contract.recommender import Recommender, trainable
 
 __all__ = [
