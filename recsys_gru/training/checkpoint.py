@@ -27,6 +27,8 @@ from recsys_gru.files import (
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.trainer import EpochReport, Position
 
+CANNOT_BE = (OSError, ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What a file that no run has written makes us, NumPy and torch raise."""
 SEAL = 64
 """Bytes of the SHA-256, in hexadecimal, that begin the file."""
 FACTS: Kind = {
@@ -97,29 +99,30 @@ class Checkpoints:
             payload = self._payload()
             arrays, notes = arrays_of(payload)
             facts = require_kind(strict_json(notes["facts"].encode()), FACTS, "facts")
-            if facts["run"] != self._name:
-                raise CheckpointError(
-                    f"{self.path} belongs to a run with other data or parameters: choose another "
-                    "checkpoint_dir, or delete this one to train from the start"
-                )
-            _require_possible(learner, facts)
+            self._require_ours(facts)
             layout = _layout(learner)
             require_values(layout, arrays, require_shapes(layout, heads_of(payload, len(payload))[0]))
             return _resumed(learner, {name: torch.from_numpy(array) for name, array in arrays.items()}, facts)
         except CheckpointError:
             raise
-        except (
-            OSError,
-            ArithmeticError,
-            LookupError,
-            MemoryError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except CANNOT_BE as error:
             raise CheckpointError(
                 f"cannot go on from {self.path}: {error}; delete it to train from the start"
             ) from error
+
+    def _require_ours(self, facts: dict[str, Any]) -> None:
+        """Check what the kinds of the facts do not tell."""
+        if facts["run"] != self._name:
+            raise CheckpointError(
+                f"{self.path} belongs to a run with other data or parameters: choose another checkpoint_dir, "
+                "or delete this one to train from the start"
+            )
+        at, epochs = facts["position"], [report["epoch"] for report in facts["history"]]
+        whole = len(epochs) == at["epoch"] and epochs == list(range(1, len(epochs) + 1))
+        if not whole or facts["best_epoch"] > at["epoch"]:
+            raise InputError(f"expected a report of each of {at['epoch']} epochs; got those of {epochs[:5]}")
+        if not at["updates"] <= at["steps"] <= at["events"] or (at["events"] and not at["updates"]):
+            raise InputError(f"expected steps and events for each update, and none without; got {at}")
 
     def _payload(self) -> bytearray:
         """The content without its seal, which fits."""
@@ -135,12 +138,10 @@ class Checkpoints:
 
 def _layout(learner: Learner) -> dict[str, Field]:
     """What the arrays must be: the learner's own, with any number of lanes that it can have."""
-    fields = {
-        name: Field(
-            _dtype(values), tuple(values.shape), low=0 if name.endswith(("/sums", "/count")) else None
-        )
-        for name, values in _parameters(learner).items()
-    }
+    fields: dict[str, Field] = {}
+    for name, values in _parameters(learner).items():
+        low = 0 if name.endswith(("/sums", "/count")) else None
+        fields[name] = Field(_dtype(values), tuple(values.shape), low=low)
     for i, values in enumerate(learner.states):
         fields[f"state/{i}"] = Field(_dtype(values), ("L", values.shape[1]))
     for name, values in learner.network.parameters():
@@ -152,28 +153,10 @@ def _dtype(values: Tensor) -> str:
     return str(values.dtype).removeprefix("torch.")
 
 
-def _require_possible(learner: Learner, facts: dict[str, Any]) -> None:
-    """Check what the kinds of the facts do not tell.
-
-    Raises:
-        InputError: if they contradict each other.
-    """
-    at, epochs = facts["position"], [report["epoch"] for report in facts["history"]]
-    if (
-        len(epochs) != at["epoch"]
-        or epochs != list(range(1, len(epochs) + 1))
-        or facts["best_epoch"] > at["epoch"]
-    ):
-        raise InputError(f"expected a report of each of {at['epoch']} epochs; got those of {epochs[:5]}")
-    if not at["updates"] <= at["steps"] <= at["events"]:
-        raise InputError(f"expected no more updates than steps, and no more steps than events; got {at}")
-
-
 def _resumed(learner: Learner, tensors: dict[str, Tensor], facts: dict[str, Any]) -> Run:
     """Put checked arrays into the learner."""
-    best = {
-        name.removeprefix("best/"): values for name, values in tensors.items() if name.startswith("best/")
-    }
+    kept = [name.removeprefix("best/") for name in tensors if name.startswith("best/")]
+    best = {name: tensors[f"best/{name}"].clone() for name in kept}
     if len(best) not in (0, len(dict(learner.network.parameters()))):
         raise InputError("expected all of the best epoch's parameters, or none")
     lanes = len(tensors["state/0"])
@@ -187,7 +170,6 @@ def _resumed(learner: Learner, tensors: dict[str, Tensor], facts: dict[str, Any]
     learner.states = [
         tensors[f"state/{i}"].to(learner.network.device, copy=True) for i in range(len(learner.states))
     ]
-    best = {name: values.clone() for name, values in best.items()}
     history = [EpochReport(**report) for report in facts["history"]]
     return Run(Position(**facts["position"]), history, best, facts["best_epoch"])
 

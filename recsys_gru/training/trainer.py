@@ -83,7 +83,7 @@ def train_epoch(
     and at the epoch's end.
 
     At a yield the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError at the
-    first loss that is not finite, CheckpointError where `at` or the learner's lanes are not those of this epoch.
+    first loss that is not finite, CheckpointError where this epoch has no such position or other lanes.
     """
     lanes = data.lanes(settings)
     if at.updates == 0:
@@ -114,10 +114,8 @@ def train_epoch(
                 at.loss += loss * len(window.alive)
             at.seconds = before + time.perf_counter() - started - compiled.seconds
             yield at
-        if at.updates > done:
-            raise CheckpointError(
-                f"expected at most {done} updates of an epoch, the checkpoint has {at.updates}"
-            )
+        if walked or at.updates > done:
+            _require_resumable(learner, at, walked)
         if compiled.seconds > 1:
             log.info(
                 "compiled the loops in %.0f s: once on a machine, in no epoch's seconds", compiled.seconds
@@ -135,11 +133,13 @@ def _require_resumable(learner: Learner, at: Position, walked: list[Window]) -> 
     """Raise CheckpointError unless these windows lead to this position: compiled loops believe the lanes."""
     steps = sum(len(window.alive) for window in walked)
     events = sum(sum(window.alive) for window in walked)
-    lanes = walked[-1].alive[-1]
-    if (at.steps, at.events) != (steps, events) or any(len(state) != lanes for state in learner.states):
+    lanes = walked[-1].alive[-1] if walked else 0
+    expected = (len(walked), steps, events, {lanes})
+    found = (at.updates, at.steps, at.events, {len(state) for state in learner.states})
+    if found != expected:
         raise CheckpointError(
-            f"expected {lanes} lanes after {at.updates} updates, {steps} steps and {events} events; the "
-            f"checkpoint has {len(learner.states[0])} after {at.steps} and {at.events}: delete it to train anew"
+            f"the checkpoint is of no such run: expected updates, steps, events and lanes {expected}, got "
+            f"{found}; delete it to train from the start"
         )
 
 
