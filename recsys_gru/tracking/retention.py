@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PARENT = "mlflow.parentRunId"
 PAGE = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @final
@@ -39,7 +40,7 @@ def find_old(
     store = store_at(where)
     client = connect(store)
     runs = {run.info.run_id: run for run in _all_runs(client, experiment_id(client, store, experiment))}
-    limit = ((now or datetime.now(UTC)) - keep).timestamp() * 1000
+    limit = _moment(now or datetime.now(UTC), keep).timestamp() * 1000
     staying = {
         key for key, run in runs.items() if run.info.start_time >= limit or run.info.status == "RUNNING"
     }
@@ -51,6 +52,14 @@ def find_old(
         )
         for run in sorted(old, key=lambda run: (run.info.start_time, run.info.run_id))
     ]
+
+
+def _moment(now: datetime, keep: timedelta) -> datetime:
+    """So long ago, or the beginning of time."""
+    try:
+        return max(now - keep, EPOCH)
+    except OverflowError:
+        return EPOCH
 
 
 def remove(where: str | os.PathLike[str], old: Sequence[OldRun], experiment: str = EXPERIMENT) -> None:
@@ -108,17 +117,8 @@ def _with_ancestors(keys: set[str], runs: "Mapping[str, Run]") -> set[str]:
 
 
 def _collect_garbage(store: Store, runs: list[str], models: list[str]) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "gc",
-        "--backend-store-uri",
-        store.uri,
-        "--run-ids",
-        ",".join(runs),
-    ]
-    command += ["--tracking-uri", store.uri]
+    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store.uri]
+    command += ["--run-ids", ",".join(runs), "--tracking-uri", store.uri]
     if models:
         command += ["--logged-model-ids", ",".join(models)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

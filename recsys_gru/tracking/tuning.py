@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-import tempfile
 import uuid
 import warnings
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from recsys_gru.tracking.abandoned import PROCESS
 from recsys_gru.tracking.process import address, dead
 from recsys_gru.tracking.records import RUN_ID
 from recsys_gru.tracking.run import Pruned, Run, Tracker, run
+from recsys_gru.tracking.scratch import scratch
 from recsys_gru.tracking.store import store_at
 
 if TYPE_CHECKING:
@@ -242,9 +242,9 @@ def _describe(parent: Run, asked: Search, study: "Study") -> None:
     )
     parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, "mlflow.note.content": note})
     for plot in PLOTS:
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        with scratch() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Optuna calls its plots experimental
-            path = Path(folder) / f"{plot.removeprefix('plot_')}.png"
+            path = folder / f"{plot.removeprefix('plot_')}.png"
             if draw(study, plot, path):
                 parent.file(path.name, partial(shutil.copyfile, path), "plots")
 
