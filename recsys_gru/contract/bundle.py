@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.numpy import save as bytes_of
 
 from recsys_gru.contract.manifest import (
@@ -35,6 +37,7 @@ from recsys_gru.sessions import Vocabulary
 
 WEIGHTS = "weights.safetensors"
 VOCABULARY = "vocabulary.parquet"
+CANNOT_WRITE = (OSError, SafetensorError, pl.exceptions.PolarsError)
 LIBRARIES = ("numpy", "polars", "recsys-gru", "safetensors", "torch")
 
 
@@ -68,9 +71,9 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle) -> None:
     Raises:
         BundleError: if the folder holds something else than a saved model, or the disk refuses.
     """
-    contents = _contents(bundle)
     target = Path(folder).absolute()
     try:
+        contents = _contents(bundle)
         target = target.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         _recover(target)
@@ -81,7 +84,7 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle) -> None:
             _swap(fresh, target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
-    except (OSError, RuntimeError, ValueError) as error:  # a ring of links, a name that no disk takes
+    except (*CANNOT_WRITE, RuntimeError, ValueError) as error:  # a ring of links, a name that no disk takes
         if isinstance(error, BundleError):
             raise
         raise BundleError(
