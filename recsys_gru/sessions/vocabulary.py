@@ -141,7 +141,8 @@ def _columns_of(data: bytes) -> tuple[pl.Series, NDArray[np.int64]]:
         or schema[ITEM] not in (pl.Int64, pl.String)
         or schema[SUPPORT] != pl.Int64
     ):
-        raise SchemaError(f"found the columns {dict(schema)}")
+        found = ", ".join(f"{name} ({kind})" for name, kind in schema.items())
+        raise SchemaError(f"found {found}")
     rows = pl.scan_parquet(BytesIO(data)).select(pl.len()).collect().item()
     if rows > min(MOST_ITEMS, MOST_ITEMS_A_BYTE * len(data)):
         raise SchemaError(f"found {rows:,} rows in {len(data):,} bytes")

@@ -15,6 +15,7 @@ from safetensors.numpy import save as bytes_of
 
 import recsys_gru as rg
 from recsys_gru.errors import CheckpointError
+from recsys_gru.training import Checkpoints, Learner, Run
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -26,18 +27,16 @@ def fit(folder: Path, stop_after: int | None = None, layers: tuple[int, ...] = (
         layers=layers, batch_size=8, n_sample=16, n_epochs=2, momentum=0.1, device="cpu",
         checkpoint_dir=folder, checkpoint_every=2, patience=2,
     )  # fmt: skip
-    seen = [0]
+    seen, write = [0], Checkpoints.write
 
-    def stop() -> None:
+    def noted(self: Checkpoints, learner: Learner, run: Run) -> None:
+        write(self, learner, run)
         seen[0] += 1
         if seen[0] == stop_after:
             raise KeyboardInterrupt
 
-    from recsys_gru.training import checkpoint
-
     with pytest.MonkeyPatch.context() as patch:
-        write = checkpoint.Checkpoints.write
-        patch.setattr(checkpoint.Checkpoints, "write", lambda self, *given: (write(self, *given), stop()))
+        patch.setattr(Checkpoints, "write", noted)
         model.fit(clicks, rg.generate_clicks(n_sessions=40, n_items=40, seed=4))
     return model
 
