@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Recommender, SearchSpace, check_number, prefix_ends
+from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
@@ -42,6 +43,13 @@ class ItemToItem(Recommender):
             "offsets": self.follows_.offsets,
             "items": self.follows_.items,
             "values": self.follows_.values,
+        }
+
+    def _layout(self) -> Layout:
+        return {
+            "offsets": Field("int64", ("N+1",), ends="P"),
+            "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
+            "values": Field("float32", ("P",), low=0),
         }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -92,6 +100,10 @@ class SequentialRules(ItemToItem):
     @classmethod
     def search_space(cls) -> SearchSpace:
         return {"reach": ("int", 1, 30, True)}
+
+    def _layout(self) -> Layout:
+        check_number("reach", self.reach, 1)
+        return super()._layout()
 
     def _matrix(self, sessions: Sessions) -> sparse.csr_array:
         check_number("reach", self.reach, 1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recsys_gru.cli.options import (
+    LENGTH,
     Log,
     log_options,
     model_option,
@@ -53,7 +54,13 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
 @click.argument("folder", type=click.Path(path_type=Path))
 @log_options
 @click.option(
-    "--k", "cutoffs", type=int, multiple=True, default=(5, 10, 20), show_default=True, help="List length."
+    "--k",
+    "cutoffs",
+    type=LENGTH,
+    multiple=True,
+    default=(5, 10, 20),
+    show_default=True,
+    help="List length.",
 )
 @click.option(
     "--unknown",

@@ -39,5 +39,10 @@ def load_model(folder: Path) -> "Recommender":
         raise BundleError(
             f"{folder} holds a {kind}, expected one of {', '.join(MODELS)}: load it from Python"
         )
-    model: Recommender = getattr(recsys_gru, kind).load(folder)
+    try:
+        model: Recommender = getattr(recsys_gru, kind).load(folder)
+    except BundleError:
+        if read_manifest(folder).model == kind:
+            raise
+        return load_model(folder)  # one of another class was saved in its place just now
     return model

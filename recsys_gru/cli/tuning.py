@@ -22,10 +22,18 @@ from recsys_gru.cli.options import (
 @parameters_option
 @test_days_option
 @click.option(
-    "--trials", default=30, show_default=True, help="Trials in all, those of an interrupted call included."
+    "--trials",
+    type=click.IntRange(1, 2**31 - 1),
+    default=30,
+    show_default=True,
+    help="Trials in all, those of an interrupted call included.",
 )
 @click.option(
-    "--seed", default=42, show_default=True, help="Of the search; give each parallel process its own."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=42,
+    show_default=True,
+    help="Of the search; give each parallel process its own.",
 )
 @click.option("--study", default=None, help="Name to resume under, or to share among processes.")
 @click.option(

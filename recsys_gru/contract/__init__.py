@@ -5,10 +5,11 @@ parameters, prefixes. Used by every model, and by whoever takes any model. It mu
 training or a model.
 """
 
-from recsys_gru.contract.bundle import Bundle, read_bundle, read_manifest, write_bundle
+from recsys_gru.contract.bundle import Bundle, write_bundle
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number
 from recsys_gru.contract.prefixes import prefix_ends
+from recsys_gru.contract.reading import read_bundle, read_manifest
 from recsys_gru.contract.recommender import Recommender, trainable
 from recsys_gru.ranking import popularity
 

@@ -5,6 +5,7 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -12,9 +13,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.contract.answers import Allowed, bound_filter, one_session, ranked_items
-from recsys_gru.contract.bundle import Bundle, read_bundle, write_bundle
+from recsys_gru.contract.bundle import Bundle, write_bundle
+from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace
+from recsys_gru.contract.reading import read_bundle
 from recsys_gru.errors import BundleError, ClickLogError, NotFittedError, ParameterError
+from recsys_gru.files import Layout
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions
@@ -174,20 +178,21 @@ class Recommender(ABC):
         Raises:
             BundleError: if anything in the folder is missing, damaged, foreign, newer, or of another class.
         """
-        bundle = read_bundle(folder)
-        if bundle.model != cls.__name__:
-            raise BundleError(
-                f"{folder} holds a {bundle.model}, expected a {cls.__name__}: use {bundle.model}.load"
-            )
-        try:
-            model = cls(**{name: _from_json(value) for name, value in bundle.parameters.items()})
+        with _fitting_the_class(folder, cls.__name__):
+            bundle = read_bundle(folder, lambda manifest: cls._made_of(manifest, folder)._layout())
+            model = cls._made_of(bundle, folder)
             model.vocabulary_, model.fingerprint_ = bundle.vocabulary, bundle.fingerprint
             model._restore(bundle.weights)
-        except (TypeError, KeyError, ValueError) as error:
-            raise BundleError(
-                f"{folder} does not fit this version of {cls.__name__}: {error}; fit it again"
-            ) from error
         return model
+
+    @classmethod
+    def _made_of(cls, saved: Bundle | Manifest, folder: str | os.PathLike[str]) -> Self:
+        """An unfitted model of the saved hyper-parameters."""
+        if saved.model != cls.__name__:
+            raise BundleError(
+                f"{folder} holds a {saved.model}, expected a {cls.__name__}: use {saved.model}.load"
+            )
+        return cls(**{name: _from_json(value) for name, value in saved.parameters.items()})
 
     def parameters(self) -> dict[str, object]:
         """The hyper-parameters by name, as the constructor takes them."""
@@ -217,6 +222,14 @@ class Recommender(ABC):
     @abstractmethod
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Take the fitted arrays back; ``vocabulary_`` is set already."""
+
+    def _layout(self) -> Layout | None:
+        """What the arrays of ``_state`` must be, N standing for the items; raises for impossible
+        hyper-parameters.
+
+        Every model of the library tells it: ``load`` looks at all arrays before ``_restore`` sees them.
+        """
+        return None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.parameters().items())})"
@@ -248,6 +261,25 @@ def trainable(train: SessionData) -> Sessions:
             f"{sessions.n_events} events: lower min_support or take a longer log"
         )
     return sessions
+
+
+@contextmanager
+def _fitting_the_class(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
+    """Turn whatever a saved model makes its class raise into the one error of ``load``."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise BundleError(f"{folder} does not fit this version of {name}: {error}; fit it again") from error
 
 
 def _log_unknown(unknown: int, known: int, n_sessions: int) -> None:

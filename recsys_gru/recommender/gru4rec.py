@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from recsys_gru.contract import Recommender, SearchSpace
 from recsys_gru.contract.recommender import trainable
+from recsys_gru.files import Layout
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.recommender.layout import network_layout, slots_in
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
 from recsys_gru.recommender.scoring import network_blocks
 from recsys_gru.recommender.warm_start import carry_over, extend
@@ -281,6 +283,9 @@ class GRU4Rec(Recommender):
             state |= {f"slots/{name}/{slot}": values for slot, values in slots.items()}
         return {name: values.cpu().numpy() for name, values in state.items()}
 
+    def _layout(self) -> Layout:
+        return network_layout(self.settings())
+
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         device = device_at_hand(self.device)
         tensors = {name: torch.from_numpy(values) for name, values in state.items()}
@@ -288,10 +293,5 @@ class GRU4Rec(Recommender):
         for name, parameter in network.parameters():
             parameter.copy_(tensors[f"weights/{name}"])
         self.network_ = network.to(device)
-        self.slots_ = {name: {} for name, _ in network.parameters()}
-        for key, values in tensors.items():
-            kind, _, rest = key.partition("/")
-            if kind == "slots":
-                name, slot = rest.rsplit("/", 1)
-                self.slots_[name][slot] = values.to(device)
+        self.slots_ = slots_in(tensors, [name for name, _ in network.parameters()], device)
         self.history_ = ()

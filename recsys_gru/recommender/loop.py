@@ -83,7 +83,7 @@ class Loop:
         metrics = {} if validation is None else evaluate(model, validation, CUTOFFS, unknown="miss").figures()
         report = end_epoch(run.position, metrics)
         if self.patience is not None and metrics[WATCHED] > max(
-            [past.metrics[WATCHED] for past in run.history], default=-1
+            [past.metrics.get(WATCHED, -1) for past in run.history], default=-1
         ):
             run.best = {name: values.clone() for name, values in learner.network.parameters()}
             run.best_epoch = report.epoch

@@ -1,14 +1,14 @@
 """The model registry: versions of one model that can be served, their tags, and which of them is in use."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import recsys_gru
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import BundleError, TrackingError, hiding_secrets
 from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, store_at
+from recsys_gru.tracking.scratch import scratch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +60,8 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "model"
+            with scratch() as folder:
+                path = folder / "model"
                 write_served(model, path)
                 check_answers(path, *example(model))
                 run_id = None if run is None else self._desk.find(run.ticket)
@@ -70,7 +70,9 @@ class Registry:
                     self.point(alias, version)
                 return version
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"cannot register {self.name}: {error}; nothing was put into use") from error
+            raise TrackingError(
+                f"cannot register {self.name}: {error}; nothing was put into use"
+            ) from hiding_secrets(error)
 
     def version_of(self, alias: str) -> int | None:
         """The version that bears the alias, if any does."""
@@ -109,19 +111,17 @@ class Registry:
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
-        from recsys_gru.contract import read_manifest
-
         try:
             found = self._client.get_model_version_download_uri(self.name, str(version))
-            with tempfile.TemporaryDirectory() as folder:
+            with scratch() as folder:
                 path = mlflow.artifacts.download_artifacts(
-                    artifact_uri=found, dst_path=folder, tracking_uri=self._desk.store.uri
+                    artifact_uri=found, dst_path=str(folder), tracking_uri=self._desk.store.uri
                 )
-                bundle = Path(path) / "artifacts" / "bundle"
-                model: Recommender = getattr(recsys_gru, read_manifest(bundle).model).load(bundle)
-                return model
+                return _load_any(Path(path) / "artifacts" / "bundle")
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from error
+            raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from hiding_secrets(
+                error
+            )
 
     def _model(self) -> "RegisteredModel | None":
         """The registered model, if there is one yet."""
@@ -146,12 +146,24 @@ class Registry:
         return int(version.version)
 
 
+def _load_any(bundle: Path) -> "Recommender":
+    """The model in a folder, of the class it names."""
+    from recsys_gru.contract import Recommender, read_manifest
+
+    name = read_manifest(bundle).model
+    kind = getattr(recsys_gru, name) if name in recsys_gru.__all__ else None
+    if not (isinstance(kind, type) and issubclass(kind, Recommender)):
+        raise BundleError(f"{bundle} holds a {name}, which is no model of this library")
+    model: Recommender = kind.load(bundle)
+    return model
+
+
 def write_served(model: "Recommender", path: Path) -> None:
     """Write the model in MLflow's form: the saved folder, the code that serves it, signature and example."""
     import mlflow.pyfunc
 
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
+    with scratch() as folder:
+        bundle = folder / "bundle"
         model.save(bundle)
         mlflow.pyfunc.save_model(
             str(path),
@@ -175,7 +187,9 @@ def check_answers(path: Path, question: "pd.DataFrame", params: dict[str, object
     try:
         answers = mlflow.pyfunc.load_model(str(path)).predict(question, params=params)
     except Exception as error:
-        raise TrackingError(f"the model cannot be served: {error}; it was not registered") from error
+        raise TrackingError(
+            f"the model cannot be served: {error}; it was not registered"
+        ) from hiding_secrets(error)
     if len(answers) != 1 or not answers[0]["items"]:
         raise TrackingError(f"the model answers its example with {answers}: it was not registered")
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import TrackingError, hiding_secrets
 from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.delivery import facts
 from recsys_gru.tracking.delivery.abandoned import end_abandoned
@@ -131,7 +131,9 @@ class LastingRun:
         try:
             record.send(self._desk)
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"the tracking store refused a {type(record).__name__}: {error}") from error
+            raise TrackingError(
+                f"the tracking store refused a {type(record).__name__}: {error}"
+            ) from hiding_secrets(error)
 
 
 @contextmanager

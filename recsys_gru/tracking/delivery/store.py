@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import TrackingError, hiding_secrets, without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,6 +32,14 @@ class Store:
 
     uri: str
     folder: Path
+
+    def __repr__(self) -> str:
+        return f"Store(uri={self.shown!r}, folder={str(self.folder)!r})"
+
+    @property
+    def shown(self) -> str:
+        """The URI for people: without a password."""
+        return without_secrets(self.uri)
 
     @property
     def artifacts(self) -> Path:
@@ -98,8 +106,8 @@ def check_reachable(store: Store) -> None:
             return
     except OSError as error:
         raise TrackingError(
-            f"no MLflow server answers at {store.uri}: {error}; start it or give another"
-        ) from error
+            f"no MLflow server answers at {store.shown}: {error}; start it or give another"
+        ) from hiding_secrets(error)
 
 
 def experiment_id(client: "MlflowClient", store: Store, name: str = EXPERIMENT) -> str:
@@ -115,7 +123,7 @@ def experiment_id(client: "MlflowClient", store: Store, name: str = EXPERIMENT) 
             found = client.get_experiment_by_name(name)
     if found is None:
         raise TrackingError(
-            f"cannot make the experiment {name!r} in {store.uri}: check that the store can be written"
+            f"cannot make the experiment {name!r} in {store.shown}: check that the store can be written"
         )
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
