@@ -1,4 +1,4 @@
-"""Rows by session, time and item, in time linear in the rows."""
+"""Rows by session and time, in time linear in the rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,23 +33,20 @@ def number_equal(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray
 
 
 @kernel
-def _insertion_sort(rows: NDArray[np.int64], times: NDArray[np.int64], items: NDArray[np.int64]) -> None:
+def _insertion_sort(rows: NDArray[np.int64], times: NDArray[np.int64]) -> None:
     for end in range(1, len(rows)):
         row, place = rows[end], end
-        while place > 0:
-            other = rows[place - 1]
-            if times[other] < times[row] or (times[other] == times[row] and items[other] <= items[row]):
-                break
-            rows[place] = other
+        while place > 0 and times[rows[place - 1]] > times[row]:
+            rows[place] = rows[place - 1]
             place -= 1
         rows[place] = row
 
 
 @kernel
 def event_order(
-    sessions: NDArray[np.int64], times: NDArray[np.int64], items: NDArray[np.int64], n_sessions: int
+    sessions: NDArray[np.int64], times: NDArray[np.int64], n_sessions: int
 ) -> NDArray[np.int64]:
-    """The rows by session (0..n_sessions-1), then time, then item; (n,) int64."""
+    """The rows by session (0..n_sessions-1), then time, equal ones as they come; (n,) int64."""
     ends = np.zeros(n_sessions + 1, dtype=np.int64)
     for session in sessions:
         ends[session + 1] += 1
@@ -62,8 +59,7 @@ def event_order(
     for session in range(n_sessions):
         rows = order[ends[session] : ends[session + 1]]
         if len(rows) > _SHORT:
-            rows[:] = rows[np.argsort(items[rows], kind="mergesort")]
             rows[:] = rows[np.argsort(times[rows], kind="mergesort")]
         else:
-            _insertion_sort(rows, times, items)
+            _insertion_sort(rows, times)
     return order
