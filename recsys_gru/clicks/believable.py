@@ -53,9 +53,7 @@ def time_limits(frame: pl.LazyFrame) -> Limits:
         return Limits(0, 0)
     days = days.sort("day").with_columns(pl.col("n").cast(pl.Int64))
     unset = _unset(days)
-    inside = pl.any_horizontal(
-        pl.lit(value=False), *(pl.col("first").is_between(*span) for span, _ in unset)
-    )
+    inside = pl.any_horizontal(pl.lit(value=False), *(pl.col("first").is_between(*span) for span, _ in unset))
     first, last = _middle(days.filter(~inside))
     # a click or two that lie far outside anyhow are no pattern
     told = tuple(span for span, many in unset if many or span[1] >= first)

@@ -78,9 +78,9 @@ def _of_pandas(frame: "pd.DataFrame") -> pl.DataFrame:
 
 def _told_as_text(values: Any) -> Any:  # noqa: ANN401 - a column of whatever the caller has
     """A column of UUIDs as text, and one of whole numbers that need more than 64 bits."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, (list, tuple)) and not is_series(values):
+    if isinstance(values, (str, bytes)) or not (isinstance(values, (list, tuple)) or is_series(values)):
         return values
-    kinds = {type(value).__name__ for value in values if value is not None and value == value}  # noqa: PLR0124 - not NaN
+    kinds = {type(value).__name__ for value in values if value is not None and value == value}  # not NaN
     if kinds == {"UUID"} or (kinds == {"int"} and any(abs(v) >= 1 << 63 for v in values if type(v) is int)):
         return pl.Series([None if type(v).__name__ not in kinds else str(v) for v in values]).to_list()
     return values

@@ -23,8 +23,7 @@ _NO_ID = (*NULL_WORDS, "nan", "nat")  # what is no id in a column of text
 _DIGITS = r"^-?(0|[1-9]\d{0,18})$"
 _BIG = r"^[1-9]\d{18,}$"
 _ZEROS = r"\.0+$"
-_HELD = {pl.Float64: 1 << 53, pl.Float32: 1 << 24}  # from here on a float stands for more than one number
-_LEAST_HELD = 1 << 11  # the same for floats of 16 bits
+_HELD = 1 << 53  # from here on a float stands for more than one whole number
 Facts = dict[str, float]
 
 
@@ -53,9 +52,9 @@ def kinds_of(ids: "str | Mapping[str, str] | None") -> dict[str, str]:
     return kinds
 
 
-def is_whole(kind: pl.DataType) -> bool:
-    """Whether a column of this type holds whole numbers."""
-    return kind.is_integer()
+def _held(kind: pl.DataType) -> int:
+    """From where on floats of a type stand for more than one whole number."""
+    return _HELD if kind == pl.Float64 else 1 << (24 if kind == pl.Float32 else 11)
 
 
 def as_whole(text: pl.Expr) -> pl.Expr:
@@ -72,10 +71,11 @@ def id_facts(name: str, kind: pl.DataType, *, untyped: bool) -> list[pl.Expr]:
     if kind == pl.String:
         return [_is_word(column, _NO_ID).sum().alias(f"{name}_word")]
     if kind.is_integer() and kind not in _NARROW:
-        return [(column > LARGEST).sum().alias(f"{name}_big"), (column < -LARGEST - 1).sum().alias(f"{name}_low")]
+        large, low = column > LARGEST, column < -LARGEST - 1
+        return [large.sum().alias(f"{name}_big"), low.sum().alias(f"{name}_low")]
     if kind.is_float():
         whole = column == column.floor()
-        held = column.abs() < _HELD.get(kind.base_type(), _LEAST_HELD)
+        held = column.abs() < _held(kind)
         return [
             (column.is_finite() & ~whole).sum().alias(f"{name}_bad"),
             (~column.is_finite()).sum().alias(f"{name}_odd"),
@@ -96,7 +96,7 @@ def _text_facts(name: str, column: pl.Expr, *, exact: bool) -> list[pl.Expr]:
     word = _is_word(text, (*NULL_WORDS, *ODD_WORDS))
     number = as_whole(text)
     whole = number.is_not_null()
-    unheld = whole & text.str.contains(_ZEROS) & (number.abs() >= _HELD[pl.Float64]) & pl.lit(not exact)
+    unheld = whole & text.str.contains(_ZEROS) & (number.abs() >= _HELD) & pl.lit(not exact)
     big = text.str.replace(_ZEROS, "").str.contains(_BIG) & ~whole
     other = text.is_not_null() & ~whole & ~word
     found = {"whole": whole, "unheld": unheld, "word": word, "no_id": _is_word(text, _NO_ID), "big": big}
@@ -123,9 +123,9 @@ def id_plan(name: str, kind: pl.DataType, facts: Facts, wanted: str | None, *, u
         return _text(column, lossy=facts[f"{name}_word"] > 0)
     if isinstance(kind, (pl.Categorical, pl.Enum)):
         return Plan(_text(column.cast(pl.String), lossy=False).value, lossy=True)
-    advice = "cast the column to text" if kind != pl.Binary else f'cast it: pl.col("{name}").bin.encode("hex")'
+    how = f', pl.col("{name}").bin.encode("hex") say' if kind == pl.Binary else ""
     raise SchemaError(
-        f"expected {name} as whole numbers or text; the column is {kind}. What to do: {advice}"
+        f"expected {name} as whole numbers or text; the column is {kind}. What to do: cast it to text{how}"
     )
 
 
@@ -147,7 +147,7 @@ def _of_text(name: str, column: pl.Expr, facts: Facts, wanted: str | None, *, ex
         if facts[f"{name}_unheld"]:
             _warn_unheld(name, facts[f"{name}_unheld"], "2^53")
             written = text.str.strip_chars().str.contains(_ZEROS)
-            held = pl.when(~(written & (held.abs() >= _HELD[pl.Float64]))).then(held)
+            held = pl.when(~(written & (held.abs() >= _HELD))).then(held)
         lost = facts[f"{name}_unheld"] + facts[f"{name}_word"] + other + big
         return Plan(held, lossy=lost > 0)
     if wanted is None and big and not other:
@@ -169,7 +169,7 @@ def _of_integers(name: str, column: pl.Expr, facts: Facts, wanted: str | None) -
 
 
 def _of_floats(name: str, column: pl.Expr, kind: pl.DataType, facts: Facts, wanted: str | None) -> Plan:
-    limit = _HELD.get(kind.base_type(), _LEAST_HELD)
+    limit = _held(kind)
     if facts[f"{name}_unheld"]:
         _warn_unheld(name, facts[f"{name}_unheld"], f"2^{limit.bit_length() - 1}")
     good = column.is_finite() & (column == column.floor()) & (column.abs() < limit)

@@ -16,16 +16,17 @@ from numpy.typing import NDArray
 from recsys_gru.clicks.frames import ITEM, ORDER, TIME
 from recsys_gru.kernels.order import event_order, number_equal
 
-_SPARE = 2  # whole numbers may spread this many times wider than there are rows and still be counted directly
+_SPARE = 2  # whole numbers may spread this many times wider than there are rows and be counted directly
 _ENOUGH, _ASTRAY = 20, 100  # tied neighbours that tell how a log is ordered; one in so many may differ
-_FIRST, _SECOND, _GOLDEN = (np.uint64(n) for n in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15))
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 def sorted_rows(table: pl.DataFrame, owner: str) -> pl.DataFrame:
     """The rows by owner and time, equal times by ``click_order`` where there is one, else as they came; rows
     without an owner or a time last.
 
-    >>> table = pl.DataFrame({"session_id": [2, 1, 2, 2], "time": [9, 5, 3, 3], "item_id": ["a", "b", "d", "c"]})
+    >>> table = pl.DataFrame({"session_id": [2, 1, 2, 2], "time": [9, 5, 3, 3], "item_id": list("abdc")})
     >>> sorted_rows(table, "session_id")["item_id"].to_list()
     ['b', 'd', 'c', 'a']
     """
@@ -79,7 +80,9 @@ def by_item(steps: NDArray[np.int64]) -> bool:
     return int(steps.sum()) >= _ENOUGH and int(steps.min()) * _ASTRAY <= int(steps.sum())
 
 
-def by_hash(ordered: pl.DataFrame, owner: str, ids: tuple[pl.Series, pl.Series] | None = None) -> pl.DataFrame:
+def by_hash(
+    ordered: pl.DataFrame, owner: str, ids: tuple[pl.Series, pl.Series] | None = None
+) -> pl.DataFrame:
     """Rows in order, those that share their time by a hash of owner, time and item.
 
     ``ids`` are owner and item as the log has them, where the table holds numbers in their place.

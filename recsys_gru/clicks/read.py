@@ -35,6 +35,8 @@ _SYNONYMS = {
     ORDER: ("clickorder",),
 }
 _FINE = {pl.Float32: 1 << 24}  # whole seconds beyond are further apart than one
+
+
 def read_clicks(
     source: Source,
     *,

@@ -29,6 +29,8 @@ _KINDS = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
 }
+PREPARED = "prepared.json"
+"""What a folder that ``prepare`` wrote holds, beside train/ and test/."""
 _COMPRESSED = (".gz", ".zst", ".zstd")
 _SEPARATORS = ",\t;|"
 
@@ -62,6 +64,11 @@ def files_of(source: str | Path | Iterable[str | Path], pattern: str = "*") -> l
 
 def _expand(path: Path, pattern: str) -> list[Path]:
     if path.is_dir():
+        if (path / PREPARED).is_file():
+            raise ClickLogError(
+                f"{path} is a prepared log, no raw one. What to do: give it to fit, evaluate or compare, or "
+                "to read_prepared"
+            )
         inside = (file for file in path.rglob(pattern) if file.is_file())
         return [file for file in inside if kind_of(file) and not file.name.startswith((".", "_"))]
     if path.exists():

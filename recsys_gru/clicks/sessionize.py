@@ -66,9 +66,10 @@ def reused_ids(ordered: pl.DataFrame, silence: timedelta = LONG_SILENCE) -> str 
     found = ordered.filter(again)
     if found.is_empty():
         return None
+    hours = silence.total_seconds() / 3600
     return (
-        f"{found[SESSION].n_unique():,} session ids come again after more than "
-        f"{silence.total_seconds() / 3600:g} hours of silence ({found.height:,} times): the ids begin anew, or "
+        f"{found[SESSION].n_unique():,} session ids come again after more than {hours:g} hours of silence "
+        f"({found.height:,} times): the ids begin anew, or "
         'pages stay open. Cut them: sessionize(clicks, user="session_id"), or read_clicks(..., '
         'user="session_id") (--user session_id)'
     )

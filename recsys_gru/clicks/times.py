@@ -32,6 +32,7 @@ NAIVE_FORMATS = (
     "%Y/%m/%d %H:%M:%S%.f",
     "%Y/%m/%d",
 )
+_ZONED_CODES = ("%z", "%:z", "%#z", "%+", "%s")
 TEXT_FORMATS = ZONED_FORMATS + NAIVE_FORMATS
 
 
@@ -62,7 +63,7 @@ def _is_zone(zone: str) -> bool:
     return True
 
 
-def _reads_what_it_writes(time_format: str) -> bool:
+def _reads_what_it_writes(time_format: object) -> bool:
     if not isinstance(time_format, str):
         return False
     moment = pl.Series([datetime(2026, 3, 14)]).dt.replace_time_zone("UTC")
@@ -147,7 +148,8 @@ def from_epoch(number: pl.Expr, unit: str, *, whole: bool) -> pl.Expr:
 
 def from_dates(number: pl.Expr, time_zone: str) -> pl.Expr:
     """Dates written as numbers, as UTC; null where a number is no date."""
-    text = pl.when(_is_date(number.cast(pl.Float64))).then(number).cast(pl.Int64, strict=False).cast(pl.String)
+    dates = pl.when(_is_date(number.cast(pl.Float64))).then(number).cast(pl.Int64, strict=False)
+    text = dates.cast(pl.String)
     parsed = [text.str.to_datetime(one, time_unit="us", strict=False) for one in _COMPACT_FORMATS]
     return in_utc(pl.coalesce(parsed), time_zone)
 
@@ -167,7 +169,7 @@ def from_text(text: pl.Expr, time_format: str, time_zone: str) -> pl.Expr:
     if time_format in TEXT_FORMATS:
         clean = clean.str.replace(r"\s*(UTC|GMT)$", "Z")
     parsed = clean.str.to_datetime(time_format, time_unit="us", strict=False)
-    zoned = time_format in ZONED_FORMATS or any(code in time_format for code in ("%z", "%:z", "%#z", "%+", "%s"))
+    zoned = time_format in ZONED_FORMATS or any(code in time_format for code in _ZONED_CODES)
     return parsed.cast(UTC_TIME) if zoned else in_utc(parsed, time_zone)
 
 

@@ -65,8 +65,8 @@ class Profile:
         texts = [tied_warning(self.tied_share)] if self.tied_share > TIED_LIMIT else []
         if self.reused_ids:
             texts.append(
-                f"{self.reused_ids:,} session ids come again after hours of silence: they begin anew, every day "
-                'say. Cut them: user="session_id" in read_clicks, or --user session_id'
+                f"{self.reused_ids:,} session ids come again after hours of silence: they begin anew, every "
+                'day say. Cut them: user="session_id" in read_clicks, or --user session_id'
             )
         return texts
 

@@ -43,9 +43,7 @@ def _insertion_sort(rows: NDArray[np.int64], times: NDArray[np.int64]) -> None:
 
 
 @kernel
-def event_order(
-    sessions: NDArray[np.int64], times: NDArray[np.int64], n_sessions: int
-) -> NDArray[np.int64]:
+def event_order(sessions: NDArray[np.int64], times: NDArray[np.int64], n_sessions: int) -> NDArray[np.int64]:
     """The rows by session (0..n_sessions-1), then time, equal ones as they come; (n,) int64."""
     ends = np.zeros(n_sessions + 1, dtype=np.int64)
     for session in sessions:

@@ -148,7 +148,9 @@ class Bucket:
             }
         )
         users = self.folder / "users.parquet"
-        return table.with_columns(pl.read_parquet(users, glob=False)[USER][place]) if users.exists() else table
+        if not users.exists():
+            return table
+        return table.with_columns(pl.read_parquet(users, glob=False)[USER][place])
 
 
 @dataclass(frozen=True)
@@ -216,9 +218,7 @@ class Checker:
             levels[good & np.repeat(long, sizes)] = self.rules.index(ROBOT)
         return levels
 
-    def _bucket(
-        self, place: Path, rows: Rows, starts: NDArray[np.int64], steps: NDArray[np.int64]
-    ) -> Bucket:
+    def _bucket(self, place: Path, rows: Rows, starts: NDArray[np.int64], steps: NDArray[np.int64]) -> Bucket:
         """The first row of a session is never a repeat, so a session is good where its first row is."""
         good = rows.levels == len(self.rules)
         first = rows.times[starts[good[starts]]]

@@ -23,9 +23,8 @@ def one_visit_each(rows: pl.LazyFrame, silence: timedelta) -> pl.LazyFrame:
     table = rows.select(kept).collect().sort(SESSION, TIME, maintain_order=True)
     begins = pl.col(SESSION).ne_missing(pl.col(SESSION).shift()) | (pl.col(TIME).diff() > silence)
     table = table.with_columns(begins.fill_null(value=True).cum_sum().alias(_VISIT))
-    table = table.with_columns(
-        pl.col(TIME).first().over(_VISIT).alias(_START), pl.col(_VISIT).n_unique().over(SESSION).alias(_VISITS)
-    )
+    visits = pl.col(_VISIT).n_unique().over(SESSION)
+    table = table.with_columns(pl.col(TIME).first().over(_VISIT).alias(_START), visits.alias(_VISITS))
     moment = pl.col(_START).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
     name = pl.col(SESSION).cast(pl.String)
     named = pl.when(pl.col(_VISITS) > 1).then(name + "@" + moment).otherwise(name)

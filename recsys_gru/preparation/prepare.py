@@ -6,7 +6,6 @@ see arrays only. The events that stay go straight to their place in mapped array
 memory is some numbers per item, and some numbers and the id per session.
 """
 
-import hashlib
 import json
 import logging
 import math
@@ -24,7 +23,7 @@ import polars as pl
 from recsys_gru.clicks.believable import Limits, time_limits
 from recsys_gru.clicks.check import BY_ITEM, ready
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, Frame
-from recsys_gru.clicks.ledger import Ledger, Tally
+from recsys_gru.clicks.ledger import Ledger, Size, Tally
 from recsys_gru.clicks.order import by_item
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import collect
@@ -41,6 +40,8 @@ from recsys_gru.preparation.buckets import (
 )
 from recsys_gru.preparation.finish import TEST, TRAIN, Finisher, OnProgress, fixed_point, law_of, rules_of
 from recsys_gru.preparation.packer import Packer
+from recsys_gru.preparation.place import digests, recover, replace, replaced
+from recsys_gru.preparation.place import verify as verify_files
 from recsys_gru.sessions.files import DAMAGED, PREPARED, read_sessions
 from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.split import TEST_SHARE, tail_of_minutes
@@ -74,6 +75,14 @@ class Prepared:
     ledger: Ledger
     counts: dict[str, int]
 
+    def test_part(self) -> tuple[Size, Size]:
+        """What the rules left, and what of it is to learn from: the line of the ledger that follows them."""
+        parts = (self.train, self.test)
+        rows, sessions = sum(part.n_events for part in parts), sum(part.n_sessions for part in parts)
+        both = Size(rows, sessions, len(self.train.vocabulary))  # the test part has no other items
+        left = Size(self.train.n_events, self.train.n_sessions, len(self.train.vocabulary))
+        return self.ledger.entries[-1].after if self.ledger.entries else both, left
+
 
 def prepare(
     clicks: Frame,
@@ -101,7 +110,7 @@ def prepare(
     True
     """
     place = Path(folder)
-    _recover(place)
+    recover(place)
     if place.exists() and any(place.iterdir()) and not (place / PREPARED).exists():
         raise InputError(f"{place} holds other files; expected a new folder or one that prepare wrote")
     aside = place.with_name(f"{place.name}.partial")
@@ -109,32 +118,10 @@ def prepare(
     aside.mkdir(parents=True)
     try:
         _Work(aside, recipe or Recipe(), rows_per_bucket, on_progress or _silent).run(ready(clicks))
-        _replace(place, aside)
+        replace(place, aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return read_prepared(place)
-
-
-def _replaced(place: Path) -> Path:
-    """Where the older result lies while the new one takes its place."""
-    return place.with_name(f".{place.name}.replaced")
-
-
-def _replace(place: Path, new: Path) -> None:
-    """Put a whole new folder in the place of an older one; broken off anywhere, one of them is found."""
-    older = _replaced(place)
-    if place.exists():
-        place.rename(older)
-    new.rename(place)
-    shutil.rmtree(older, ignore_errors=True)
-
-
-def _recover(place: Path) -> None:
-    """Make good what a ``prepare`` left that was broken off while it put its result in place."""
-    older = _replaced(place)
-    if older.exists() and not place.exists():
-        older.rename(place)
-    shutil.rmtree(older, ignore_errors=True)
 
 
 def read_prepared(folder: str | Path, *, verify: bool = False) -> Prepared:
@@ -147,13 +134,13 @@ def read_prepared(folder: str | Path, *, verify: bool = False) -> Prepared:
         ClickLogError: the folder is none, or damaged.
     """
     place = Path(folder)
-    if not place.exists() and _replaced(place).exists():
-        place = _replaced(place)  # a prepare was broken off, or is just putting its result in place
+    if not place.exists() and replaced(place).exists():
+        place = replaced(place)  # a prepare was broken off, or is just putting its result in place
     try:
         summary = json.loads((place / PREPARED).read_text())
         cut, counts = datetime.fromisoformat(summary["cut"]), dict(summary["counts"])
         if verify:
-            _verify(place, summary.get("sha256"))
+            verify_files(place, summary.get("sha256"))
         ledger = Ledger.read(place / "ledger.parquet")
         rows = counts["read"], counts[TRAIN], counts[TEST], counts["rejected"]
         train, test = (read_sessions(place / part) for part in (TRAIN, TEST))
@@ -164,20 +151,6 @@ def read_prepared(folder: str | Path, *, verify: bool = False) -> Prepared:
     if rows[0] != sum(rows[1:]) or rows[1:3] != (train.n_events, test.n_events):
         raise ClickLogError(f"the counts in {place / PREPARED} do not add up. What to do: prepare it again")
     return Prepared(place, train, test, cut, ledger, counts)
-
-
-def _verify(place: Path, digests: dict[str, str] | None) -> None:
-    """Hold every file against the digest that was taken when it was written."""
-    if digests is None:
-        raise ClickLogError(f"{place} was prepared by a version that took no digests. What to do: prepare it again")
-    for name, expected in digests.items():
-        if _sha256(place / name) != expected:
-            raise ClickLogError(f"{place / name} is not what prepare wrote. What to do: prepare it again")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
@@ -209,7 +182,9 @@ class _Work:
         counts = {"read": rows, TRAIN: train, TEST: test, "rejected": rows - train - test}
         self._sum_up(cut, checker.tally.ledger(), counts)
 
-    def _checked(self, clicks: pl.LazyFrame, rules: list[str], n_buckets: int) -> tuple[Checker, list[Bucket]]:
+    def _checked(
+        self, clicks: pl.LazyFrame, rules: list[str], n_buckets: int
+    ) -> tuple[Checker, list[Bucket]]:
         """Check a log that fits into one bucket at once; deal a larger one out to several first.
 
         Where clicks of equal time turn out to lie in the order of their items, all is checked once more.
@@ -296,11 +271,7 @@ class _Work:
             "cut": cut.isoformat(),
             "counts": counts,
             "recipe": {k: str(v) for k, v in asdict(self.recipe).items()},
-            "sha256": {
-                path.relative_to(self.folder).as_posix(): _sha256(path)
-                for path in sorted(self.folder.rglob("*"))
-                if path.is_file()
-            },
+            "sha256": digests(self.folder),
         }
         (self.folder / PREPARED).write_text(json.dumps(summary, indent=1))
 

@@ -49,9 +49,9 @@ class ClickStore:
     ``user@start``; ``gap`` is the silence that ends one. Clicks that come late join their session. Adding the
     same clicks again changes nothing, and the order of adding does not matter, however many days a session
     spans. Ids are of the store's type, whatever the type of a file that is added. Clicks of equal time are
-    ordered by a column ``click_order`` (read_clicks(..., order=)) if the log has one, else by a hash, as files
-    that come in any order have none. One writer at a time; a write that was interrupted is made whole by
-    adding the same clicks again.
+    ordered by a column ``click_order`` (read_clicks(..., order=)) if the log has one, else by a hash, as
+    files that come in any order have none. One writer at a time; a write that was interrupted is made whole
+    by adding the same clicks again.
 
     >>> import tempfile
     >>> log = pl.DataFrame({"session_id": [1, 1], "item_id": [7, 8], "time": [86390, 86410]})
@@ -131,7 +131,9 @@ class ClickStore:
     def _of_my_types(self, checked: CheckedClicks) -> CheckedClicks:
         """The checked clicks with ids of the types that lie in the store."""
         days = self._on_disk()
-        return checked if not days else of_types(checked, self._scan(days[0]).collect_schema(), str(self.folder))
+        if not days:
+            return checked
+        return of_types(checked, self._scan(days[0]).collect_schema(), str(self.folder))
 
     def _on_disk(self) -> list[date]:
         """The days that have a file, also one that a broken-off write left outside the manifest."""
@@ -156,8 +158,7 @@ class ClickStore:
         days = [
             day
             for day in self._on_disk()
-            if day in own
-            or (_midnight(day) - reach <= last and self._last(day, manifest) + reach >= first)  # type: ignore[operator]
+            if day in own or (_midnight(day) - reach <= last and self._last(day, manifest) + reach >= first)  # type: ignore[operator]
         ]
         like = _stored(new, owner)
         parts = [self._partition(day, like).with_columns(pl.lit(day).alias(_DAY)) for day in days]

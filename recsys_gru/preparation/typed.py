@@ -33,8 +33,8 @@ def of_types(checked: CheckedClicks, held: Mapping[str, pl.DataType], place: str
         bad = table.filter(pl.col("_typed").is_null())
         if bad.height == table.height:
             raise SchemaError(
-                f"the store {place} holds {name} as {held[name]}; got {table[name].head(5).to_list()}. What to "
-                "do: give the log another store"
+                f"the store {place} holds {name} as {held[name]}; got {table[name].head(5).to_list()}. What "
+                "to do: give the log another store"
             )
         table = table.drop_nulls("_typed").with_columns(pl.col("_typed").alias(name))
         rejected.append(bad.drop("_typed").with_columns(pl.lit(f"bad {name}").alias(REASON)))

@@ -63,7 +63,7 @@ def read_like(data: "Frame | str | Path", like: Vocabulary | None) -> pl.LazyFra
     """
     of_text = like is not None and len(like) > 0 and like.ids.dtype == pl.String
     if is_paths(data):
-        return read_clicks(data, ids={ITEM: TEXT} if of_text else None)  # type: ignore[arg-type]
+        return read_clicks(data, ids={ITEM: TEXT} if of_text else None)
     return ready(data)  # type: ignore[arg-type]
 
 
@@ -80,7 +80,7 @@ def _retyped(table: pl.DataFrame, like: Vocabulary | None) -> pl.DataFrame:
     number = table.select(as_whole(pl.col(ITEM).cast(pl.String))).to_series()
     if odd := table[ITEM].filter(number.is_null() & table[ITEM].is_not_null()).unique().head(5).to_list():
         raise SchemaError(
-            f"the model knows item ids that are whole numbers; got {odd}. What to do: leave those clicks out, "
-            "or fit on ids of text"
+            f"the model knows item ids that are whole numbers; got {odd}. What to do: leave those clicks "
+            "out, or fit on ids of text"
         )
     return table.with_columns(number.alias(ITEM))

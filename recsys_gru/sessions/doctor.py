@@ -62,8 +62,8 @@ _WORRIES = (
         "long_silences",
         0,
         "{:,.0f} sessions are silent for more than "
-        f"{LONG_SILENCE.total_seconds() / 3600:g} hours between two clicks: ids are used again, as those that "
-        "begin anew every day, or the clock jumped. Cut them: "
+        f"{LONG_SILENCE.total_seconds() / 3600:g} hours between two clicks: ids are used again, as those "
+        "that begin anew every day, or the clock jumped. Cut them: "
         'sessionize(clicks, user="session_id", gap=...)',
     ),
 )

@@ -5,19 +5,19 @@ within what they count.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
+from recsys_gru.clicks.scan import PREPARED as PREPARED
 from recsys_gru.errors import ClickLogError, RecsysError
 from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
 
-PREPARED = "prepared.json"
-"""What a folder that ``prepare`` wrote holds, beside train/ and test/."""
-_ARRAYS = {"items": np.int32, "offsets": np.int64, "times": np.int64}
+_ARRAYS = ("items", "offsets", "times")
 DAMAGED = (
     OSError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, SyntaxError, OverflowError,
     pl.exceptions.PolarsError, pl.exceptions.PanicException,
@@ -58,7 +58,8 @@ def read_sessions(folder: str | Path) -> Sessions:
     """
     place = Path(folder)
     try:
-        items, offsets, times = (_mapped(place / f"{name}.npy", kind) for name, kind in _ARRAYS.items())
+        items: NDArray[np.int32] = _mapped(place / "items.npy", np.int32)
+        offsets, times = (_mapped(place / f"{name}.npy", np.int64) for name in _ARRAYS[1:])
         ids = pl.read_parquet(place / "ids.parquet", glob=False)[SESSION]
         unknown = pl.read_parquet(place / "unknown.parquet", glob=False)
         vocabulary = Vocabulary.read(place / "vocabulary.parquet")
@@ -75,7 +76,7 @@ def read_sessions(folder: str | Path) -> Sessions:
     return found
 
 
-def _mapped(path: Path, kind: type[np.generic]) -> "NDArray[np.generic]":
+def _mapped(path: Path, kind: type[np.generic]) -> "NDArray[Any]":
     array = np.load(path, mmap_mode="c")
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(kind) or array.ndim != 1:
         raise ValueError(f"{path.name} holds other numbers than {np.dtype(kind)}")
@@ -95,16 +96,16 @@ def _fault(found: Sessions) -> str:
         return "items of negative support"
     if found.ids.null_count():
         return "sessions without an id"
-    expected = {SESSION: found.ids.dtype, POSITION: pl.Int64, ITEM: None, TIME: UTC_TIME}
-    if unknown.columns != list(expected) or any(
-        kind is not None and unknown.height and unknown.schema[name] != kind for name, kind in expected.items()
-    ):
+    if unknown.columns != [SESSION, POSITION, ITEM, TIME]:
         return "unknown items of another form"
     return _fault_of_unknown(found) if unknown.height else ""
 
 
 def _fault_of_unknown(found: Sessions) -> str:
     """The unknown clicks of a session have places of their own in it."""
+    expected = {SESSION: found.ids.dtype, POSITION: pl.Int64, TIME: UTC_TIME}
+    if any(found.unknown.schema[name] != kind for name, kind in expected.items()):
+        return "unknown items of another form"
     sizes = pl.DataFrame({SESSION: found.ids, "known": found.lengths})
     table = found.unknown.join(sizes, on=SESSION, how="left", maintain_order="left")
     size = pl.col("known") + pl.len().over(SESSION)

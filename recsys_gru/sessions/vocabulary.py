@@ -100,7 +100,7 @@ class Vocabulary:
         return self.numbers(whole if whole.count() else ids)
 
     def _comparable(self, ids: pl.Series) -> pl.Series:
-        """Ids as they may be found; whole numbers that may need more than 63 bits as what the vocabulary holds."""
+        """Ids as they may be found; those of more than 63 bits as what the vocabulary holds."""
         if ids.dtype not in _WIDE:
             return as_ids(ids)
         return ids.cast(self.ids.dtype, strict=False) if len(self) else as_ids(ids)
