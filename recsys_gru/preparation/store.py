@@ -1,6 +1,7 @@
 """The store: a click log that grows by the day, one partition for the sessions that start on each day."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -12,11 +13,13 @@ import polars as pl
 from recsys_gru.clicks.check import CheckedClicks, check_clicks
 from recsys_gru.clicks.frames import ITEM, ORDER, SESSION, START, TIME, USER, UTC_TIME, Frame
 from recsys_gru.clicks.order import by_hash, sorted_rows
-from recsys_gru.clicks.sessionize import LONG_SILENCE, sessionize
+from recsys_gru.clicks.sessionize import LONG_SILENCE, reused_ids, sessionize
 from recsys_gru.errors import ClickLogError
 from recsys_gru.preparation.distinct import one_visit_each
 from recsys_gru.preparation.typed import of_types
 from recsys_gru.sessions.fingerprint import digest_of
+
+log = logging.getLogger("recsys_gru")
 
 _DAY, _MANIFEST, _LAST = "day", "manifest.json", "last"
 _VISIT = "_visit"
@@ -82,7 +85,7 @@ class ClickStore:
         merged = self._in_sessions(both, owner)
         days = sorted({*merged[_DAY].unique(), *old[_DAY].unique()})
         changed = [day for day in days if self._rewrite(day, merged, owner)]
-        return Added(tuple(changed), checked.counts, known, checked.warnings)
+        return Added(tuple(changed), checked.counts, known, checked.warnings or self._reused(new))
 
     def days(self) -> list[date]:
         """The days that have a partition, in order."""
@@ -165,6 +168,22 @@ class ClickStore:
         nothing = like.clear().with_columns(pl.lit(None, dtype=pl.Date).alias(_DAY))
         return pl.concat([nothing, *parts], how="diagonal").join(new, on=owner, how="semi")
 
+    def _reused(self, new: pl.DataFrame) -> tuple[str, ...]:
+        """A warning where ids of new clicks stand for other sessions a day before or after."""
+        if SESSION not in new.columns or new.is_empty():
+            return ()
+        own = new[TIME].dt.date()
+        near = [day for day in self._on_disk() if _before(own.min(), 1) <= day <= _before(own.max(), -1)]
+        ids = new.select(SESSION).unique().lazy()
+        spans = [self._scan(day).select(SESSION, TIME).join(ids, on=SESSION, how="semi") for day in near]
+        if (
+            not spans
+            or (said := reused_ids(pl.concat(spans).collect().sort(SESSION, TIME), self.silence)) is None
+        ):
+            return ()
+        log.warning("%s. The store keeps them apart", said)
+        return (said,)
+
     def _last(self, day: date, manifest: dict[str, Facts]) -> datetime:
         """The last click of a partition; partitions of earlier versions do not say."""
         told = manifest.get(day.isoformat(), {}).get(_LAST)
@@ -226,6 +245,13 @@ class ClickStore:
             name = digest_of(rows.write_csv())[:16]
             (self.folder / "rejected").mkdir(parents=True, exist_ok=True)
             rows.write_parquet(self.folder / "rejected" / f"{name}.parquet")
+
+
+def _before(day: object, days: int) -> date:
+    """So many days before a day."""
+    if not isinstance(day, date):
+        raise TypeError(f"expected a day; got {day!r}")
+    return day - timedelta(days=days)
 
 
 def _midnight(day: date) -> datetime:

@@ -77,7 +77,10 @@ def read_sessions(folder: str | Path) -> Sessions:
 
 
 def _mapped(path: Path, kind: type[np.generic]) -> "NDArray[Any]":
-    array = np.load(path, mmap_mode="c")
+    try:
+        array = np.load(path, mmap_mode="c")
+    except Exception as error:  # a head that says nothing raises whatever Python's tokenizer does
+        raise ValueError(f"{path.name}: {error}") from error
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(kind) or array.ndim != 1:
         raise ValueError(f"{path.name} holds other numbers than {np.dtype(kind)}")
     return array
