@@ -1,6 +1,7 @@
 """A folder put in the place of an older one, whole, and held against the digests of its files."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,19 +37,32 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
 
 
-def verify(folder: Path, expected: Mapping[str, str] | None) -> None:
-    """Hold every file against the digest that was taken when it was written.
+def sealed(folder: Path, facts: Mapping[str, object]) -> dict[str, object]:
+    """Facts with the digests of the files of a folder, and one of all this."""
+    told = {**facts, "sha256": digests(folder)}
+    return {**told, "seal": _seal(told)}
+
+
+def verify(folder: Path, facts: Mapping[str, object]) -> None:
+    """Hold every file, and the facts themselves, against the digests that were taken when they were written.
 
     Raises:
         ClickLogError: a file is another, or there are no digests.
     """
-    if expected is None:
+    told, expected = {name: fact for name, fact in facts.items() if name != "seal"}, facts.get("sha256")
+    if not isinstance(expected, dict):
         raise ClickLogError(
             f"{folder} was prepared by a version that took no digests. What to do: prepare it again"
         )
+    if facts.get("seal") != _seal(told):
+        raise ClickLogError(f"the facts on {folder} are not what prepare wrote. What to do: prepare it again")
     for name, digest in expected.items():
         if _sha256(folder / name) != digest:
             raise ClickLogError(f"{folder / name} is not what prepare wrote. What to do: prepare it again")
+
+
+def _seal(facts: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -40,7 +40,7 @@ from recsys_gru.preparation.buckets import (
 )
 from recsys_gru.preparation.finish import TEST, TRAIN, Finisher, OnProgress, fixed_point, law_of, rules_of
 from recsys_gru.preparation.packer import Packer
-from recsys_gru.preparation.place import digests, recover, replace, replaced
+from recsys_gru.preparation.place import recover, replace, replaced, sealed
 from recsys_gru.preparation.place import verify as verify_files
 from recsys_gru.sessions.files import DAMAGED, PREPARED, read_sessions
 from recsys_gru.sessions.packed import POSITION, Sessions
@@ -140,7 +140,7 @@ def read_prepared(folder: str | Path, *, verify: bool = False) -> Prepared:
         summary = json.loads((place / PREPARED).read_text())
         cut, counts = datetime.fromisoformat(summary["cut"]), dict(summary["counts"])
         if verify:
-            verify_files(place, summary.get("sha256"))
+            verify_files(place, summary)
         ledger = Ledger.read(place / "ledger.parquet")
         rows = counts["read"], counts[TRAIN], counts[TEST], counts["rejected"]
         train, test = (read_sessions(place / part) for part in (TRAIN, TEST))
@@ -271,9 +271,8 @@ class _Work:
             "cut": cut.isoformat(),
             "counts": counts,
             "recipe": {k: str(v) for k, v in asdict(self.recipe).items()},
-            "sha256": digests(self.folder),
         }
-        (self.folder / PREPARED).write_text(json.dumps(summary, indent=1))
+        (self.folder / PREPARED).write_text(json.dumps(sealed(self.folder, summary), indent=1))
 
 
 def _micros(moment: datetime) -> int:

@@ -7,11 +7,11 @@ ranks or measures. It must never import a model, torch, or a room that works on 
 exploration).
 """
 
-from recsys_gru.sessions.data import SessionData, as_sessions
+from recsys_gru.sessions.data import as_sessions
 from recsys_gru.sessions.doctor import Diagnosis, diagnose_split
 from recsys_gru.sessions.files import read_sessions, write_sessions
 from recsys_gru.sessions.filter import filter_sessions
-from recsys_gru.sessions.packed import Sessions
+from recsys_gru.sessions.packed import SessionData, Sessions
 from recsys_gru.sessions.split import (
     Split,
     ThreeParts,

@@ -1,7 +1,6 @@
 """Whatever a caller has, as packed sessions."""
 
 from pathlib import Path
-from typing import TypeAlias
 
 import polars as pl
 
@@ -13,11 +12,8 @@ from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.scan import is_paths
 from recsys_gru.errors import SchemaError
 from recsys_gru.sessions.files import PREPARED, is_packed, read_sessions
-from recsys_gru.sessions.packed import Sessions
+from recsys_gru.sessions.packed import SessionData, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
-
-SessionData: TypeAlias = "Sessions | Frame | str | Path"
-"""Sessions, a frame of clicks, a path to some, or a folder that prepare or write_sessions wrote."""
 
 
 def as_sessions(

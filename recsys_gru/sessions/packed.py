@@ -1,6 +1,8 @@
 """Packed sessions: item numbers session after session; here Polars ends and NumPy begins."""
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -144,6 +146,10 @@ class Sessions:
         """A SHA-256 over everything: equal for equal sessions, on every machine."""
         unknown = (self.unknown[name] for name in self.unknown.columns)
         return digest_of(self.items, self.offsets, self.times, self.ids, self.vocabulary.ids, *unknown)
+
+
+SessionData: TypeAlias = "Sessions | Frame | str | Path"
+"""Sessions, a frame of clicks, a path to some, or a folder that prepare or write_sessions wrote."""
 
 
 def _ordered(events: Frame) -> pl.DataFrame:

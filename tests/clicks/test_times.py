@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from recsys_gru.preparation import prepare
 UTC = dt.UTC
 
 
-def log_of(times: object) -> pl.DataFrame:
+def log_of(times: Any) -> pl.DataFrame:  # noqa: ANN401 - a column of any type
     column = times if isinstance(times, pl.Series) else pl.Series(times)
     return pl.DataFrame({"session_id": [1] * len(column), "item_id": range(len(column)), "time": column})
 
@@ -127,9 +128,9 @@ def test_a_time_format_is_read(form: str, text: str) -> None:
         ({"format": "yoochose"}, "yoochoose"),
     ],
 )
-def test_wrong_names_are_refused_before_anything_is_read(wrong: dict[str, str], words: str) -> None:
+def test_wrong_names_are_refused_before_anything_is_read(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(ParameterError, match=words):
-        read_clicks("nowhere.csv", **wrong)  # type: ignore[arg-type]
+        read_clicks("nowhere.csv", **wrong)
 
 
 @pytest.mark.parametrize(

@@ -368,9 +368,8 @@ def test_every_changed_bit_is_noticed_where_asked_for_and_none_reaches_a_loop(
             broken = bytearray(whole)
             broken[place] ^= 1 << int(random.integers(8))
             path.write_bytes(broken)
-            if path.name != "prepared.json":
-                with pytest.raises(ClickLogError):
-                    read_prepared(copy, verify=True)
+            with pytest.raises(ClickLogError):
+                read_prepared(copy, verify=True)
             with contextlib.suppress(ClickLogError):
                 require_whole(read_prepared(copy))
         path.write_bytes(whole)

@@ -172,7 +172,8 @@ def test_ids_that_begin_anew_every_day_are_other_sessions(
     assert all("50 session ids come again" in warnings[0] for warnings in said[1:])
     for d in range(4):
         one = store.events(date(1970, 1, 1 + d), date(1970, 1, 1 + d)).collect()
-        assert (one.height, one["session_id"].n_unique(), one.schema["session_id"]) == (150, 50, pl.Int64)
+        assert (one.height, one["session_id"].n_unique()) == (150, 50)
+        assert one.schema["session_id"] == pl.Int64
     whole = store.events().collect()
     assert (whole.height, whole["session_id"].n_unique()) == (600, 200)
     assert "7@1970-01-02T10:07:00.000000Z".replace("00.", "01.") in whole["session_id"]
