@@ -34,16 +34,11 @@ if TYPE_CHECKING:
 def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str) -> None:
     """Fit a model on the whole of a click log and save it."""
     from recsys_gru import tracking
-    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli import parting
     from recsys_gru.cli.models import new_model
     from recsys_gru.clicks import Ledger
-    from recsys_gru.sessions import Sessions, filter_sessions
 
-    ledger = Ledger()
-    checked = preparing.read(log, ledger)
-    printing.show_checked(checked)
-    events = preparing.events_of(log, checked)
-    train = Sessions.from_events(filter_sessions(events, log.min_support, log.min_length, ledger))
+    train = parting.training(log, Ledger())
     with tracking.run(where, name=f"fit {log.name}", data=log.name):
         model = fit_aloud(new_model(kind, parse_parameters(parameters)), train)
     model.save(out)
@@ -74,16 +69,12 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
 def evaluate(folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, where: str) -> None:
     """Test the model in FOLDER on every session of a click log."""
     from recsys_gru import tracking
-    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli import parting, printing
     from recsys_gru.cli.models import load_model
-    from recsys_gru.clicks import Ledger
     from recsys_gru.evaluation import evaluate as evaluate_on
-    from recsys_gru.sessions import Sessions
 
     model = load_model(folder)
-    checked = preparing.read(log, Ledger())
-    printing.show_checked(checked)
-    test = Sessions.from_events(preparing.events_of(log, checked), model.vocabulary_)
+    test = parting.testing(log, model.vocabulary_)
     with tracking.run(where, name=f"evaluate {log.name}", data=log.name):
         report = evaluate_on(model, test, cutoffs, unknown="drop" if unknown == "drop" else "miss")
     printing.show_reports({type(model).__name__: report})

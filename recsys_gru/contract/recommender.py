@@ -244,13 +244,13 @@ class Recommender(ABC):
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
 
-def trainable(train: SessionData) -> Sessions:
-    """The sessions to learn from.
+def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Sessions:
+    """The sessions to learn from, with item ids of the type of an older vocabulary where there is one.
 
     Raises:
         ClickLogError: if they have no event or only one item.
     """
-    sessions = as_sessions(train)
+    sessions = as_sessions(train, ids_like=ids_like)
     if sessions.n_events == 0:
         raise ClickLogError(
             "expected a click log with events to learn from, got none: check the filters before fit"

@@ -224,7 +224,7 @@ class GRU4Rec(Recommender):
         settings = self.settings() if n_epochs is None else replace(self.settings(), n_epochs=n_epochs)
         if "network_" not in vars(self):
             return self.fit(newer, on_epoch=on_epoch, progress=progress)
-        extension = extend(self.vocabulary_, trainable(newer), keep_vanished=keep_vanished)
+        extension = extend(self.vocabulary_, trainable(newer, self.vocabulary_), keep_vanished=keep_vanished)
         sessions = extension.sessions
         with fitting(self, sessions):
             learner = self._learner(settings, sessions)

@@ -1,15 +1,17 @@
 """Events to what models take: item numbers, packed sessions, training and test parts.
 
-In it: vocabulary (ids to numbers), packed (`Sessions`, where Polars ends), files (the same on disk), filter
+In it: vocabulary (ids to numbers), packed (`Sessions`, where Polars ends), files (the same on disk),
+data (whatever a caller has, packed), filter
 (rare items and short sessions), split, doctor (what a split did), fingerprint. Used by everything that fits,
 ranks or measures. It must never import a model, torch, or a room that works on whole logs (preparation,
 exploration).
 """
 
+from recsys_gru.sessions.data import as_sessions
 from recsys_gru.sessions.doctor import Diagnosis, diagnose_split
 from recsys_gru.sessions.files import read_sessions, write_sessions
 from recsys_gru.sessions.filter import filter_sessions
-from recsys_gru.sessions.packed import SessionData, Sessions, as_sessions
+from recsys_gru.sessions.packed import SessionData, Sessions
 from recsys_gru.sessions.split import (
     Split,
     ThreeParts,
