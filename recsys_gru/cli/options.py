@@ -139,10 +139,15 @@ tracking_option = click.option(
     show_envvar=True,
     help="Folder of the MLflow store, or the URI of a server or database.",
 )
-test_days_option = click.option(
-    "--test-days",
-    type=Amount(0, MOST_DAYS, min_open=True),
-    help="Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions.",
+
+
+def last_days_option(told: str) -> Callable[[Command], Command]:
+    """``--test-days``, with what it does for a command."""
+    return click.option("--test-days", type=Amount(0, MOST_DAYS, min_open=True), help=told)
+
+
+test_days_option = last_days_option(
+    "Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions."
 )
 model_option = click.option(
     "--model",

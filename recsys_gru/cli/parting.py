@@ -21,29 +21,42 @@ def folder_of(log: Log) -> "PreparedLog | None":
     return read_prepared(log.clicks)
 
 
-def training(log: Log, ledger: "Ledger") -> "Sessions":
-    """All sessions of a log to learn from, filtered; of a prepared folder its training part."""
+def _uncut(log: Log, test_days: float | None) -> "PreparedLog | None":
+    """The prepared log, shown, if it is one; it keeps its cut."""
+    prepared = folder_of(log)
+    if prepared is not None and test_days is not None:
+        raise ParameterError(f"{log.clicks} is cut already: leave --test-days out, or prepare it anew")
+    if prepared is not None:
+        printing.show_prepared_log(prepared)
+    return prepared
+
+
+def training(log: Log, test_days: float | None, ledger: "Ledger") -> "Sessions":
+    """The sessions of a log to learn from, filtered: all, or those before its last days; of a prepared folder
+    its training part."""
     from recsys_gru.sessions import Sessions
 
-    if (prepared := folder_of(log)) is not None:
-        printing.show_prepared_log(prepared)
+    if (prepared := _uncut(log, test_days)) is not None:
         return prepared.train
     checked = preparing.read(log, ledger)
     printing.show_checked(checked)
-    return Sessions.from_events(preparing.filtered(log, preparing.events_of(log, checked), ledger))
+    events = preparing.events_of(log, checked)
+    train = events if test_days is None else preparing.cut(events, test_days, ledger).train
+    return Sessions.from_events(preparing.filtered(log, train, ledger))
 
 
-def testing(log: Log, vocabulary: "Vocabulary") -> "Sessions":
-    """All sessions of a log to test on; of a prepared folder its test part."""
+def testing(log: Log, test_days: float | None, vocabulary: "Vocabulary") -> "Sessions":
+    """The sessions of a log to test on: all, or the last days'; of a prepared folder its test part."""
     from recsys_gru.clicks import Ledger
     from recsys_gru.sessions import Sessions, as_sessions
 
-    if (prepared := folder_of(log)) is not None:
-        printing.show_prepared_log(prepared)
+    if (prepared := _uncut(log, test_days)) is not None:
         return as_sessions(prepared.test, vocabulary)
     checked = preparing.read(log, Ledger(), vocabulary)
     printing.show_checked(checked)
-    return Sessions.from_events(preparing.events_of(log, checked), vocabulary)
+    events = preparing.events_of(log, checked)
+    test = events if test_days is None else preparing.cut(events, test_days, Ledger()).test
+    return Sessions.from_events(test, vocabulary)
 
 
 def parts(log: Log, test_days: float | None, ledger: "Ledger") -> preparing.Prepared:
@@ -51,13 +64,10 @@ def parts(log: Log, test_days: float | None, ledger: "Ledger") -> preparing.Prep
     from recsys_gru.sessions import Sessions
     from recsys_gru.sessions.split import TEST_PART
 
-    if (prepared := folder_of(log)) is None:
+    if (prepared := _uncut(log, test_days)) is None:
         checked = preparing.read(log, ledger)
         printing.show_checked(checked)
         return preparing.split(log, preparing.events_of(log, checked), test_days, ledger)
-    if test_days is not None:
-        raise ParameterError(f"{log.clicks} is cut already: leave --test-days out, or prepare it anew")
-    printing.show_prepared_log(prepared)
     ledger.entries.extend(prepared.ledger)
     ledger.record(TEST_PART, *prepared.test_part())
     inner, validation = preparing.validation_part(prepared.train.events(), ledger)
