@@ -223,5 +223,5 @@ def test_a_store_written_before_takes_clicks_of_sessions_that_lasted_for_days(tm
 def test_a_store_of_sessions_takes_no_users_and_the_other_way_round(tmp_path: Path, first: str) -> None:
     store, other = ClickStore(tmp_path), {"session_id": "user_id", "user_id": "session_id"}[first]
     store.add(log_of((1, 1, 5), key=first))
-    with pytest.raises(SchemaError, match="the store .* holds"):
+    with pytest.raises(SchemaError, match=r"the store .* holds"):
         store.add(log_of((1, 1, 6), key=other))
