@@ -100,7 +100,8 @@ def _looked_at(kept: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
     if by_item(item_steps(kept, owner)):
         warnings.append(BY_ITEM)
         kept = by_hash(kept, owner)
-    share = float(np.count_nonzero(tied(kept, owner))) / max(1, kept.height - kept[owner].n_unique())
+    follows = (pl.col(owner) == pl.col(owner).shift()).sum()  # rows of one owner lie together
+    share = float(np.count_nonzero(tied(kept, owner))) / max(1, kept.select(follows).item())
     if share > TIED_LIMIT and ORDER not in kept.columns:
         warnings.append(tied_warning(share))
     if owner == SESSION and (reused := reused_ids(kept)) is not None:

@@ -5,6 +5,7 @@ from elsewhere (``kind``: a vocabulary, a store, the caller) goes before what th
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ WHOLE, TEXT = "whole", "text"
 LARGEST = (1 << 63) - 1
 NULL_WORDS = ("", "null", "none", "na", "n/a", "<na>", "#n/a", "\\n")
 ODD_WORDS = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity")
-_NO_ID = (*NULL_WORDS, "nan", "nat")  # what is no id in a column of text
+# what is no id in a column of text
+_NO_ID_PATTERN = "(?i)^\\s*(" + "|".join(re.escape(word) for word in (*NULL_WORDS, "nan", "nat")) + ")\\s*$"
 _DIGITS = r"^-?(0|[1-9]\d{0,18})$"
 _BIG = r"^[1-9]\d{18,}$"
 _ZEROS = r"\.0+$"
@@ -69,7 +71,7 @@ def id_facts(name: str, kind: pl.DataType, *, untyped: bool) -> list[pl.Expr]:
     if isinstance(kind, pl.Decimal) or (kind == pl.String and untyped):
         return _text_facts(name, column, exact=kind != pl.String)
     if kind == pl.String:
-        return [_is_word(column, _NO_ID).sum().alias(f"{name}_word")]
+        return _clean_facts(name, column)
     if kind.is_integer() and kind not in _NARROW:
         large, low = column > LARGEST, column < -LARGEST - 1
         return [large.sum().alias(f"{name}_big"), low.sum().alias(f"{name}_low")]
@@ -99,9 +101,9 @@ def _text_facts(name: str, column: pl.Expr, *, exact: bool) -> list[pl.Expr]:
     unheld = whole & text.str.contains(_ZEROS) & (number.abs() >= _HELD) & pl.lit(not exact)
     big = text.str.replace(_ZEROS, "").str.contains(_BIG) & ~whole
     other = text.is_not_null() & ~whole & ~word
-    found = {"whole": whole, "unheld": unheld, "word": word, "no_id": _is_word(text, _NO_ID), "big": big}
-    found["text"] = other & ~big
-    return [is_so.fill_null(value=False).sum().alias(f"{name}_{fact}") for fact, is_so in found.items()]
+    found = {"whole": whole, "unheld": unheld, "word": word, "big": big, "text": other & ~big}
+    counts = [is_so.fill_null(value=False).sum().alias(f"{name}_{fact}") for fact, is_so in found.items()]
+    return [*counts, *_clean_facts(name, column.cast(pl.String))]
 
 
 def id_plan(name: str, kind: pl.DataType, facts: Facts, wanted: str | None, *, untyped: bool) -> Plan:
@@ -120,19 +122,31 @@ def id_plan(name: str, kind: pl.DataType, facts: Facts, wanted: str | None, *, u
     if kind.is_float():
         return _of_floats(name, column, kind, facts, wanted)
     if kind == pl.String:
-        return _text(column, lossy=facts[f"{name}_word"] > 0)
+        return _text(name, column, facts)
     if isinstance(kind, (pl.Categorical, pl.Enum)):
-        return Plan(_text(column.cast(pl.String), lossy=False).value, lossy=True)
+        text = column.cast(pl.String)
+        return Plan(_without_words(text), lossy=True)
     how = f', pl.col("{name}").bin.encode("hex") say' if kind == pl.Binary else ""
     raise SchemaError(
         f"expected {name} as whole numbers or text; the column is {kind}. What to do: cast it to text{how}"
     )
 
 
-def _text(column: pl.Expr, *, lossy: bool) -> Plan:
+def _clean_facts(name: str, text: pl.Expr) -> list[pl.Expr]:
+    """How many values are words for nothing, and how many have blanks around them."""
+    word, blank = text.str.contains(_NO_ID_PATTERN), text.str.contains(r"^\s|\s$")
+    return [word.sum().alias(f"{name}_no_id"), blank.sum().alias(f"{name}_blank")]
+
+
+def _text(name: str, column: pl.Expr, facts: Facts) -> Plan:
     """Text without the blanks around it; words for nothing (``NULL``) are null."""
-    clean = column.str.strip_chars()
-    return Plan(pl.when(~_is_word(clean, _NO_ID)).then(clean), lossy=lossy)
+    if facts[f"{name}_no_id"]:
+        return Plan(_without_words(column), lossy=True)
+    return Plan(column.str.strip_chars() if facts[f"{name}_blank"] else column, lossy=False)
+
+
+def _without_words(text: pl.Expr) -> pl.Expr:
+    return pl.when(~text.str.contains(_NO_ID_PATTERN)).then(text.str.strip_chars())
 
 
 def _of_text(name: str, column: pl.Expr, facts: Facts, wanted: str | None, *, exact: bool) -> Plan:
@@ -156,7 +170,7 @@ def _of_text(name: str, column: pl.Expr, facts: Facts, wanted: str | None, *, ex
         log.warning(
             "%s: %d values are whole numbers and %d are not; all are kept as text", name, whole, other + big
         )
-    return _text(text, lossy=facts[f"{name}_no_id"] > 0)
+    return _text(name, text, facts)
 
 
 def _of_integers(name: str, column: pl.Expr, facts: Facts, wanted: str | None) -> Plan:

@@ -19,7 +19,8 @@ def of_types(checked: CheckedClicks, held: Mapping[str, pl.DataType], place: str
     """
     table = checked.clicks.collect()
     owner = SESSION if SESSION in table.columns else USER
-    if (owner == USER) != (USER in held and held[SESSION] == pl.String and SESSION not in table.columns):
+    cut_here = owner == USER and held[SESSION] != pl.String  # the store names sessions of users itself
+    if (USER in held) != (USER in table.columns) or cut_here:
         raise SchemaError(f"the store {place} holds {dict(held)}; got {dict(table.schema)}")
     columns = [name for name in (SESSION, USER, ITEM) if name in table.columns and name in held]
     other = [name for name in columns if table.schema[name] != held[name]]

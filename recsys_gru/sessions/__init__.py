@@ -7,6 +7,7 @@ ranks or measures. It must never import a model, torch, or a room that works on 
 exploration).
 """
 
+from recsys_gru.clicks.check import TIED_LIMIT, tied_warning
 from recsys_gru.sessions.data import as_sessions
 from recsys_gru.sessions.doctor import Diagnosis, diagnose_split
 from recsys_gru.sessions.files import read_sessions, write_sessions
@@ -24,6 +25,7 @@ from recsys_gru.sessions.split import (
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 __all__ = [
+    "TIED_LIMIT",
     "Diagnosis",
     "SessionData",
     "Sessions",
@@ -39,5 +41,6 @@ __all__ = [
     "split_rolling",
     "split_three",
     "tail_cut",
+    "tied_warning",
     "write_sessions",
 ]

@@ -217,3 +217,11 @@ def test_a_store_written_before_takes_clicks_of_sessions_that_lasted_for_days(tm
     store.add(log_of((1, 60, 3_600 * 60)))
     assert store.days() == [date(1970, 1, 1)]
     assert files(tmp_path) != whole
+
+
+@pytest.mark.parametrize("first", ["session_id", "user_id"])
+def test_a_store_of_sessions_takes_no_users_and_the_other_way_round(tmp_path: Path, first: str) -> None:
+    store, other = ClickStore(tmp_path), {"session_id": "user_id", "user_id": "session_id"}[first]
+    store.add(log_of((1, 1, 5), key=first))
+    with pytest.raises(SchemaError, match=r"the store .* holds"):
+        store.add(log_of((1, 1, 6), key=other))
