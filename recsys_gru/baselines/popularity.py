@@ -31,11 +31,11 @@ class PopularityBased(Recommender):
             yield SparseBlock(chunk, scores, _NO_ROWS, np.zeros(len(chunk), dtype=np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.scores_ = self._scores(sessions)
+        self.scores_ = self._plain()._scores(sessions)
 
     @abstractmethod
     def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        """Scores (N,)."""
+        """Scores (N,); asked of a model of plain parameters."""
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {"scores": self.scores_}
@@ -83,8 +83,10 @@ class RecentPopularity(PopularityBased):
     def search_space(cls) -> SearchSpace:
         return {"half_life": ("float", 0.05, 60.0, True)}
 
-    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
+    def _require_possible(self) -> None:
         check_number("half_life", self.half_life, 0, above=True)
+
+    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
         age = (sessions.times.max() - sessions.times) / MICROSECONDS_A_DAY  # (E,) days
         weight = np.exp2(-age / self.half_life)
         return np.bincount(sessions.items, weight, len(sessions.vocabulary)).astype(np.float32)

@@ -38,13 +38,13 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
     from recsys_gru.clicks import Ledger
     from recsys_gru.sessions import Sessions, filter_sessions
 
-    ledger = Ledger()
+    model, ledger = new_model(kind, parse_parameters(parameters, kind)), Ledger()
     checked = preparing.read(log, ledger)
     printing.show_checked(checked)
     events = preparing.events_of(log, checked)
     train = Sessions.from_events(filter_sessions(events, log.min_support, log.min_length, ledger))
     with tracking.run(where, name=f"fit {log.name}", data=log.name):
-        model = fit_aloud(new_model(kind, parse_parameters(parameters)), train)
+        model = fit_aloud(model, train)
     model.save(out)
     click.echo(f"saved in {out}/")
 

@@ -107,7 +107,7 @@ class Registry:
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
-        from recsys_gru.contract import read_manifest
+        from recsys_gru.contract import load
 
         try:
             found = self._client.get_model_version_download_uri(self.name, str(version))
@@ -115,9 +115,7 @@ class Registry:
                 path = mlflow.artifacts.download_artifacts(
                     artifact_uri=found, dst_path=folder, tracking_uri=self._store.uri
                 )
-                bundle = Path(path) / "artifacts" / "bundle"
-                model: Recommender = getattr(recsys_gru, read_manifest(bundle).model).load(bundle)
-                return model
+                return load(Path(path) / "artifacts" / "bundle")
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from error
 
