@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import BadInputError
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
+from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage
+from recsys_gru.folders import sync
 
 if TYPE_CHECKING:
     import polars as pl

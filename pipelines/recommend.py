@@ -9,7 +9,8 @@ from pipelines import promote, sessions
 from pipelines.errors import BadInputError
 from pipelines.registry import registry_of
 from pipelines.settings import Settings
-from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage, sync
+from pipelines.workshop import Done, Facts, file_digest, fingerprint, once, stage
+from recsys_gru.folders import sync
 
 if TYPE_CHECKING:
     import polars as pl

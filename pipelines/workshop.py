@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import recsys_gru
 from pipelines.errors import MissingStageError, NotYetError
 from pipelines.events import say
 from pipelines.settings import Settings
+from recsys_gru.folders import sync
 
 MARK = "done.json"
 Facts = dict[str, Any]
@@ -167,12 +167,3 @@ def put_in_place(aside: Path, target: Path) -> None:
         shutil.rmtree(target)
     aside.rename(target)
     sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """Have the disk keep a file or folder, whatever happens to the machine."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -25,6 +25,7 @@ from safetensors.numpy import save as bytes_of
 
 from recsys_gru.contract.manifest import FORMAT, MANIFEST, FileSeal, Manifest, parse_manifest, render_manifest
 from recsys_gru.errors import BundleError, RecsysError
+from recsys_gru.folders import sync
 from recsys_gru.sessions import Vocabulary
 
 WEIGHTS = "weights.safetensors"
@@ -165,7 +166,7 @@ def _fill(folder: Path, bundle: Bundle) -> None:
     (folder / MANIFEST).write_bytes(render_manifest(manifest))
     folder.chmod(0o755)
     for path in (folder / WEIGHTS, folder / VOCABULARY, folder / MANIFEST, folder):
-        _sync(path)
+        sync(path)
 
 
 def _swap(fresh: Path, target: Path) -> None:
@@ -174,7 +175,7 @@ def _swap(fresh: Path, target: Path) -> None:
     if target.exists():
         target.rename(aside)
     fresh.rename(target)
-    _sync(target.parent)
+    sync(target.parent)
     shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -204,14 +205,6 @@ def _aside(target: Path) -> Path:
 def _seal(path: Path) -> FileSeal:
     data = path.read_bytes()
     return FileSeal(size=len(data), sha256=hashlib.sha256(data).hexdigest())
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _libraries() -> dict[str, str]:

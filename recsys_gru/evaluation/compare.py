@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 import polars as pl
 
+from recsys_gru.arguments import real_number, shown, whole_number
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation.ledger import metric_grid
 from recsys_gru.evaluation.statistics import SessionSums, bootstrap_means, holm, permutation_p, session_sums
@@ -60,6 +61,13 @@ def compare(
     [0.5]
     """
     grid = metric_grid(metrics, cutoffs)
+    resamples, seed = whole_number("resamples", resamples, 1), whole_number("seed", seed, 0)
+    level = real_number("level", level)
+    if not 0 < level < 1:
+        raise ParameterError(f"expected level between 0 and 1, got {level}: .95 is usual")
+    for frame in (a, b):
+        if not isinstance(frame, pl.DataFrame):
+            raise ParameterError(f"expected rank ledgers, Report.ranks, got {shown(frame)}")
     ours, theirs = align(a, b)
     sums_a, sums_b = session_sums(ours, grid, ties), session_sums(theirs, grid, ties)
     difference = SessionSums(sums_b.sums - sums_a.sums, sums_a.counts)
@@ -123,6 +131,13 @@ def align(a: pl.DataFrame, b: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     Raises:
         ParameterError: if no event is shared.
     """
+    for key in KEYS[:3]:
+        one, other = (frame.schema.get(key) for frame in (a, b))
+        if one != other or one is None:
+            raise ParameterError(
+                f"expected two ledgers of the same test sessions, but {key} is {one or 'missing'} in the "
+                f"first and {other or 'missing'} in the second: evaluate both models on the same test part"
+            )
     counted = [
         frame.with_columns(occurrence=pl.int_range(pl.len()).over(KEYS[:3])).sort(KEYS) for frame in (a, b)
     ]

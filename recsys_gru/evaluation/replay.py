@@ -7,12 +7,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import choice, shown, whole_number
 from recsys_gru.errors import ClickLogError, ParameterError
-from recsys_gru.evaluation.ledger import RANK_OF_TIES, metric_grid, rank_values
+from recsys_gru.evaluation.ledger import RANK_OF_TIES, rank_values, whole_cutoffs
 from recsys_gru.evaluation.metrics import mean_gain
 from recsys_gru.evaluation.report import Report
+from recsys_gru.forked import need_threads
 from recsys_gru.observers import Evaluated, announce
-from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, rank_counts
+from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, rank_counts, vocabulary_of
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Ties = Literal["conservative", "standard", "median"]
@@ -57,10 +59,13 @@ def evaluate(
     >>> report.recall[5] > 2 * evaluate(rg.Popularity().fit(train), test).recall[5]
     True
     """
-    metric_grid((), cutoffs)
-    _check(unknown, rows)
-    sessions = as_sessions(test, vocabulary=model.vocabulary_)
-    bound = None if items is None else items.bind(sessions)
+    cutoffs = whole_cutoffs(cutoffs)
+    rows = whole_number("rows", rows, 1)
+    choice("unknown", unknown, ("drop", "miss"))
+    choice("ties", ties, RANK_OF_TIES)
+    need_threads("evaluate")
+    sessions = as_sessions(test, vocabulary=vocabulary_of(model))
+    bound = None if items is None else _filter(items).bind(sessions)
     replayed = _replay(model, sessions, bound, rows, progress)
     ledger = _ledger(sessions, *replayed)
     if unknown == "miss":
@@ -86,11 +91,10 @@ def evaluate(
     return report
 
 
-def _check(unknown: str, rows: int) -> None:
-    if unknown not in ("drop", "miss"):
-        raise ParameterError(f"expected unknown as drop or miss, got {unknown!r}")
-    if rows < 1:
-        raise ParameterError(f"expected rows of 1 or more, got {rows}: {PREFIXES} is a good choice")
+def _filter(items: object) -> ItemFilter:
+    if not isinstance(items, ItemFilter):
+        raise ParameterError(f"expected items as an ItemFilter, got {shown(items)}: ItemFilter(allow=[...])")
+    return items
 
 
 def _replay(

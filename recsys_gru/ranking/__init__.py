@@ -2,7 +2,7 @@
 
 from recsys_gru.ranking.count import rank_counts
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter
-from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer
+from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer, vocabulary_of
 from recsys_gru.ranking.topk import top_k
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Scorer",
     "rank_counts",
     "top_k",
+    "vocabulary_of",
 ]

@@ -12,6 +12,7 @@ from safetensors.torch import save as bytes_of
 from torch import Tensor
 
 from recsys_gru.errors import CheckpointError
+from recsys_gru.folders import sync
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.trainer import EpochReport, Position
 
@@ -126,8 +127,4 @@ def _write_whole(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)
