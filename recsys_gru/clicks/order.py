@@ -55,7 +55,7 @@ def codes(ids: pl.Series) -> tuple[NDArray[np.int64], pl.Series]:
         numbers = ids.cast(pl.Int64).to_numpy()
         low, high = int(numbers.min()), int(numbers.max())
         if high - low < _SPARE * len(ids):
-            return numbers - low, pl.int_range(low, high + 1, dtype=pl.Int64, eager=True)
+            return numbers - low, pl.Series(np.arange(high - low + 1) + low)
     numbers, found = numbered(ids)
     order = found.arg_sort().to_numpy()
     place = np.empty(len(order), dtype=np.int64)

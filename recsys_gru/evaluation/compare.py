@@ -10,9 +10,11 @@ import polars as pl
 from recsys_gru.arguments import real_number, shown, whole_number
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation.ledger import metric_grid
+from recsys_gru.evaluation.showing import as_html, as_text
 from recsys_gru.evaluation.statistics import SessionSums, bootstrap_means, holm, permutation_p, session_sums
 
 KEYS = ("session_id", "time", "item_id", "occurrence")
+_HEAD = ("metric", "k", "A", "B", "B - A", "low", "high", "p", "p Holm")
 
 
 @final
@@ -33,6 +35,26 @@ class Comparison:
     sessions: int
     only_a: int
     only_b: int
+
+    def __repr__(self) -> str:
+        return f"{as_text(_HEAD, self._rows())}\n{self._counts()}"
+
+    def _repr_html_(self) -> str:
+        return as_html(_HEAD, self._rows(), [self._counts()])
+
+    def _rows(self) -> list[list[str]]:
+        kept = self.table.select("metric", "k", "a", "b", "difference", "low", "high", "p", "p_holm")
+        return [
+            [metric, str(k), *(f"{value:.4f}" for value in means), *(f"{value:+.4f}" for value in spans), *ps]
+            for metric, k, *rest in kept.iter_rows()
+            for means, spans, ps in [(rest[:2], rest[2:5], [f"{p:.3f}" for p in rest[5:]])]
+        ]
+
+    def _counts(self) -> str:
+        return (
+            f"{self.events} events of {self.sessions} sessions in both, {self.only_a} only in A, "
+            f"{self.only_b} only in B; positive differences speak for B"
+        )
 
 
 def compare(

@@ -5,6 +5,8 @@ from typing import final
 
 import polars as pl
 
+from recsys_gru.evaluation.showing import as_html
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -63,11 +65,18 @@ class Report:
 
     def __repr__(self) -> str:
         head = f"{'k':>5} {'recall':>8} {'MRR':>8}"
-        rows = [f"{k:>5} {self.recall[k]:>8.4f} {self.mrr[k]:>8.4f}" for k in self.recall]
+        rows = [f"{k:>5} {recall:>8} {mrr:>8}" for k, recall, mrr in self._rows()]
+        return "\n".join([head, *rows, self._counts()])
+
+    def _repr_html_(self) -> str:
+        return as_html(["k", "recall", "MRR"], self._rows(), [self._counts()])
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        return [(str(k), f"{self.recall[k]:.4f}", f"{self.mrr[k]:.4f}") for k in self.recall]
+
+    def _counts(self) -> str:
         counts = (
             f"{self.events} events of {self.sessions} sessions, {self.unknown} clicks on unknown items "
             f"({self.unknown_rule}), ties {self.ties}"
         )
-        if self.excluded:
-            counts += f", {self.excluded} targets barred by the item filter"
-        return "\n".join([head, *rows, counts])
+        return f"{counts}, {self.excluded} targets barred by the item filter" if self.excluded else counts

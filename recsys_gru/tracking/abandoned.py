@@ -3,6 +3,7 @@
 import platform
 from typing import TYPE_CHECKING
 
+from recsys_gru.tracking.finding import anything_odd
 from recsys_gru.tracking.process import dead
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ def end_abandoned(client: "MlflowClient", experiment: str) -> int:
     from mlflow.entities import RunStatus
 
     running = RunStatus.to_string(RunStatus.RUNNING)
-    theirs = f"attributes.status = '{running}' and tags.`{PROCESS}` like '{platform.node()}/%'"
+    theirs = f"attributes.status = '{running}' and tags.`{PROCESS}` like '{anything_odd(platform.node())}/%'"
     ended = 0
     for run in client.search_runs([experiment], theirs, max_results=1000):
         key = run.info.run_id

@@ -10,7 +10,7 @@ from recsys_gru.errors import TrackingError
 from recsys_gru.tracking import facts
 from recsys_gru.tracking.abandoned import end_abandoned
 from recsys_gru.tracking.notebook import Notebook
-from recsys_gru.tracking.records import Desk, Ended, Filed, Logged, Opened, Record, as_text, now
+from recsys_gru.tracking.records import Desk, Ended, Filed, Logged, Opened, Record, as_text, named, now
 from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
 
@@ -100,7 +100,9 @@ def lasting_run(
 
     Raises:
         TrackingError: if the store cannot be used.
+        ParameterError: if a name is empty.
     """
+    named(name=name, ticket=ticket, experiment=experiment)
     store = store_at(where)
     client = connect(store)
     number = experiment_id(client, store, experiment)

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, final
 
+from recsys_gru.arguments import name_text
 from recsys_gru.errors import TrackingError
+from recsys_gru.tracking.finding import is_value
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,10 +48,11 @@ class Desk:
     def find(self, ticket: str) -> str | None:
         """The id of the ticket's run, if the store has it."""
         if ticket not in self._ids:
-            found = self.client.search_runs([self.experiment], f"tags.`{TICKET}` = '{ticket}'", max_results=1)
-            if not found:
+            found = self.client.search_runs([self.experiment], is_value(f"tags.`{TICKET}`", ticket))
+            mine = [run.info.run_id for run in found if run.data.tags.get(TICKET) == ticket]
+            if not mine:
                 return None
-            self._ids[ticket] = found[0].info.run_id
+            self._ids[ticket] = mine[0]
         return self._ids[ticket]
 
     @contextmanager
@@ -206,6 +209,19 @@ def from_line(line: str) -> Record:
     """
     fields = json.loads(line)
     return _KINDS[fields.pop("kind")](**fields)
+
+
+def named(**names: str | None) -> None:
+    """Refuse a name that is empty or no text; None is one that was not given.
+
+    Raises:
+        ParameterError: naming it.
+
+    >>> named(ticket="o'neil", data=None)
+    """
+    for what, name in names.items():
+        if name is not None:
+            name_text(what, name)
 
 
 def now() -> int:

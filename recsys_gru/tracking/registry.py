@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import recsys_gru
-from recsys_gru.errors import TrackingError
+from recsys_gru.arguments import name_text
+from recsys_gru.errors import ParameterError, TrackingError
+from recsys_gru.tracking.finding import is_value
 from recsys_gru.tracking.records import TICKET
 from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
 
@@ -38,7 +40,7 @@ class Registry:
     def __init__(
         self, where: str | os.PathLike[str] = "mlruns", name: str = "gru4rec", experiment: str = EXPERIMENT
     ) -> None:
-        self.name = name
+        self.name = registered_name(name)
         self._store = store_at(where)
         self._client = connect(self._store)
         self._experiment = experiment_id(self._client, self._store, experiment)
@@ -77,8 +79,9 @@ class Registry:
 
     def find(self, key: str, value: str) -> int | None:
         """The newest version on which this value is noted, if any is."""
-        wanted = f"name = '{self.name}' and tags.`{key}` = '{value}'"
-        return max((int(found.version) for found in self._client.search_model_versions(wanted)), default=None)
+        wanted = f"name = '{self.name}' and {is_value(f'tags.`{key}`', value)}"
+        found = self._client.search_model_versions(wanted)
+        return max((int(one.version) for one in found if one.tags.get(key) == value), default=None)
 
     def point(self, alias: str, version: int) -> None:
         """Give a version the alias, and take it from any other."""
@@ -127,10 +130,8 @@ class Registry:
     def _run_id(self, run: "Run | LastingRun | None") -> str | None:
         if run is None:
             return None
-        found = self._client.search_runs(
-            [self._experiment], f"tags.`{TICKET}` = '{run.ticket}'", max_results=1
-        )
-        return found[0].info.run_id if found else None
+        found = self._client.search_runs([self._experiment], is_value(f"tags.`{TICKET}`", run.ticket))
+        return next((one.info.run_id for one in found if one.data.tags.get(TICKET) == run.ticket), None)
 
     def _upload(
         self, path: Path, model: "Recommender", run_id: str | None, tags: dict[str, str], alias: str | None
@@ -152,6 +153,18 @@ class Registry:
         if alias is not None:
             client.set_registered_model_alias(self.name, alias, version.version)
         return int(version.version)
+
+
+def registered_name(name: object) -> str:
+    """The name, if it is one that a model can be registered and asked for under.
+
+    Raises:
+        ParameterError: if it is not.
+    """
+    text = name_text("the model's name", name)
+    if set(text) & set("/:'\"\\`%"):
+        raise ParameterError(f"expected the model's name without / : ' \" \\ ` and %, got {text!r}")
+    return text
 
 
 def write_served(model: "Recommender", path: Path) -> None:
@@ -189,22 +202,27 @@ def check_answers(path: Path, question: "pd.DataFrame", params: dict[str, object
 
 
 def signature(ids: "pl.Series") -> "ModelSignature":
-    """Lists of ids, whole numbers or text as the catalogue's are; k and exclude_seen as parameters."""
+    """Lists of ids, whole numbers or text as the catalogue's are; k and exclude_seen as parameters.
+
+    What the lists hold is looked at row by row, so that a row may lack one, or be refused alone.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-    from mlflow.types.schema import Array
+    from mlflow.types.schema import AnyType, Array
 
+    anything = AnyType()  # type: ignore[no-untyped-call]
     one = Array(DataType.long if ids.dtype.is_integer() else DataType.string)
     lists: list[ColSpec | TensorSpec] = [
-        ColSpec(one, "items"),
-        ColSpec(one, "allow", required=False),
-        ColSpec(one, "deny", required=False),
+        ColSpec(anything, "items"),
+        ColSpec(anything, "allow", required=False),
+        ColSpec(anything, "deny", required=False),
     ]
     params = [ParamSpec("k", DataType.long, 20), ParamSpec("exclude_seen", DataType.boolean, default=True)]
     answer: list[ColSpec | TensorSpec] = [
         ColSpec(one, "items"),
         ColSpec(Array(DataType.double), "scores"),
         ColSpec(DataType.string, "source"),
+        ColSpec(DataType.string, "error", required=False),
     ]
     return ModelSignature(Schema(lists), Schema(answer), ParamSchema(params))
 

@@ -17,7 +17,7 @@ from recsys_gru.tracking import facts
 from recsys_gru.tracking.courier import Courier
 from recsys_gru.tracking.fit_page import FitPage
 from recsys_gru.tracking.outbox import Outbox, Target
-from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened, as_text, now
+from recsys_gru.tracking.records import Ended, Fed, Filed, Logged, Opened, as_text, named, now
 from recsys_gru.tracking.store import EXPERIMENT, store_at
 
 if TYPE_CHECKING:
@@ -246,7 +246,9 @@ def run(
 
     Raises:
         TrackingError: if the folder cannot be written.
+        ParameterError: if a name is empty.
     """
+    named(name=name, experiment=experiment, data=data, ticket=ticket)
     store = store_at(where)
     outbox = Outbox.new(store.outbox, Target(store.uri, experiment))
     courier = Courier(store, outbox, first=True)
