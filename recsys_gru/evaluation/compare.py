@@ -47,7 +47,7 @@ class Comparison:
         return [
             [metric, str(k), *(f"{value:.4f}" for value in means), *(f"{value:+.4f}" for value in spans), *ps]
             for metric, k, *rest in kept.iter_rows()
-            for means, spans, ps in [(rest[:2], rest[2:5], [f"{p:.3f}" for p in rest[5:]])]
+            for means, spans, ps in [(rest[:2], rest[2:5], [f"{p:.4f}" for p in rest[5:]])]
         ]
 
     def _counts(self) -> str:
