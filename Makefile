@@ -20,7 +20,7 @@ help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 # The mark is taken away first and set last: an interrupted set-up leaves none, and the next one starts clean.
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
 	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
@@ -43,8 +43,9 @@ lint: $(READY)  ## style
 types: $(READY)  ## types, strictly
 	$(BIN)/mypy
 
-docs: $(READY)  ## docs/api.md from the docstrings
+docs: $(READY)  ## docs/api.md from the docstrings, the picture and table of the rooms from the imports
 	$(BIN)/python docs/make_api.py
+	$(BIN)/python docs/make_house.py
 
 bench: $(READY)  ## the measurements in benchmarks/: LOGS=folder REFERENCE=checkout of the published code
 	$(BIN)/python -m benchmarks $(if $(LOGS),--logs $(LOGS)) $(if $(REFERENCE),--reference $(REFERENCE))
@@ -53,7 +54,7 @@ dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000
 	@$(BIN)/recsys-gru dashboard --port $(PORT)
 
 schedule: $(READY)  ## the nightly schedule with its own pages, no server needed: SETTINGS=my.toml SCHEDULE_PORT=3000
-	@exec $(BIN)/python -m pipelines schedule --settings $(SETTINGS) --port $(SCHEDULE_PORT)
+	@exec $(BIN)/recsys-gru schedule --settings $(SETTINGS) --port $(SCHEDULE_PORT)
 
 clean:  ## take away everything that was made, but not mlruns/
 	rm -rf $(VENV) build dist demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -5,11 +5,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import BadInputError
-from pipelines.events import say
-from pipelines.sessions import split_of
-from pipelines.settings import Settings
-from pipelines.train import challenger_of
+from .plumbing.errors import BadInputError
+from .plumbing.events import say
+from .plumbing.settings import Settings
+from .stages.sessions import split_of
+from .stages.train import challenger_of
 
 if TYPE_CHECKING:
     import polars as pl

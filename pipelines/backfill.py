@@ -1,12 +1,11 @@
 """Days that were missed: which they are, and running them one after the other."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
-from pipelines.errors import BAD_INPUT, DONE, FAILED, REFUSED
-from pipelines.nightly import run_night
-from pipelines.settings import Settings
-from pipelines.workshop import day_folder, read_done
+from .nightly import run_night
+from .plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED
+from .plumbing.settings import Settings
+from .plumbing.workshop import results
 
 
 def backfill(first: date, last: date, settings: Settings) -> dict[date, int]:
@@ -20,12 +19,7 @@ def backfill(first: date, last: date, settings: Settings) -> dict[date, int]:
 def missed(first: date, last: date, settings: Settings) -> list[date]:
     """The days of a span, both ends included, on which the gate has not decided."""
     days = (first + timedelta(days=step) for step in range((last - first).days + 1))
-    return [day for day in days if not is_decided(day_folder(settings, day))]
-
-
-def is_decided(folder: Path) -> bool:
-    """Whether the gate has decided on a day."""
-    return any(read_done(place) is not None for place in folder.glob("promote-*"))
+    return [day for day in days if not results(settings, day, "promote")]
 
 
 def worst(codes: dict[date, int]) -> int:

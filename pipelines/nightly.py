@@ -2,52 +2,38 @@
 
 import json
 import logging
-import shutil
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime
 
-from pipelines import train as training
-from pipelines.alert import alert
-from pipelines.errors import DONE, FAILED, REFUSED, LockedError, NotYetError, PipelineError
-from pipelines.evaluate import evaluate
-from pipelines.events import recording, say
-from pipelines.ingest import ingest
-from pipelines.lock import locked
-from pipelines.promote import promote
-from pipelines.recommend import recommend
-from pipelines.record import record, record_failure
-from pipelines.registry import registry_of
-from pipelines.sessions import sessions
-from pipelines.settings import Settings
-from pipelines.train import train
-from pipelines.workshop import Done, day_folder, stage_of, write_whole
+from .plumbing.alert import alert
+from .plumbing.errors import DONE, FAILED, REFUSED, LockedError, NotYetError, PipelineError
+from .plumbing.events import recording, say
+from .plumbing.lock import locked
+from .plumbing.settings import Settings
+from .plumbing.workshop import Done, day_folder, stage_of, write_whole
+from .stages import STAGES
+from .stages.champion import registry_of
+from .stages.record import record_failure
+from .stages.train import challenger_of
 
 FAILURE = "failed.json"
-NIGHT, LAST_STAGE = "nightly", "record"
+NIGHT, LAST_STAGE = "nightly", list(STAGES)[-1]
 LONGEST = 1000
 """Characters of an error that are told; the log has the whole of it."""
 
 
 def nightly(day: date, settings: Settings) -> Done:
-    """Take the day's clicks in, train, compare, promote what is better, recommend; returns the decision."""
+    """Run all stages: what is done is skipped, what fails ends the night; returns the decision."""
     check(settings)
-    clicks = ingest(day, settings)
-    data = sessions(day, settings)
-    model = train(day, settings)
-    measured = evaluate(day, settings)
-    decision = promote(day, settings)
-    lists = recommend(day, settings)
-    record(day, settings, [clicks, data, model, measured, decision, lists])
-    tidy(day, settings)
-    return decision
+    done = {name: stage(day, settings) for name, stage in STAGES.items()}
+    return done["promote"]
 
 
 def check(settings: Settings) -> None:
     """Notice what would fail after an hour of training: impossible model settings, no tracking store."""
-    training.challenger_of(settings)
+    challenger_of(settings)
     registry_of(settings)
 
 
@@ -129,7 +115,7 @@ def _failed(day: date, settings: Settings, error: Exception, stage: str, *, wake
     message = f"night of {day} failed in {stage} (exit {code}): {said}"
     telling: list[Callable[[], None]] = [
         lambda: write_whole(day_folder(settings, day) / FAILURE, json.dumps(note, indent=1)),
-        lambda: _close_run(day, settings, error),
+        lambda: record_failure(day, settings, error),
         *([lambda: alert(settings, message)] if wake else []),
     ]
     for tell in () if settings.dry_run else telling:
@@ -137,28 +123,3 @@ def _failed(day: date, settings: Settings, error: Exception, stage: str, *, wake
             tell()
         except Exception as other:  # such as a full disk, or the tracking store that failed us before
             say("failure not noted", level=logging.ERROR, why=str(other))
-
-
-def _close_run(day: date, settings: Settings, error: Exception) -> None:
-    """Mark the day's MLflow run as failed, if the night has come far enough to have one."""
-    if not list(day_folder(settings, day).glob("train-*")):
-        return
-    record_failure(day, settings, training.made(day, settings), error)
-
-
-def tidy(day: date, settings: Settings) -> None:
-    """Remove the intermediate results of days long past, and what killed runs left of this one."""
-    oldest = day - timedelta(days=settings.work.keep_days)
-    for folder in day_folder(settings, day).parent.iterdir():
-        if _is_day(folder) and date.fromisoformat(folder.name) < oldest:
-            shutil.rmtree(folder)
-    for left in day_folder(settings, day).glob(".*.new"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-
-def _is_day(folder: Path) -> bool:
-    try:
-        date.fromisoformat(folder.name)
-    except ValueError:
-        return False
-    return folder.is_dir()

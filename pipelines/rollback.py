@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from pipelines.errors import BadInputError
-from pipelines.events import say
-from pipelines.registry import CHAMPION, HELD, bar_of, registry_of
-from pipelines.settings import Settings
+from .plumbing.errors import BadInputError
+from .plumbing.events import say
+from .plumbing.settings import Settings
+from .stages.champion import CHAMPION, HELD, bar_of, registry_of
 
 
 def rollback(settings: Settings, to: int | None = None) -> tuple[int, int]:

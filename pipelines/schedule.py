@@ -1,9 +1,137 @@
-"""What `make schedule` loads: the definitions for the settings file that RECSYS_SETTINGS names."""
+"""The night under Dagster: stages as assets of daily partitions, retries, backfill, history, pages, alerts.
+
+Nothing here knows how a stage works. Dagster finds `defs` when it is given this module by its name.
+"""
 
 import os
+import shutil
+import signal
+import sys
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
-from pipelines.dagster_assets import definitions
-from pipelines.settings import DEFAULT, read_settings
+import dagster as dg
 
-defs = definitions(read_settings(Path(os.environ.get("RECSYS_SETTINGS", DEFAULT))))
+from .nightly import LONGEST, check, watched
+from .plumbing.alert import alert
+from .plumbing.errors import BadInputError
+from .plumbing.settings import DEFAULT, Settings, read_settings
+from .plumbing.workshop import Done, Stage
+from .stages import STAGES
+
+JOB, DECISION, GATE = "nightly", "promote", "promoted"
+FILE = "RECSYS_SETTINGS"
+INSTANCE = Path(__file__).with_name("deploy") / "dagster.yaml"
+
+
+def definitions_of(settings: Settings) -> dg.Definitions:
+    """Everything the scheduler needs, for one settings file."""
+    days = dg.DailyPartitionsDefinition(start_date=settings.schedule.first_day.isoformat(), timezone="UTC")
+    names = list(STAGES)
+    assets = [
+        asset_of(STAGES[name], names[:number][-1:], days, settings) for number, name in enumerate(names)
+    ]
+    job = dg.define_asset_job(JOB, selection=dg.AssetSelection.assets(*assets))
+    return dg.Definitions(
+        assets=assets, jobs=[job], schedules=[schedule_of(settings)], sensors=[waking(settings)],
+        executor=dg.in_process_executor,  # a process a stage would load PyTorch and MLflow seven times
+    )  # fmt: skip
+
+
+def asset_of(
+    stage: Stage, before: list[str], days: dg.DailyPartitionsDefinition, settings: Settings
+) -> dg.AssetsDefinition:
+    """One stage as an asset; what it counted becomes the metadata of its partition."""
+    checks = [dg.AssetCheckSpec(GATE, asset=stage.name)] if stage.name == DECISION else []
+
+    @dg.asset(
+        name=stage.name, deps=before, partitions_def=days, pool=JOB, description=stage.make.__doc__,
+        check_specs=checks,
+    )  # fmt: skip
+    def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg] # with a parameter it is refused
+        done = attempt(stage, date.fromisoformat(context.partition_key), settings, context.retry_number)
+        told = {key: value for key, value in done.facts.items() if isinstance(value, str | int | float)}
+        told |= {"folder": str(done.folder), "seconds": done.seconds}
+        return dg.MaterializeResult(metadata=told, check_results=[gate_answer(done)] if checks else [])
+
+    return asset
+
+
+def attempt(stage: Stage, day: date, settings: Settings, tries: int) -> Done:
+    """Run a stage as the command line does; what may pass by itself is tried again after a growing pause."""
+    plan = settings.schedule
+    try:
+        with watched(day, settings, stage.name, wake=False):
+            check(settings)
+            return stage(day, settings)
+    except BadInputError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
+    except Exception as error:
+        if tries >= plan.retries:
+            raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
+        pause = plan.retry_seconds * 2**tries
+        raise dg.RetryRequested(max_retries=plan.retries, seconds_to_wait=pause) from error
+
+
+def gate_answer(done: Done) -> dg.AssetCheckResult:
+    """The gate's answer beside the decision: a refusal is seen, and stops nothing."""
+    return dg.AssetCheckResult(
+        check_name=GATE,
+        passed=bool(done.facts["promoted"]),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"reason": str(done.facts["reason"])},
+    )
+
+
+def schedule_of(settings: Settings) -> dg.ScheduleDefinition:
+    """The night of the day before each tick."""
+
+    @dg.schedule(
+        job_name=JOB, cron_schedule=settings.schedule.cron, execution_timezone="UTC", name="every_night",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )  # fmt: skip
+    def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        now = context.scheduled_execution_time or datetime.now(UTC)
+        day = (now.astimezone(UTC).date() - timedelta(days=1)).isoformat()
+        return dg.RunRequest(partition_key=day)
+
+    return every_night
+
+
+def waking(settings: Settings) -> dg.SensorDefinition:
+    """Send the alert of the settings when a run has failed for good or was killed, however it was begun."""
+
+    @dg.run_failure_sensor(name="wake_somebody", default_status=dg.DefaultSensorStatus.RUNNING)
+    def wake_somebody(context: dg.RunFailureSensorContext) -> None:
+        run = context.dagster_run
+        failed = [event.step_failure_data.error_display_string for event in context.get_step_failure_events()]
+        causes = "; ".join(cause.partition("\n")[0][:LONGEST] for cause in failed)
+        day = run.tags.get("dagster/partition")
+        alert(
+            settings,
+            f"night of {day} failed in Dagster's run {run.run_id}: {causes or context.failure_event.message}",
+        )
+
+    return wake_somebody
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What Dagster loads: everything for the settings file that RECSYS_SETTINGS names."""
+    return definitions_of(read_settings(Path(os.environ.get(FILE, DEFAULT))))
+
+
+def start(settings: Settings, port: int) -> NoReturn:
+    """Become Dagster, with its history in ``work/schedule``; Ctrl-C and SIGTERM stop it with its children.
+
+    Dagster treats SIGTERM as it found SIGINT: started in the background of a script, where shells have
+    SIGINT ignored, it could not be stopped at all. So SIGINT is made usual again first.
+    """
+    home = settings.work.folder / "schedule"
+    home.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(INSTANCE, home / INSTANCE.name)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    dagster = [sys.executable, "-m", "dagster", "dev", "--module-name", __name__, "--port", str(port)]
+    known = {"DAGSTER_HOME": str(home), FILE: str(settings.file)}
+    os.execve(sys.executable, dagster, {**os.environ, **known})  # noqa: S606 - fixed words, no shell

@@ -3,18 +3,17 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any
 
-from pipelines import advice
-from pipelines.backfill import missed
-from pipelines.lock import holder
-from pipelines.nightly import FAILURE
-from pipelines.registry import CHALLENGER, CHAMPION, registry_of
-from pipelines.settings import Settings
-from pipelines.workshop import Done, day_folder, read_done
+from . import remedies
+from .backfill import missed
+from .nightly import FAILURE
+from .plumbing.lock import holder
+from .plumbing.settings import Settings
+from .plumbing.workshop import day_folder, days, results
+from .stages import STAGES
+from .stages.champion import CHALLENGER, CHAMPION, registry_of
 
-STAGES = ("ingest", "sessions", "train", "evaluate", "promote", "recommend", "record")
 SHOWN_DAYS = 10
 
 
@@ -31,7 +30,7 @@ class Night:
 def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
     """Everything the page tells, as plain values."""
     today = today or datetime.now(UTC).date()
-    nights = nights_of(settings)
+    nights = [_night(day, settings) for day in days(settings)]
     decided = [night.day for night in nights if night.decision is not None]
     lost = missed(decided[0], decided[-1], settings) if decided else []
     return {
@@ -44,12 +43,6 @@ def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
     }
 
 
-def nights_of(settings: Settings) -> list[Night]:
-    """The days that have been worked on, in order."""
-    home = day_folder(settings, date.min).parent
-    return [_night(folder) for folder in sorted(home.glob("????-??-??"))]
-
-
 def page(told: dict[str, Any]) -> str:
     """The status for people."""
     lines = [f"running   {told['running'] or 'nothing'}", f"serving   {told['serving']}", ""]
@@ -60,18 +53,13 @@ def page(told: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _night(folder: Path) -> Night:
-    marks = [mark for place in folder.iterdir() if (mark := read_done(place)) is not None]
-    done = {mark.stage: mark for mark in sorted(marks, key=_age)}
+def _night(day: date, settings: Settings) -> Night:
+    done = {one.stage: one for one in results(settings, day)}
     decision = done["promote"].facts if "promote" in done else None
-    path = folder / FAILURE
+    path = day_folder(settings, day) / FAILURE
     failure = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     stages = tuple(stage for stage in STAGES if stage in done)
-    return Night(date.fromisoformat(folder.name), stages, failure, decision)
-
-
-def _age(mark: Done) -> float:
-    return mark.folder.stat().st_mtime
+    return Night(day, stages, failure, decision)
 
 
 def _line(night: dict[str, Any]) -> str:
@@ -97,10 +85,10 @@ def _serving(settings: Settings) -> str:
 
 def _to_do(nights: list[Night], lost: list[date], today: date, settings: Settings) -> list[str]:
     told = [
-        f"{night.day}: {advice.for_failure(night.failure, settings)}" for night in nights if night.failure
+        f"{night.day}: {remedies.for_failure(night.failure, settings)}" for night in nights if night.failure
     ]
     decided = [(night.day, night.decision) for night in nights if night.decision is not None]
     for day, decision in decided[-1:]:
-        told += [f"{day}: {line}" for line in advice.for_refusal(day, decision, settings)]
-        told += advice.for_missed(lost, nights[-1].day, today, settings)
+        told += [f"{day}: {line}" for line in remedies.for_refusal(day, decision, settings)]
+        told += remedies.for_missed(lost, nights[-1].day, today, settings)
     return told

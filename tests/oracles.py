@@ -42,6 +42,26 @@ def slow_replay(
     return rows
 
 
+def slow_views(
+    table: list[list[float]], support: list[int], sessions: list[list[int]]
+) -> list[tuple[float, float, str]]:
+    """(rank, rank as shown, source) of every click from the second of its session on, conservatively."""
+    rows: list[tuple[float, float, str]] = []
+    for clicked in sessions:
+        for place in range(1, len(clicked)):
+            known = [item for item in clicked[:place] if item < len(support)]
+            target = clicked[place]
+            if target >= len(support):
+                rows.append((float("inf"), float("inf"), "unknown"))
+                continue
+            scores = table[known[-1]] if known else [float(count) for count in support]
+            better = [item for item, score in enumerate(scores) if score >= scores[target]]
+            shown = [item for item in better if item not in known]
+            rank_shown = float("inf") if target in known else float(len(shown))
+            rows.append((float(len(better)), rank_shown, "model" if known else "popularity"))
+    return rows
+
+
 # ---- clicks
 
 ClickRow = tuple[int, int, int]

@@ -1,4 +1,9 @@
-"""Baselines worth beating, from popularity to nearest neighbours; NumPy, SciPy and numba, no torch."""
+"""Baselines worth beating: popularity, transitions, rules, item and session nearest neighbours.
+
+In it: popularity, item_to_item (Markov, rules), item_knn, sknn (the settings of one scheme, session_knn),
+sparse (scores of a few items). Used through the contract, beside every GRU that is judged. It must never
+import torch, or the model it is a baseline of.
+"""
 
 from recsys_gru.baselines.item_knn import ItemKNN
 from recsys_gru.baselines.item_to_item import Markov, SequentialRules

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Recommender, SearchSpace, check_number, prefix_ends
+from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
@@ -48,6 +49,13 @@ class ItemToItem(Recommender):
             "offsets": self.follows_.offsets,
             "items": self.follows_.items,
             "values": self.follows_.values,
+        }
+
+    def _layout(self) -> Layout:
+        return {
+            "offsets": Field("int64", ("N+1",), ends="P"),
+            "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
+            "values": Field("float32", ("P",), low=0),
         }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Recommender, SearchSpace, check_number, popularity, prefix_ends
+from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
@@ -39,6 +40,9 @@ class PopularityBased(Recommender):
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {"scores": self.scores_}
+
+    def _layout(self) -> Layout:
+        return {"scores": Field("float32", ("N",), low=0)}
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         self.scores_ = state["scores"].astype(np.float32)

@@ -10,15 +10,18 @@ from numpy.typing import NDArray
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Recommender, check_choice, check_number, prefix_ends
+from recsys_gru.files import Field, Layout
 from recsys_gru.kernels.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
+MOST = 2**31 - 1
+"""Sessions that the kernels can tell apart."""
 
 
 class Plan(NamedTuple):
-    """A variant's setting of the common scheme; see the module ``neighbors`` for its formulas.
+    """A variant's setting of the common scheme; see the module ``kernels.neighbors`` for its formulas.
 
     ``recency`` is in days, ``nearness`` in clicks, 0 switches either off;
     gain(i) = ``idf_base`` + ``idf_weight`` * log(training sessions / training sessions with i).
@@ -109,6 +112,15 @@ class SessionNeighbors(Recommender):
     def _state(self) -> dict[str, NDArray[np.generic]]:
         index = self.index_
         return {"offsets": index.offsets, "items": index.items, "places": index.places, "ages": self.ages_}
+
+    def _layout(self) -> Layout:
+        self._plan().rule()
+        return {
+            "offsets": Field("int64", ("S+1",), ends="P"),
+            "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
+            "places": Field("int32", ("P",), low=0),
+            "ages": Field("float64", ("S",), low=0, order="falling"),
+        }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         self._build(

@@ -1,4 +1,4 @@
-"""The session nearest-neighbour models, each a setting of the scheme in ``neighbors``."""
+"""The session nearest-neighbour models, each a setting of the scheme in ``kernels.neighbors``."""
 
 from typing import final
 

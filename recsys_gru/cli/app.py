@@ -9,11 +9,12 @@ from recsys_gru import __version__
 from recsys_gru.cli.comparing import compare, demo
 from recsys_gru.cli.fitting import evaluate, fit
 from recsys_gru.cli.inspecting import describe, prepare
+from recsys_gru.cli.nightly import COMMANDS
 from recsys_gru.cli.recommending import recommend
 from recsys_gru.cli.storing import dashboard, prune, register
 from recsys_gru.cli.tuning import tune
 from recsys_gru.cli.verifying import verify
-from recsys_gru.errors import RecsysError
+from recsys_gru.errors import RecsysError, without_secrets
 
 USAGE_ERROR = 2
 
@@ -40,17 +41,30 @@ for command in (
     register,
     prune,
     dashboard,
+    *COMMANDS,
 ):
     app.add_command(command)
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an expected error is one line on stderr and exit code 2."""
+def quiet_mlflow() -> None:
+    """MLflow tells nobody about us, warns only, and draws no bars, unless the environment says so."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an expected error is one line on stderr and exit code 2."""
+    quiet_mlflow()
     try:
         app(arguments, prog_name="recsys-gru")
     except RecsysError as error:
-        click.echo(f"recsys-gru: {error}", err=True)
-        sys.exit(USAGE_ERROR)
+        _refuse(error)
+    except OSError as error:  # a place that cannot be read or written; click sees to broken pipes
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> None:
+    said = " ".join(without_secrets(error).split())
+    click.echo(f"recsys-gru: {said}", err=True)
+    sys.exit(USAGE_ERROR)

@@ -15,7 +15,7 @@ from recsys_gru.cli.options import (
     threads_option,
     tracking_option,
 )
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import TrackingError, without_secrets
 
 if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
@@ -79,7 +79,7 @@ def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: 
     gru.save(DEMO_FOLDER)
     click.echo(f"\nmodel      {DEMO_FOLDER}/     recsys-gru recommend {DEMO_FOLDER} --items ID,ID,...")
     click.echo(f"registry   {registered(gru, tracker, where)}")
-    click.echo(f"dashboard  make dashboard     the runs lie in {where}")
+    click.echo(f"dashboard  make dashboard     the runs lie in {without_secrets(where)}")
     click.echo("compare    recsys-gru compare Markov GRU4Rec     any two runs, by name or id")
 
 
@@ -165,4 +165,4 @@ def tested(model: "Recommender", prepared: "Prepared") -> "Report":
     """The test report of a fitted model."""
     from recsys_gru.evaluation import evaluate
 
-    return evaluate(model, prepared.test)
+    return evaluate(model, prepared.test, unknown="miss")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recsys_gru.cli.options import (
+    LENGTH,
     Log,
     log_options,
     model_option,
@@ -53,9 +54,21 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
 @click.argument("folder", type=click.Path(path_type=Path))
 @log_options
 @click.option(
-    "--k", "cutoffs", type=int, multiple=True, default=(5, 10, 20), show_default=True, help="List length."
+    "--k",
+    "cutoffs",
+    type=LENGTH,
+    multiple=True,
+    default=(5, 10, 20),
+    show_default=True,
+    help="List length.",
 )
-@click.option("--unknown", type=click.Choice(["drop", "miss"]), default="drop", show_default=True)
+@click.option(
+    "--unknown",
+    type=click.Choice(["miss", "drop"]),
+    default="miss",
+    show_default=True,
+    help="Clicks on items that the model does not know: count as misses, or leave out.",
+)
 @threads_option
 @tracking_option
 def evaluate(folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, where: str) -> None:
@@ -72,7 +85,7 @@ def evaluate(folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, whe
     printing.show_checked(checked)
     test = Sessions.from_events(preparing.events_of(log, checked), model.vocabulary_)
     with tracking.run(where, name=f"evaluate {log.name}", data=log.name):
-        report = evaluate_on(model, test, cutoffs, unknown="miss" if unknown == "miss" else "drop")
+        report = evaluate_on(model, test, cutoffs, unknown="drop" if unknown == "drop" else "miss")
     printing.show_reports({type(model).__name__: report})
 
 

@@ -2,11 +2,12 @@
 
 import ast
 import functools
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import click
 
@@ -48,6 +49,20 @@ class Log:
         return self.clicks.stem if self.clicks else "generated"
 
 
+@final
+class Amount(click.FloatRange):
+    """A number in a range; no range of click's holds off what is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number.", param, ctx)
+        return found
+
+
+COUNT, LENGTH = click.IntRange(0, 2**31 - 1), click.IntRange(1, 2**31 - 1)
+MOST_DAYS = 36_500.0
+"""A hundred years."""
 _LOG = (
     click.argument("clicks", type=click.Path(path_type=Path), required=False),
     click.option("--session", default="session_id", show_default=True, help="Column of the session."),
@@ -55,10 +70,18 @@ _LOG = (
     click.option("--item", default="item_id", show_default=True, help="Column of the item."),
     click.option("--time", help="Column of the time; found by its name where not given."),
     click.option(
-        "--gap", default=30.0, show_default=True, help="Minutes of silence that end a user's session."
+        "--gap",
+        type=Amount(0, MOST_DAYS * 24 * 60, min_open=True),
+        default=30.0,
+        show_default=True,
+        help="Minutes of silence that end a user's session.",
     ),
-    click.option("--min-support", default=5, show_default=True, help="Fewest training events of an item."),
-    click.option("--min-length", default=2, show_default=True, help="Fewest training events of a session."),
+    click.option(
+        "--min-support", type=COUNT, default=5, show_default=True, help="Fewest training events of an item."
+    ),
+    click.option(
+        "--min-length", type=COUNT, default=2, show_default=True, help="Fewest training events of a session."
+    ),
 )
 
 THREADS = "OMP_NUM_THREADS"
@@ -91,7 +114,7 @@ tracking_option = click.option(
 )
 test_days_option = click.option(
     "--test-days",
-    type=float,
+    type=Amount(0, MOST_DAYS, min_open=True),
     help="Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions.",
 )
 model_option = click.option(

@@ -23,13 +23,17 @@ from recsys_gru.cli.options import (
 @test_days_option
 @click.option(
     "--trials",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 2**31 - 1),
     default=30,
     show_default=True,
     help="Trials in all, those of an interrupted call included.",
 )
 @click.option(
-    "--seed", default=42, show_default=True, help="Of the search; give each parallel process its own."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=42,
+    show_default=True,
+    help="Of the search; give each parallel process its own.",
 )
 @click.option("--study", default=None, help="Name to resume under, or to share among processes.")
 @click.option(
@@ -64,6 +68,7 @@ def tune(
     prepared = preparing.split(log, events, test_days, ledger)
     printing.show_prepared(prepared)
     asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
+    asked = asked.of(prepared.train, prepared.validation)
     best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)
     model, report = refit(asked, best, *preparing.without_validation(log, events, prepared.cut), where)
     printing.show_reports({type(model).__name__: report})

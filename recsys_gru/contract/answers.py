@@ -1,5 +1,6 @@
 """From blocks of scores to ranked items per session; popularity where a session has no known item."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import final
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag
 from recsys_gru.errors import ParameterError
-from recsys_gru.ranking import PREFIXES, BoundFilter, Candidates, ItemFilter, MatrixBlock, Scorer, top_k
+from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, popularity_block, top_k
+from recsys_gru.ranking.fallback import candidates_of_nothing, last_unknown
 from recsys_gru.sessions import Sessions, Vocabulary
+
+log = logging.getLogger("recsys_gru")
 
 SOURCES = pl.Series("source", ["model", "popularity"])
 
@@ -112,6 +116,12 @@ def similar(vocabulary: Vocabulary, number: int, k: int, scores: NDArray[np.floa
     )
 
 
+def log_unknown(unknown: int, known: int, n_sessions: int) -> None:
+    """Log what was left out, if anything was."""
+    if unknown:
+        log.info("%d of %d clicks in %d sessions are on unknown items", unknown, unknown + known, n_sessions)
+
+
 def one_session(items: NDArray[np.int32], vocabulary: Vocabulary) -> Sessions:
     """A single session of known items without times."""
     return Sessions(
@@ -124,31 +134,12 @@ def one_session(items: NDArray[np.int32], vocabulary: Vocabulary) -> Sessions:
     )
 
 
-def popularity(vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """Share (N,) of all training events."""
-    return (vocabulary.support / max(int(vocabulary.support.sum()), 1)).astype(np.float32)
-
-
 def _popular_items(
     sessions: Sessions, owner: NDArray[np.int64], k: int, bound: BoundFilter
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k most popular items for sessions (Q,) that hold no known item."""
-    shares = np.broadcast_to(popularity(sessions.vocabulary), (len(owner), len(sessions.vocabulary)))
-    moments = np.full(len(owner), bound.at or 0, dtype=np.int64)
-    if bound.live is not None and bound.at is None:
-        moments = _last_unknown(sessions)[owner]
-    nothing = np.empty(0, dtype=np.int64)
-    candidates = Candidates(bound.keep, bound.live, moments, nothing.astype(np.int32), nothing)
-    return top_k(MatrixBlock(owner, shares), k, candidates)
-
-
-def _last_unknown(sessions: Sessions) -> NDArray[np.int64]:
-    """Time (n,) of each session's last unknown click, 0 where it has none."""
-    last = sessions.unknown.group_by("session_id").agg(pl.col("time").max().dt.epoch("us"))
-    order = pl.DataFrame({"session_id": sessions.ids}).join(
-        last, on="session_id", how="left", maintain_order="left"
-    )
-    return order["time"].fill_null(0).to_numpy()
+    moments = last_unknown(sessions, sessions.unknown)[owner]
+    return top_k(popularity_block(sessions.vocabulary, owner), k, candidates_of_nothing(bound, moments))
 
 
 _NO_ID = pl.Series("session_id", [0], dtype=pl.Int64)

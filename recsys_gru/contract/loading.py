@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from recsys_gru.arguments import did_you_mean, known_names
-from recsys_gru.contract.bundle import read_bundle
+from recsys_gru.contract.bundle import Bundle
+from recsys_gru.contract.manifest import Manifest
+from recsys_gru.contract.reading import read_bundle, refused_as_bundle
 from recsys_gru.contract.recommender import Recommender
-from recsys_gru.errors import BundleError, ParameterError
+from recsys_gru.errors import ParameterError
 from recsys_gru.forked import need_threads
 
 Model = TypeVar("Model", bound=Recommender)
@@ -32,14 +34,11 @@ def load(folder: str | os.PathLike[str]) -> Recommender:
     Markov()
     """
     need_threads("load")
-    bundle = read_bundle(folder)
-    try:
-        kind = recommender_class(bundle.model)
-    except ParameterError as error:
-        raise BundleError(
-            f"{folder} holds a {bundle.model}, which is no recommender here: {error}"
-        ) from error
-    return kind.of_bundle(bundle, folder)
+    with refused_as_bundle(folder, "its class"):
+        bundle = read_bundle(
+            folder, lambda saved: recommender_class(saved.model).made_of(saved, folder)._layout()
+        )
+        return recommender_class(bundle.model).of_bundle(bundle, folder)
 
 
 def new_recommender(kind: type[Model], parameters: Mapping[str, object]) -> Model:
@@ -67,6 +66,10 @@ def recommender_class(name: str) -> type[Recommender]:
     if not (inspect.isclass(found) and issubclass(found, Recommender) and not inspect.isabstract(found)):
         raise ParameterError(f"there is no recommender {name!r}{did_you_mean(name, library.__all__)}")
     return found
+
+
+def _class_of(saved: Bundle | Manifest) -> type[Recommender]:
+    return recommender_class(saved.model)
 
 
 def _below(kind: type[object]) -> Iterator[type[object]]:

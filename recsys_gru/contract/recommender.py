@@ -1,6 +1,5 @@
 """The contract that every model keeps: fit, recommend, save and load in one way, over any catalogue."""
 
-import logging
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,11 +12,14 @@ from numpy.typing import NDArray
 from recsys_gru.arguments import whole_number
 from recsys_gru.contract import answers
 from recsys_gru.contract.answers import Allowed, bound_filter, one_session, ranked_items, require_moment
-from recsys_gru.contract.bundle import Bundle, read_bundle, write_bundle
+from recsys_gru.contract.bundle import Bundle, write_bundle
 from recsys_gru.contract.estimator import Estimator
+from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace
+from recsys_gru.contract.reading import read_bundle, refused_as_bundle
 from recsys_gru.contract.trainable import trainable
 from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
+from recsys_gru.files import Layout
 from recsys_gru.forked import need_threads
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
@@ -29,8 +31,6 @@ from recsys_gru.sessions import (
     asked_numbers,
     asked_sessions,
 )
-
-log = logging.getLogger("recsys_gru")
 
 
 class Recommender(Estimator):
@@ -105,13 +105,13 @@ class Recommender(Estimator):
         k = whole_number("k", k, 1)
         need_threads("recommend")
         packed, timed = asked_sessions(sessions, self.vocabulary_)
-        _log_unknown(packed.unknown.height, packed.n_events, packed.n_sessions)
+        answers.log_unknown(packed.unknown.height, packed.n_events, packed.n_sessions)
         bound = bound_filter(packed, exclude_seen, allow, deny)
         if not timed:
             require_moment(bound, "a log without a column of times")
-        answers = ranked_items(self, packed, k, bound)
+        found = ranked_items(self, packed, k, bound)
         return pl.DataFrame(
-            {"session_id": packed.ids.gather(answers.session), **answers.columns(self.vocabulary_)}
+            {"session_id": packed.ids.gather(found.session), **found.columns(self.vocabulary_)}
         )
 
     def recommend_one(
@@ -143,7 +143,7 @@ class Recommender(Estimator):
         k = whole_number("k", k, 1)
         numbers = asked_numbers(self.vocabulary_, items, "items")
         packed = one_session(numbers[numbers >= 0], self.vocabulary_)
-        _log_unknown(len(numbers) - packed.n_events, packed.n_events, 1)
+        answers.log_unknown(len(numbers) - packed.n_events, packed.n_events, 1)
         bound = bound_filter(packed, exclude_seen, allow, deny)
         require_moment(bound, "a raw session")
         return pl.DataFrame(ranked_items(self, packed, k, bound).columns(self.vocabulary_))
@@ -221,30 +221,29 @@ class Recommender(Estimator):
             BundleError: if anything in the folder is missing, damaged, foreign, newer, or of another class.
         """
         need_threads("load")
-        bundle = read_bundle(folder)
-        if bundle.model != cls.__name__:
-            raise BundleError(
-                f"{folder} holds a {bundle.model}, expected a {cls.__name__}: use {bundle.model}.load, or "
-                "recsys_gru.load for any"
-            )
-        return cls.of_bundle(bundle, folder)
+        with refused_as_bundle(folder, cls.__name__):
+            bundle = read_bundle(folder, lambda manifest: cls.made_of(manifest, folder)._layout())
+            return cls.of_bundle(bundle, folder)
 
     @classmethod
     def of_bundle(cls, bundle: Bundle, folder: str | os.PathLike[str]) -> Self:
-        """The model that a bundle of this class holds; the folder is for messages only.
+        """The model that a bundle holds; the folder is for messages only."""
+        model = cls.made_of(bundle, folder)
+        model.vocabulary_, model.fingerprint_ = bundle.vocabulary, bundle.fingerprint
+        model.parameters_ = model.parameters()
+        model._restore(bundle.weights)
+        return model
 
-        Raises:
-            BundleError: if it does not fit this version of the class.
-        """
-        try:
-            model = cls(**bundle.parameters)._plain()  # of the right kinds, or refused here
-            model.parameters_ = model.parameters()
-            model.vocabulary_, model.fingerprint_ = bundle.vocabulary, bundle.fingerprint
-            model._restore(bundle.weights)
-        except (TypeError, KeyError, ValueError) as error:
+    @classmethod
+    def made_of(cls, saved: Bundle | Manifest, folder: str | os.PathLike[str]) -> Self:
+        """An unfitted model of the saved hyper-parameters, as plain values that are possible."""
+        if saved.model != cls.__name__:
             raise BundleError(
-                f"{folder} does not fit this version of {cls.__name__}: {error}; fit it again"
-            ) from error
+                f"{folder} holds a {saved.model}, expected a {cls.__name__}: use {saved.model}.load, or "
+                "recsys_gru.load for any"
+            )
+        model = cls(**saved.parameters)._plain()
+        model._require_possible()
         return model
 
     @classmethod
@@ -284,6 +283,13 @@ class Recommender(Estimator):
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Take the fitted arrays back; ``vocabulary_`` is set already."""
 
+    def _layout(self) -> Layout | None:
+        """What the arrays of ``_state`` must be, N standing for the items.
+
+        Every model of the library tells it: ``load`` looks at all arrays before ``_restore`` sees them.
+        """
+        return None
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> object:
@@ -292,8 +298,3 @@ class Recommender(Estimator):
                     f"{type(self).__name__} has no {name} yet: call fit or load before using it"
                 )
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)
-
-
-def _log_unknown(unknown: int, known: int, n_sessions: int) -> None:
-    if unknown:
-        log.info("%d of %d clicks in %d sessions are on unknown items", unknown, unknown + known, n_sessions)

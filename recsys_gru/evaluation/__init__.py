@@ -1,4 +1,9 @@
-"""Ranks -> metrics -> report, slices, statistics, sanity. Knows no model, only scorers."""
+"""Ranks to metrics to report: slices, intervals, comparisons, warnings, pages and plots.
+
+In it: replay (walk and rank), ledger (a row an event), metrics, statistics, slices, compare, lists and cases
+(what is shown), sanity (what to doubt), page, html and plots. Used by whoever measures. It knows no model,
+only scorers: it must never import training, a model or MLflow.
+"""
 
 from recsys_gru.evaluation.cases import example_recommendations, recall_curve, worst_sessions
 from recsys_gru.evaluation.compare import Comparison, compare, compare_many

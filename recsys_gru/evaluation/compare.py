@@ -11,7 +11,14 @@ from recsys_gru.arguments import real_number, shown, whole_number
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation.ledger import metric_grid
 from recsys_gru.evaluation.showing import as_html, as_text
-from recsys_gru.evaluation.statistics import SessionSums, bootstrap_means, holm, permutation_p, session_sums
+from recsys_gru.evaluation.statistics import (
+    SessionSums,
+    bootstrap_means,
+    ends,
+    holm,
+    permutation_p,
+    session_sums,
+)
 
 KEYS = ("session_id", "time", "item_id", "occurrence")
 _HEAD = ("metric", "k", "A", "B", "B - A", "low", "high", "p", "p Holm")
@@ -23,7 +30,8 @@ class Comparison:
     """A paired comparison; positive differences speak for the second model, B.
 
     Attributes:
-        table: metric, k, a, b, difference (b - a), low, high, p (permutation), p_holm (over all rows).
+        table: metric, k, a, b, difference (b - a), low, high, p (permutation), p_holm (over all rows);
+            low and high are null below 10 sessions.
         events: events both ledgers hold; only they count.
         sessions: sessions of these events.
         only_a: events that only the first ledger holds.
@@ -95,7 +103,6 @@ def compare(
     difference = SessionSums(sums_b.sums - sums_a.sums, sums_a.counts)
     generator = np.random.default_rng(seed)
     drawn = bootstrap_means(difference, resamples, generator)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     p_values = permutation_p(difference.sums, resamples, generator)
     names, ks = zip(*grid, strict=True)
     table = pl.DataFrame(
@@ -105,8 +112,7 @@ def compare(
             "a": sums_a.means,
             "b": sums_b.means,
             "difference": difference.means,
-            "low": low,
-            "high": high,
+            **ends(drawn, level, len(sums_a.counts)),
             "p": p_values,
             "p_holm": holm(p_values),
         }

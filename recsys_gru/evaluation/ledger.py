@@ -1,17 +1,20 @@
 """The rank ledger: one row per evaluated event, kept as Parquet, from which every metric can be had again."""
 
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
 from recsys_gru.arguments import choice, shown, whole_number
-from recsys_gru.errors import ParameterError, SchemaError
+from recsys_gru.errors import InputError, ParameterError, SchemaError
 from recsys_gru.evaluation.metrics import GAINS, Ranks, mean_gain
+from recsys_gru.files import read_file
 
 RANK_OF_TIES = {"conservative": "rank", "standard": "rank_standard", "median": "rank_median"}
 """Tie rule -> its column of the ledger."""
 
+UNREADABLE = (OSError, OverflowError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 COLUMNS = ("session_id", "position", "item_id", *RANK_OF_TIES.values(), "support", "repeat", "time", "hour")
 
 
@@ -23,19 +26,25 @@ def write_ranks(ranks: pl.DataFrame, path: Path | str) -> None:
     """
     target = Path(path)
     aside = target.with_name(f".{target.name}.part")
-    _complete(ranks).write_parquet(aside)
-    aside.replace(target)
+    content = BytesIO()
+    _complete(ranks).write_parquet(content)
+    try:
+        aside.write_bytes(content.getvalue())
+        aside.replace(target)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def read_ranks(path: Path | str) -> pl.DataFrame:
-    """Read a rank ledger that ``write_ranks`` wrote.
+    """Read a rank ledger that ``write_ranks`` wrote, from the file of exactly this name.
 
     Raises:
-        SchemaError: if the file is not a rank ledger.
+        SchemaError: if there is no file, or it is not a rank ledger.
     """
     try:
-        return _complete(pl.read_parquet(path))
-    except pl.exceptions.ComputeError as error:
+        return _possible(_complete(pl.read_parquet(BytesIO(read_file(Path(path))))))
+    except (*UNREADABLE, InputError) as error:
         raise SchemaError(f"expected a rank ledger in Parquet at {path}, cannot read it: {error}") from error
 
 
@@ -106,4 +115,14 @@ def _complete(ranks: pl.DataFrame) -> pl.DataFrame:
     missing = [name for name in COLUMNS if name not in ranks.columns]
     if missing:
         raise SchemaError(f"expected a rank ledger with {', '.join(COLUMNS)}; missing: {missing}")
+    return ranks
+
+
+def _possible(ranks: pl.DataFrame) -> pl.DataFrame:
+    """Ranks are numbers from 1 on, infinite for a miss."""
+    for name in RANK_OF_TIES.values():
+        column = ranks[name]
+        numbers = column.dtype.is_float() and not column.null_count() and not column.is_nan().any()
+        if not numbers or not (column >= 1).all():
+            raise SchemaError(f"expected numbers of 1 or more in the column {name}")
     return ranks

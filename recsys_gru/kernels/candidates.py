@@ -32,9 +32,9 @@ def distinct(
     weights: Reals,
     slots: NDArray[np.int32],
     found: tuple[Items, Reals, Items, Items],
-) -> NDArray[np.int64]:
-    """Number the distinct items of each window among (targets, samples, inputs): candidates first, mere
-    inputs last.
+) -> Items:
+    """Number the distinct items of each window among (targets, samples, inputs) by first appearance:
+    candidates first, mere inputs last. These are the rows of `model.candidates.Drawn`.
 
     `sizes` says how many steps each window has, and how many targets each step; the targets and inputs of the
     steps lie one after the other, samples are (windows, S). Either there are as many inputs as targets, or
@@ -42,6 +42,8 @@ def distinct(
     drawn and the sum of the `weights` (2, N) of its draws, as target of the step and as sample of the window,
     step after step, then the row of each target, and of each input. `slots` (N,) holds -1 everywhere before
     and after. Returns (2, windows): how many candidates, and how many rows in all.
+
+    Twin: dictionaries, tests/kernels/test_candidates.py::test_rows_are_numbered_and_counted_by_first_use.
     """
     targets, samples, inputs = places
     rows, drawn, target_at, input_at = found

@@ -44,7 +44,7 @@ def coarse_of(table: Floats) -> Coarse | None:
     """Return the copy of a table (N, H); None where a number is not finite."""
     rows = np.zeros((len(table), -(-table.shape[1] // FILL) * FILL), np.int8)
     scales = np.empty(len(table), np.float32)
-    residual, longest = _fill(table, rows, scales)
+    residual, longest = fill_copy(table, rows, scales)
     if not np.isfinite(longest):
         return None
     return Coarse(rows, scales, float(residual) ** 0.5, float(longest) ** 0.5)
@@ -62,7 +62,7 @@ def coarse_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats,
     scores, terms = np.empty(len(coarse.rows), np.float32), coarse.rows.shape[1] + 2
     filled = np.zeros(coarse.rows.shape[1], np.float32)
     filled[: len(hidden)] = hidden
-    largest = _dot_rows(coarse.rows, coarse.scales, bias, filled, scores)
+    largest = dot_rows(coarse.rows, coarse.scales, bias, filled, scores)
     norm, roundoff = float(np.linalg.norm(hidden.astype(np.float64))), terms * 2.0**-24
     size = (coarse.longest + coarse.residual) * norm + float(largest)
     underflow = terms * float(np.finfo(np.float32).tiny)
@@ -97,8 +97,11 @@ class CoarseCopy:
 
 @kernel
 def exact_scores(table: Floats, bias: Floats, hidden: Floats, items: NDArray[np.int32]) -> Floats:
-    """Return the scores (T,) of any items, summed from the bias on in the order of the table's columns, as
-    `products.scores_of` sums."""
+    """Return the scores (T,) of any items, hidden . table_j + bias_j, summed from the bias on in the order of
+    the table's columns: to the bit those of `products.scores_of`.
+
+    Twin: NumPy, tests/kernels/test_coarse.py::test_exact_scores_are_those_of_a_product.
+    """
     scores = np.empty((len(items), 1), np.float32)
     rows, start = np.empty((TALL, table.shape[1]), np.float32), np.empty(TALL, np.float32)
     column = hidden.reshape(-1, 1)
@@ -112,8 +115,12 @@ def exact_scores(table: Floats, bias: Floats, hidden: Floats, items: NDArray[np.
 
 
 @kernel
-def _fill(table: Floats, rows: NDArray[np.int8], scales: Floats) -> tuple[np.float64, np.float64]:
-    """Fill a copy's rows and scales; return the largest squared distance and the largest squared norm."""
+def fill_copy(table: Floats, rows: NDArray[np.int8], scales: Floats) -> tuple[np.float64, np.float64]:
+    """Round each row of a table (N, H) to whole steps, STEPS of which make its largest number; return the
+    largest squared distance of a row from its copy, and the largest squared norm of a row.
+
+    Twin: NumPy, tests/kernels/test_coarse.py::test_a_row_is_rounded_to_whole_steps.
+    """
     residual, longest = np.float64(0), np.float64(0)
     for i in range(len(table)):
         top, norm, left = np.float32(0), np.float64(0), np.float64(0)
@@ -135,10 +142,14 @@ def _fill(table: Floats, rows: NDArray[np.int8], scales: Floats) -> tuple[np.flo
 
 
 @kernel
-def _dot_rows(
+def dot_rows(
     rows: NDArray[np.int8], scales: Floats, bias: Floats, hidden: Floats, scores: Floats
 ) -> np.float32:
-    """Fill the scores (N,); return the largest size of a bias."""
+    """Set the scores (N,) to scales_i * rows_i . hidden + bias_i, for a hidden state (W,); return the largest
+    size of a bias.
+
+    Twin: NumPy in double, tests/kernels/test_coarse.py::test_rough_scores_are_the_product_of_the_copy.
+    """
     largest = np.float32(0)
     for i in range(len(rows)):
         prefetch(rows, min(i + AHEAD, len(rows) - 1), 0)

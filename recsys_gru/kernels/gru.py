@@ -1,5 +1,5 @@
 """A GRU step's gates as loops over lanes, one lane in the cache at a time; the formulas are in
-`cells.GRU`."""
+`model.cells.GRU`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +11,20 @@ from recsys_gru.kernels.products import linear_shared
 
 LANES = 8
 """Lanes that make a part of the work."""
-Memory = tuple[Floats, Floats, Floats]
+Gates = tuple[Floats, Floats, Floats]
+"""Of a step: the state before (L, H), the gates r, z, n (3, L, H), and the state's share in them (L, 3H)."""
 
 
 @kernel
 def halves_of_exp(x: Floats, shift: np.float32, bits: NDArray[np.int32]) -> None:
-    """Prepare e^(x - shift) for x (n,): afterwards it is `x * bits.view(float32)`, to within 1e-6 of its
-    value.
+    """Prepare e^(x - shift) for x (n,): afterwards it is `x * bits.view(float32)`, to a millionth of its
+    value, or to ten where that is near the ends of single precision.
 
     e^v = 2^n e^r with |r| <= ln(2) / 2: x becomes e^r, a polynomial, and `bits` those of the float 2^n. The
     caller multiplies in its own next pass. All lanes of a vector register work at once; numba has no vector
     form of np.exp, which would be most of a loss's time.
+
+    Twin: np.exp in double, tests/kernels/test_gru.py::test_the_exponential_is_exact_to_single_precision.
     """
     one, half = np.float32(1), np.float32(0.5)
     for j in range(len(x)):
@@ -63,13 +66,18 @@ def _forward_part(state: tuple[Floats, Floats, Floats, Floats, Floats], part: in
 
 @kernel
 def gru_forward(gx: Floats, gh: Floats, state: Floats, gates: Floats, after: Floats, threads: int) -> None:
-    """Fill the gates r, z, n (3, L, H) and the next state (L, H) from both sides' shares of the gates (L,
-    3H)."""
+    """Fill the gates r, z, n (3, L, H) and the next state (L, H), from the shares in the gates of the input
+    and of the state, gx and gh (L, 3H).
+
+    r, z = sigmoid(gx + gh), n = tanh(gx + r gh), h' = (1 - z) n + z h: `model.cells.GRU`.
+
+    Twin: an oracle in double, tests/kernels/test_gru.py::test_a_step_is_that_of_the_formulas.
+    """
     share_out(_forward_part, (gx, gh, state, gates, after), -(-len(state) // LANES), threads)
 
 
 @kernel
-def _backward_part(state: tuple[Floats, Memory, tuple[Floats, Floats], Floats], part: int) -> None:
+def _backward_part(state: tuple[Floats, Gates, tuple[Floats, Floats], Floats], part: int) -> None:
     d_state, (before, gates, gh), d_gates, kept = state
     units, one = before.shape[1], np.float32(1)
     for i in range(part * LANES, min(part * LANES + LANES, len(before))):
@@ -93,21 +101,24 @@ def _backward_part(state: tuple[Floats, Memory, tuple[Floats, Floats], Floats], 
 
 @kernel
 def gru_backward(
-    d_state: Floats, memory: Memory, d_gates: tuple[Floats, Floats], kept: Floats, threads: int
+    d_state: Floats, memory: Gates, d_gates: tuple[Floats, Floats], kept: Floats, threads: int
 ) -> None:
-    """Fill the gradients of the gates, input side and recurrent side (L, 3H), and of the state that went
-    round.
+    """Fill the gradients of gx and gh, each (L, 3H), and of the state that went round the gates (L, H), from
+    that of the next state: the chain rule through `gru_forward`, as `model.cells.GRU` spells it out.
 
-    `memory` is (state, gates, gh) as in `gru_forward`.
+    Twin: automatic differentiation, tests/kernels/test_gru.py::test_a_step_back_is_the_gradient_of_a_step.
     """
     share_out(_backward_part, (d_state, memory, d_gates, kept), -(-len(d_state) // LANES), threads)
 
 
 @kernel
 def gru_walk(gx: Floats, weight: Floats, bias: Floats, alive: Items, hidden: Floats, threads: int) -> None:
-    """Fill the hidden states (P, H) after every event of some sessions side by side.
+    """Fill the hidden states (P, H) after every event of some sessions side by side: `gru_forward` step after
+    step, from a state of zeros.
 
     gx is (P, 3H), step after step; alive (T,) lanes go on in each step, the first of those before.
+
+    Twin: torch.nn.GRU, tests/kernels/test_gru.py::test_a_walk_is_that_of_each_session_alone.
     """
     units = hidden.shape[1]
     state, begin = np.zeros((alive[0], units), np.float32), 0

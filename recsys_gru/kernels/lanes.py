@@ -5,7 +5,8 @@ from recsys_gru.kernels.machine.jit import kernel
 
 
 @kernel
-def next_session(offsets: Items, spare: int, session: int) -> int:
+def _next_session(offsets: Items, spare: int, session: int) -> int:
+    """Return the first session from this one on that has more than `spare` events."""
     while session < len(offsets) - 1 and offsets[session + 1] - offsets[session] <= spare:
         session += 1
     return session
@@ -13,9 +14,16 @@ def next_session(offsets: Items, spare: int, session: int) -> int:
 
 @kernel
 def seat(offsets: Items, spare: int, lanes: Items, counters: Items) -> None:
-    """Seat the first sessions."""
+    """Seat the first sessions that have more than `spare` events, one a lane.
+
+    `lanes` (4, B) tells the event that each lane reads next, the end of its session, whether that begins, and
+    the lane of the step before that it continues; `counters` (2,) are the lanes alive and the next waiting
+    session.
+
+    Twin: a queue and walkers, tests/training/test_lanes.py::test_lanes_walk_as_the_queue_does.
+    """
     for lane in range(lanes.shape[1]):
-        session = next_session(offsets, spare, counters[1])
+        session = _next_session(offsets, spare, counters[1])
         counters[1] = session
         if session >= len(offsets) - 1:
             break
@@ -31,7 +39,14 @@ def seat(offsets: Items, spare: int, lanes: Items, counters: Items) -> None:
 def advance(
     offsets: Items, spare: int, fewest: int, state: tuple[Items, Items], table: Items, alive: Items
 ) -> int:
-    """Write steps until `alive` is full or the epoch ends; return how many."""
+    """Write steps until `alive` is full or fewer lanes than `fewest` are left; return how many.
+
+    A lane whose session has ended takes the next waiting one; where none waits it is taken away, and the
+    others move up. `state` is the lanes and counters of `seat`; each lane of each step adds a column to
+    `table` (3, P): its event, whether a session begins, and the lane of the step before.
+
+    Twin: a queue and walkers, tests/training/test_lanes.py::test_lanes_walk_as_the_queue_does.
+    """
     lanes, counters = state
     row = 0
     for step in range(len(alive)):
@@ -46,7 +61,7 @@ def advance(
             row += 1
             event, end, fresh = lanes[0, lane] + 1, lanes[1, lane], 0
             if event >= end:
-                session = next_session(offsets, spare, counters[1])
+                session = _next_session(offsets, spare, counters[1])
                 counters[1] = session
                 if session >= len(offsets) - 1:
                     continue

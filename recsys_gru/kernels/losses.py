@@ -1,5 +1,5 @@
 """The gradients of the published losses as loops over rows, one row in the cache at a time; see
-`gradients.py`."""
+`model/gradients.py`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +15,20 @@ Options = tuple[np.float32, np.float32, np.float32, np.float32]
 LANES = 16
 """Rows that make a part of a loss: whole vectors of them are turned, and whole cache lines, which no two
 threads may write at a time, of what lies candidate by candidate."""
-Scratch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]
+Scratch = tuple[Floats, Floats, NDArray[np.int32]]
+"""Room for three numbers of each column (U,)."""
 Places = tuple[Items, Items]
 """Of each row (P,): the column of its target, and its step."""
 
 
 @kernel
-def largest(x: NDArray[np.float32]) -> np.float32:
+def largest(x: Floats) -> np.float32:
     """Return the largest of x (n,), n > 0; NaN where there is a positive one.
 
     Floats stand in the order of their bits, once those of negative numbers are turned round. A maximum of
     integers runs in vector registers, one of floats does not, as it has to mind NaN.
+
+    Twin: `max`, tests/kernels/test_losses.py::test_the_largest_of_a_row_is_found.
     """
     bits, top = x.view(np.int32), np.full(1, -(2**31), np.int32)
     best, turned = top[0], np.int32(2**31 - 1)
@@ -38,19 +41,19 @@ def largest(x: NDArray[np.float32]) -> np.float32:
 
 @kernel
 def _cross_entropy_part(state: tuple[Floats, Places, Floats, np.float32, Floats, Floats], part: int) -> None:
-    scores, (targets, steps), counts, share, log_z, own = state
+    scores, (targets, steps), weights, share, log_z, own = state
     first, last = part * LANES, min(part * LANES + LANES, scores.shape[1])
     rows, bits = np.empty((last - first, len(scores)), np.float32), np.empty(len(scores), np.int32)
     powers, width = bits.view(np.float32), len(scores)
     transpose(scores[:, first:last], rows)
     for i in range(first, last):
-        row, weights = rows[i - first], counts[steps[i]]
+        row, drawn = rows[i - first], weights[steps[i]]
         own[i] = row[targets[i]]
         top = largest(row)
         halves_of_exp(row, top, bits)
         total = np.float32(0)
         for j in range(width):
-            row[j] *= powers[j] * weights[j]
+            row[j] *= powers[j] * drawn[j]
             total += row[j]
         part_of_all = share / total
         for j in range(width):
@@ -67,8 +70,10 @@ def cross_entropy_rows(
     """Return log Z and the target's score of each row (P,), and overwrite the scores (U, P) by `share` times
     (softmax - target).
 
-    A column counts `weights` (T, U) times in the softmax of a step; log Z is the logarithm of its
-    denominator.
+    log Z = log sum_j weights_j exp(r_j), weights (T, U) those of the row's step; a row's loss in
+    `model.losses.cross_entropy` is log Z less the target's score, but for logQ of the target.
+
+    Twin: automatic differentiation, tests/kernels/test_losses.py::test_cross_entropy_is_that_of_its_formula.
     """
     lanes = scores.shape[1]
     log_z, own = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
@@ -89,18 +94,13 @@ def _bend(r: Floats, a: np.float32, e: Floats, bits: NDArray[np.int32]) -> None:
 
 
 @kernel
-def bpr_max_row(
-    r: NDArray[np.float32], weights: NDArray[np.float32], target: int, options: Options, scratch: Scratch
-) -> np.float32:
-    """Return a row's BPR-max loss and overwrite its scores r (U,) by its gradient, times a factor; formula:
-    `losses.bpr_max`.
+def _bpr_max_row(r: Floats, weights: Floats, target: int, options: Options, scratch: Scratch) -> np.float32:
+    """Return a row's BPR-max loss and overwrite its scores r (U,) by its gradient, times a factor.
 
     `weights` (U,) is how often each column counts as a negative; they are overwritten by the softmax s over
-    them.
-    With g_j = bpreg r_j^2 - won_j / A, where won_j = sigmoid(y - r_j) and A = sum_j s_j won_j, the gradient
-    is
-    s_j (g_j - sum_k s_k g_k + won_j (1 - won_j) / A + 2 bpreg r_j), and the target's takes back what the
-    sigmoids gave.
+    them. With g_j = bpreg r_j^2 - won_j / A, where won_j = sigmoid(y - r_j) and A = sum_j s_j won_j, the
+    gradient is s_j (g_j - sum_k s_k g_k + won_j (1 - won_j) / A + 2 bpreg r_j), and the target's takes back
+    what the sigmoids gave.
     """
     bpreg, a, tiny, factor = options
     e, won, bits = scratch
@@ -154,7 +154,7 @@ def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Options, Floats],
         for j in range(width):  # not weights[:] = drawn, which is four times as slow
             weights[j] = drawn[j]
         weights[targets[i]] = own[i] - np.float32(1)
-        losses[i] = bpr_max_row(rows[i - first], weights, targets[i], options, scratch)
+        losses[i] = _bpr_max_row(rows[i - first], weights, targets[i], options, scratch)
     transpose(rows, scores[:, first:last])
 
 
@@ -162,11 +162,13 @@ def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Options, Floats],
 def bpr_max_rows(
     scores: Floats, places: Places, counts: Floats, own: Floats, options: Options, threads: int
 ) -> Floats:
-    """Return BPR-max of each row (P,) and overwrite the scores (U, P) by its gradient, some rows in the cache
-    at a time.
+    """Return BPR-max of each row (P,), -log(sum_j s_j sigmoid(y - r_j) + tiny) + bpreg sum_j s_j r_j^2 with s
+    the softmax over the negatives, and overwrite the scores (U, P) by its gradient: `model.losses.bpr_max`.
 
     `counts` (T, U) is how often each column counts in a step, `own` (P,) how often a row's own target does,
     its own place included.
+
+    Twin: an oracle in double, tests/kernels/test_losses.py::test_bpr_max_is_that_of_its_formula.
     """
     lanes = scores.shape[1]
     losses = np.empty(lanes, np.float32)

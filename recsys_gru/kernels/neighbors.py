@@ -20,6 +20,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.machine.jit import kernel
 
 Number = TypeVar("Number", np.int32, np.float32)
@@ -36,10 +37,10 @@ class Index(NamedTuple):
     item, the newest first; ``newness`` (S,) and ``gain`` (N,) float64: factors of similarities and scores.
     """
 
-    offsets: NDArray[np.int64]
+    offsets: Items
     items: NDArray[np.int32]
     places: NDArray[np.int32]
-    posting_offsets: NDArray[np.int64]
+    posting_offsets: Items
     postings: NDArray[np.int32]
     newness: NDArray[np.float64]
     gain: NDArray[np.float64]
@@ -66,7 +67,7 @@ class Work(NamedTuple):
     """
 
     similarity: NDArray[np.float64]
-    latest: NDArray[np.int64]
+    latest: Items
     sessions: NDArray[np.int32]
     score: NDArray[np.float64]
     items: NDArray[np.int32]
@@ -74,7 +75,11 @@ class Work(NamedTuple):
 
 @kernel
 def weight_at(kind: int, distance: int, length: int, scale: float) -> float:
-    """Weight of an item that was clicked ``distance`` clicks before the end of a prefix of ``length``."""
+    """Weight of an item that was clicked ``distance`` clicks before the end of a prefix of ``length``: one of
+    DECAYS, by its place there; their formulas are in ``baselines.sknn.VSKNN``.
+
+    Twin: the formulas, tests/baselines/test_neighbors.py::test_decays_are_those_of_the_docs.
+    """
     if kind == 1:
         return 1.0 - distance / length
     if kind == 2:
@@ -89,7 +94,7 @@ def weight_at(kind: int, distance: int, length: int, scale: float) -> float:
 
 
 @kernel
-def touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
+def _touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
     """Sum the decays over shared items, from the last click back; returns the number of sessions touched."""
     touched = 0
     length = prefix.shape[0]
@@ -114,7 +119,7 @@ def touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Wo
 
 
 @kernel
-def finish_similarities(index: Index, rule: Rule, length: int, touched: int, work: Work) -> None:
+def _finish_similarities(index: Index, rule: Rule, length: int, touched: int, work: Work) -> None:
     """Turn the sums of touched sessions into similarities to the prefix of ``length`` clicks."""
     for place in range(touched):
         session = work.sessions[place]
@@ -126,7 +131,7 @@ def finish_similarities(index: Index, rule: Rule, length: int, touched: int, wor
 
 
 @kernel
-def nearest_sessions(rule: Rule, touched: int, work: Work) -> NDArray[np.int64]:
+def _nearest_sessions(rule: Rule, touched: int, work: Work) -> Items:
     """Keys of the neighbours: the bits of the float32 similarity, then the session's number."""
     recent = work.sessions[:touched]
     if touched > rule.sample_size:
@@ -139,7 +144,7 @@ def nearest_sessions(rule: Rule, touched: int, work: Work) -> NDArray[np.int64]:
 
 
 @kernel
-def add_session(
+def _add_session(
     index: Index, rule: Rule, session: int, shared: int, weight: float, found: int, work: Work
 ) -> int:
     """Add a neighbour's items to the scores, given its latest shared item; returns the items touched."""
@@ -162,24 +167,24 @@ def add_session(
 
 
 @kernel
-def score_prefix(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
+def _score_prefix(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
     """Scores of one prefix into ``work``; returns the number of items touched."""
     length = prefix.shape[0]
-    touched = touch_sessions(index, rule, prefix, work)
+    touched = _touch_sessions(index, rule, prefix, work)
     found = 0
-    finish_similarities(index, rule, length, touched, work)
-    for key in nearest_sessions(rule, touched, work):
+    _finish_similarities(index, rule, length, touched, work)
+    for key in _nearest_sessions(rule, touched, work):
         session = key & 0x7FFFFFFF
         distance = work.latest[session]
         weight = work.similarity[session] * weight_at(rule.match, distance, length, rule.match_scale)
-        found = add_session(index, rule, session, prefix[length - 1 - distance], weight, found, work)
+        found = _add_session(index, rule, session, prefix[length - 1 - distance], weight, found, work)
     for place in range(touched):
         work.similarity[work.sessions[place]] = 0.0
     return found
 
 
 @kernel
-def larger(values: NDArray[Number], size: int) -> NDArray[Number]:
+def _larger(values: NDArray[Number], size: int) -> NDArray[Number]:
     """A copy with room for ``size`` values and as many again."""
     grown = np.empty(2 * size, dtype=values.dtype)
     grown[: values.shape[0]] = values
@@ -188,9 +193,13 @@ def larger(values: NDArray[Number], size: int) -> NDArray[Number]:
 
 @kernel
 def score_prefixes(
-    index: Index, rule: Rule, items: NDArray[np.int32], firsts: NDArray[np.int64], lasts: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """Scores of the prefixes ``items[firsts[q]:lasts[q] + 1]``: offsets (Q + 1,), items and values."""
+    index: Index, rule: Rule, items: NDArray[np.int32], firsts: Items, lasts: Items
+) -> tuple[Items, NDArray[np.int32], Floats]:
+    """Scores of the prefixes ``items[firsts[q]:lasts[q] + 1]`` by the scheme at the top of this file: offsets
+    (Q + 1,), items and values.
+
+    Twin: lists and dictionaries, tests/baselines/test_neighbors.py::test_scores_are_those_of_the_formulas.
+    """
     n_sessions, n_items = index.newness.shape[0], index.gain.shape[0]
     work = Work(
         np.zeros(n_sessions),
@@ -202,10 +211,10 @@ def score_prefixes(
     offsets = np.zeros(lasts.shape[0] + 1, dtype=np.int64)
     row_items, row_values = np.empty(1024, dtype=np.int32), np.empty(1024, dtype=np.float32)
     for q in range(lasts.shape[0]):
-        found = score_prefix(index, rule, items[firsts[q] : lasts[q] + 1], work)
+        found = _score_prefix(index, rule, items[firsts[q] : lasts[q] + 1], work)
         start = offsets[q]
         if start + found > row_items.shape[0]:
-            row_items, row_values = larger(row_items, start + found), larger(row_values, start + found)
+            row_items, row_values = _larger(row_items, start + found), _larger(row_values, start + found)
         scored = np.sort(work.items[:found])
         for place in range(found):
             row_items[start + place] = scored[place]

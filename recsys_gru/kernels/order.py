@@ -3,15 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import Items
 from recsys_gru.kernels.machine.jit import kernel
 
 _SHORT = 32  # insertion sort is the faster one up to here
 
 
 @kernel
-def number_equal(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def number_equal(hashes: NDArray[np.uint64]) -> tuple[Items, Items]:
     """Number equal hashes from 0 by first appearance: the number of each row, (n,), and the first row of
     each number.
+
+    Twin: `list.index`, tests/kernels/test_order.py::test_equal_hashes_get_one_number_by_first_appearance.
     """
     size = 16
     while size < 2 * len(hashes):
@@ -33,7 +36,8 @@ def number_equal(hashes: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray
 
 
 @kernel
-def _insertion_sort(rows: NDArray[np.int64], times: NDArray[np.int64], items: NDArray[np.int64]) -> None:
+def _insertion_sort(rows: Items, times: Items, items: Items) -> None:
+    """Sort rows by time, then item, in place; equal ones stay as they were."""
     for end in range(1, len(rows)):
         row, place = rows[end], end
         while place > 0:
@@ -46,10 +50,11 @@ def _insertion_sort(rows: NDArray[np.int64], times: NDArray[np.int64], items: ND
 
 
 @kernel
-def event_order(
-    sessions: NDArray[np.int64], times: NDArray[np.int64], items: NDArray[np.int64], n_sessions: int
-) -> NDArray[np.int64]:
-    """The rows by session (0..n_sessions-1), then time, then item; (n,) int64."""
+def event_order(sessions: Items, times: Items, items: Items, n_sessions: int) -> Items:
+    """The rows by session (0..n_sessions-1), then time, then item, equal ones as they came; (n,) int64.
+
+    Twin: `sorted`, tests/kernels/test_order.py::test_rows_go_by_session_time_and_item.
+    """
     ends = np.zeros(n_sessions + 1, dtype=np.int64)
     for session in sessions:
         ends[session + 1] += 1

@@ -3,15 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import Items
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.rules import Rows
 
 
 @kernel
-def spread(
-    rows: Rows, level: int, places: NDArray[np.int64], items: NDArray[np.int32], times: NDArray[np.int64]
-) -> None:
-    """Put the rows of a level where the session begins, one after the other; -1: the session is left out."""
+def spread(rows: Rows, level: int, places: Items, items: NDArray[np.int32], times: Items) -> None:
+    """Put each session's rows of a level at its place (S,) and on, one after the other, into both arrays; -1:
+    the session is left out.
+
+    Twin: slices of lists, tests/kernels/test_packing.py::test_rows_of_a_level_are_put_at_their_place.
+    """
     end = 0
     for session in range(len(rows.sizes)):
         start, end, place = end, end + rows.sizes[session], places[session]
@@ -23,7 +26,11 @@ def spread(
 
 @kernel
 def number_by_appearance(items: NDArray[np.int32], numbers: NDArray[np.int32]) -> None:
-    """Number the items by first appearance after those that have a number already (-1: none), in place."""
+    """Number the items (n,) by first appearance after those that have a number (N,) already (-1: none), and
+    put the numbers in their place.
+
+    Twin: a dictionary, tests/kernels/test_packing.py::test_items_are_numbered_by_first_appearance.
+    """
     met = 0
     for number in numbers:
         met = max(met, number + 1)

@@ -1,8 +1,9 @@
-"""Matrix products as loops over register-sized pieces (`simd.py`), which read their factors where they lie.
+"""Matrix products as loops over register-sized pieces (`machine/simd.py`).
 
-A library's product copies its factors into an order of its own first. For the thin matrices of a training
-step, some dozen lanes wide, that costs as much as the product. An element is summed in the order of k
-whatever stands beside it: neither its neighbours nor the threads change a bit of it.
+They read their factors where they lie. A library's product copies its factors into an order of its own
+first; for the thin matrices of a training step, some dozen lanes wide, that costs as much as the product. An
+element is summed in the order of k whatever stands beside it: neither its neighbours nor the threads change
+a bit of it.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ CHUNK = 8 * TALL
 
 
 @kernel
-def panel(columns: int) -> int:
+def _panel(columns: int) -> int:
     """Return how many vectors side by side to take next of so many columns, so that none is left over
     narrow."""
     vectors = -(-columns // WIDTH)
@@ -29,10 +30,10 @@ def panel(columns: int) -> int:
 
 
 @kernel
-def piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool) -> None:
+def _piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool) -> None:
     """Compute TALL rows and a panel of columns of out = a @ b, from row and column `at` on; see
-    `simd.product_piece`."""
-    vectors = panel(out.shape[1] - at[1])
+    `machine.simd.product_piece`."""
+    vectors = _panel(out.shape[1] - at[1])
     if vectors == 1:
         product_piece(a, b, out, at, start, add, 1)
     elif vectors == 2:
@@ -43,14 +44,19 @@ def piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats,
 
 @kernel
 def product(a: Floats, b: Floats, out: Floats, start: Floats) -> None:
-    """Set out (M, N) to a (M, K) @ b (K, N) + start (M,); b and out lie row by row, a may lie in any way."""
+    """Set out (M, N) to a (M, K) @ b (K, N) + start (M,), summed in the order of k.
+
+    b and out lie row by row, a may lie in any way.
+
+    Twin: NumPy, tests/kernels/test_products.py::test_sums_start_from_what_is_given.
+    """
     for k in range(0, a.shape[1], DEPTH):
         left, right = a[:, k : k + DEPTH], b[k : k + DEPTH]
         n = 0
         while n < out.shape[1]:
             for m in range(0, out.shape[0], TALL):
-                piece(left, right, out, (m, n), start, k > 0)
-            n += WIDTH * panel(out.shape[1] - n)
+                _piece(left, right, out, (m, n), start, k > 0)
+            n += WIDTH * _panel(out.shape[1] - n)
 
 
 @kernel
@@ -62,7 +68,10 @@ def _product_part(state: tuple[Floats, Floats, Floats, Floats, int], part: int) 
 
 @kernel
 def product_shared(a: Floats, b: Floats, out: Floats, threads: int) -> None:
-    """Set out (M, N) to a (M, K) @ b (K, N), columns shared out among threads."""
+    """Set out (M, N) to a (M, K) @ b (K, N), columns shared out among threads.
+
+    Twin: torch's product, tests/kernels/test_products.py::test_products_of_any_size_equal_torchs.
+    """
     vectors, parts = -(-out.shape[1] // WIDTH), 2 * threads if threads > 1 else 1
     width = max(-(-vectors // parts), 1) * WIDTH
     start = np.zeros(len(a), np.float32)
@@ -71,7 +80,10 @@ def product_shared(a: Floats, b: Floats, out: Floats, threads: int) -> None:
 
 @kernel
 def transpose(source: Floats, out: Floats) -> None:
-    """Set out (N, M) to the transpose of source (M, N)."""
+    """Set out (N, M) to the transpose of source (M, N): out[j, i] = source[i, j].
+
+    Twin: NumPy, tests/kernels/test_products.py::test_transposing_moves_every_number_to_its_place.
+    """
     rows, columns = source.shape
     whole = rows - rows % WIDTH
     for i in range(0, whole, WIDTH):
@@ -86,11 +98,24 @@ def transpose(source: Floats, out: Floats) -> None:
 
 
 @kernel
+def transposed(source: Floats) -> Floats:
+    """Return the transpose (N, M) of source (M, N), row by row in memory.
+
+    Twin: NumPy, tests/kernels/test_products.py::test_transposing_moves_every_number_to_its_place.
+    """
+    out = np.empty((source.shape[1], source.shape[0]), np.float32)
+    transpose(source, out)
+    return out
+
+
+@kernel
 def with_one(hidden: Floats) -> Floats:
     """Return hidden states (Q, H) behind a one, (Q, H + 1): their product with what `with_bias` returns is
     hidden @ table transposed + bias.
 
     The bias is a term before the others, so that the sums are those of `rows.score` to the last bit.
+
+    Twin: NumPy, tests/kernels/test_products.py::test_a_bias_is_the_term_of_a_one.
     """
     lanes = np.empty((len(hidden), hidden.shape[1] + 1), np.float32)
     lanes[:, 0] = 1
@@ -100,7 +125,10 @@ def with_one(hidden: Floats) -> Floats:
 
 @kernel
 def with_bias(table: Floats, bias: Floats) -> Floats:
-    """Return a table (T, H) transposed, below its biases (T,): (H + 1, T)."""
+    """Return a table (T, H) transposed, below its biases (T,): (H + 1, T).
+
+    Twin: NumPy, tests/kernels/test_products.py::test_a_bias_is_the_term_of_a_one.
+    """
     turned = np.empty((table.shape[1] + 1, len(table)), np.float32)
     turned[0] = bias
     transpose(table, turned[1:])
@@ -120,10 +148,11 @@ def _linear_part(state: tuple[Floats, Floats, Floats, Floats], part: int) -> Non
 @kernel
 def linear_shared(x: Floats, weight: Floats, bias: Floats, out: Floats, threads: int) -> None:
     """Set out (P, N) to x (P, K) @ weight (N, K) transposed + bias (N,), the weight's rows shared out among
-    threads."""
-    turned = np.empty((x.shape[1], x.shape[0]), np.float32)
-    transpose(x, turned)
-    share_out(_linear_part, (turned, weight, bias, out), -(-len(weight) // CHUNK), threads)
+    threads.
+
+    Twin: torch's product, tests/kernels/test_products.py::test_products_of_any_size_equal_torchs.
+    """
+    share_out(_linear_part, (transposed(x), weight, bias, out), -(-len(weight) // CHUNK), threads)
 
 
 def on_kernels(values: Tensor) -> bool:

@@ -10,10 +10,12 @@ from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.prefetch import prefetch
 from recsys_gru.kernels.machine.simd import TALL
 from recsys_gru.kernels.machine.threads import share_out
-from recsys_gru.kernels.products import CHUNK, product, transpose
+from recsys_gru.kernels.products import CHUNK, product, transposed
 
 Rates = tuple[np.float32, np.float32, np.float32]
+"""Of Adagrad: the learning rate, momentum and eps."""
 Memory = tuple[Floats, Floats, Floats]
+"""Of Adagrad: weights w, sums acc and velocity v, of one shape; v is left alone if there is no momentum."""
 Factors = tuple[Floats, Floats, Items, Floats]
 """Of a gradient: delta (U, P), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
 LINE = 16
@@ -38,7 +40,10 @@ def _copy(table: Floats, rows: Items, first: int, last: int, out: Floats) -> Non
 
 @kernel
 def take(table: Floats, rows: Items, out: Floats) -> None:
-    """Copy the named rows (R,) of a table (N, D) into `out` (R, D)."""
+    """Copy the named rows (R,) of a table (N, D) into `out` (R, D): table[rows].
+
+    Twin: torch's indexing, tests/model/test_rows.py::test_rows_are_taken_as_indexing_takes_them.
+    """
     for first in range(0, len(rows), TALL):
         _ask(table, rows, first + TALL, first + 2 * TALL)
         _copy(table, rows, first, min(first + TALL, len(rows)), out)
@@ -67,25 +72,22 @@ def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], par
 def score(
     source: tuple[Floats, Floats, Items], x: Floats, place: tuple[Floats, Floats], threads: int
 ) -> None:
-    """Score the named rows of a table for x (P, D): rows @ x^T + their biases.
+    """Score the named rows of a table for x (P, D): table[rows] @ x^T + their biases.
 
     `source` is the table (N, D), the biases (N,) and the rows (R,); `place` receives a copy of the rows (R,
     D) and the scores (R, P).
+
+    Twin: torch's product, tests/model/test_rows.py::test_picked_rows_are_scored_with_their_biases.
     """
     (table, bias, rows), (taken, scores) = source, place
-    turned = np.empty((x.shape[1], x.shape[0]), np.float32)
-    transpose(x, turned)
-    state = (table, bias, rows, turned, taken, scores)
+    state = (table, bias, rows, transposed(x), taken, scores)
     share_out(_score_part, state, -(-len(rows) // CHUNK), threads)
 
 
 @kernel
-def adagrad(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
-    """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, on the named rows only and in one pass.
-
-    `memory` is (w, acc, v), each (N, D); `gradient` is (R, D); `rates` is (rate, momentum, eps). v is not
-    read or written without momentum.
-    """
+def _adagrad(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
+    """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, in one pass and on the named rows of the
+    memory (N, D) only, for a gradient (R, D)."""
     weights, sums, velocity = memory
     rate, momentum, eps = rates
     for i in range(len(rows)):
@@ -131,7 +133,7 @@ def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int
                 row, more = gradient[at[p] - first], added[p]
                 for j in range(width):
                     row[j] += more[j]
-        adagrad(memory, rows[first:last], gradient, rates)
+        _adagrad(memory, rows[first:last], gradient, rates)
     if len(bias[0]) > 0:
         _adagrad_bias(bias, rows[begin:end], delta[begin:end], rates)
 
@@ -149,7 +151,7 @@ def _adagrad_bias(bias: Memory, rows: Items, delta: Floats, rates: Rates) -> Non
         taken[0, i], taken[1, i], taken[2, i] = bias[0][rows[i]], bias[1][rows[i]], bias[2][rows[i]]
         taken[3, i] = total
     memory = (taken[0:1], taken[1:2], taken[2:3])
-    adagrad(memory, np.zeros(1, np.int64), taken[3:4], rates)
+    _adagrad(memory, np.zeros(1, np.int64), taken[3:4], rates)
     for i in range(len(delta)):
         bias[0][rows[i]], bias[1][rows[i]] = taken[0, i], taken[1, i]
         if rates[1] > 0:  # else there is no velocity
@@ -160,10 +162,12 @@ def _adagrad_bias(bias: Memory, rows: Items, delta: Floats, rates: Rates) -> Non
 def adagrad_by_factors(
     memory: Memory, bias: Memory, rows: Items, factors: Factors, rates: Rates, threads: int
 ) -> None:
-    """Apply Adagrad to the named rows (R,), distinct, with the gradient that `rows.RowGradient` has of these
-    factors, and to their biases, each (N,) or empty.
+    """Apply `model.optimisers.Adagrad` to the named rows (R,), distinct, with the gradient that
+    `model.rows.RowGradient` has of these factors, and to their biases, each (N,) or empty.
 
     The gradient is made for a few rows at a time and used up while in the cache, and the rows arrive
     meanwhile.
+
+    Twin: one number at a time, tests/kernels/test_rows.py::test_adagrad_is_its_formula_on_each_number.
     """
     share_out(_adagrad_part, (memory, bias, rows, factors, rates), -(-len(rows) // CHUNK), threads)

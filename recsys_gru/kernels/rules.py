@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import Items, Masks
 from recsys_gru.kernels.machine.jit import kernel
 
 
@@ -20,9 +21,9 @@ class Rows(NamedTuple):
     """
 
     items: NDArray[np.int32]
-    times: NDArray[np.int64]
+    times: Items
     levels: NDArray[np.int8]
-    sizes: NDArray[np.int64]
+    sizes: Items
 
 
 class Law(NamedTuple):
@@ -62,8 +63,12 @@ def _level(time: int, too_rare: bool, law: Law) -> int:
 
 
 @kernel
-def judge(rows: Rows, law: Law, rare: NDArray[np.bool_], support: NDArray[np.int64]) -> None:
-    """Give each training row that breaks a rule its level, and count the others by item in ``support``."""
+def judge(rows: Rows, law: Law, rare: Masks, support: Items) -> None:
+    """Give each row of a training session that breaks a rule its level, and count the others by item in
+    ``support`` (N,): first window, cut and ``rare`` items (N,), then sessions left too short.
+
+    Twin: lists, tests/kernels/test_rules.py::test_rows_are_judged_one_rule_after_the_other.
+    """
     end = 0
     for size in rows.sizes:
         start, end, left = end, end + size, 0
@@ -84,11 +89,11 @@ def judge(rows: Rows, law: Law, rare: NDArray[np.bool_], support: NDArray[np.int
 
 
 @kernel
-def outline(
-    rows: Rows, law: Law, support: NDArray[np.int64]
-) -> tuple[NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
-    """Mark test rows of unknown items, and give of each session the part (-1 none, 0 train, 1 test), its
-    start and its events.
+def outline(rows: Rows, law: Law, support: Items) -> tuple[NDArray[np.int8], Items, Items]:
+    """Mark test rows of items without support (N,) as unknown, and give of each session the part (-1 none, 0
+    train, 1 test: it begins at or after the cut), its start and its events.
+
+    Twin: lists, tests/kernels/test_rules.py::test_a_session_is_told_by_the_rows_it_keeps.
     """
     n_sessions, end = len(rows.sizes), 0
     part = np.full(n_sessions, -1, dtype=np.int8)
@@ -110,7 +115,10 @@ def outline(
 
 @kernel
 def last_rules(rows: Rows, by_item: NDArray[np.int8]) -> NDArray[np.int8]:
-    """The highest level among the rows of each session, and in ``by_item`` of each item."""
+    """The highest level among the rows of each session, -1 without any, and in ``by_item`` of each item.
+
+    Twin: `max`, tests/kernels/test_rules.py::test_the_last_rule_is_the_highest_level.
+    """
     highest = np.full(len(rows.sizes), -1, dtype=np.int8)
     end = 0
     for session in range(len(rows.sizes)):
@@ -124,14 +132,12 @@ def last_rules(rows: Rows, by_item: NDArray[np.int8]) -> NDArray[np.int8]:
 
 @kernel
 def drop_small(
-    alive: NDArray[np.bool_],
-    groups: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    others: NDArray[np.int64],
-    other_sizes: NDArray[np.int64],
-    bound: int,
+    alive: Masks, groups: Items, sizes: Items, others: Items, other_sizes: Items, bound: int
 ) -> int:
-    """Drop the rows whose group has fewer than ``bound``; keeps both counts true and gives how many went."""
+    """Drop the rows whose group has fewer than ``bound``; keeps both counts true and gives how many went.
+
+    Twin: np.bincount, tests/kernels/test_rules.py::test_small_groups_are_dropped_and_both_counts_stay_true.
+    """
     gone = 0
     for row in range(len(alive)):
         if alive[row] and sizes[groups[row]] < bound:

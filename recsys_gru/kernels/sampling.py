@@ -11,8 +11,11 @@ from recsys_gru.kernels.machine.jit import kernel
 def alias_table(
     probabilities: NDArray[np.float64], share: NDArray[np.float64], other: NDArray[np.int32]
 ) -> None:
-    """Fill the alias table of a distribution (Vose 1991): column i is item i with probability share[i], else
-    other[i]."""
+    """Fill the alias table of a distribution (Vose 1991): of n columns, all as likely, column i is item i
+    with probability share[i], else other[i].
+
+    Twin: NumPy's sums, tests/kernels/test_sampling.py::test_an_alias_table_holds_its_distribution.
+    """
     n = len(probabilities)
     small, large = np.empty(n, np.int64), np.empty(n, np.int64)
     n_small, n_large = 0, 0
@@ -44,8 +47,11 @@ def alias_table(
 def alias_draw(
     uniform: NDArray[np.float64], share: NDArray[np.float64], other: NDArray[np.int32], drawn: Items
 ) -> None:
-    """Turn uniform numbers in [0, 1) into items: the whole part picks a column, the rest decides item or
-    alias."""
+    """Turn uniform numbers u in [0, 1) into items: the whole part of n u picks a column, the rest decides
+    between item and alias.
+
+    Twin: NumPy, tests/kernels/test_sampling.py::test_a_draw_is_a_column_and_a_choice.
+    """
     n = len(share)
     for i in range(len(uniform)):
         scaled = uniform[i] * n

@@ -3,23 +3,21 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.kernels.arrays import Floats
+from recsys_gru.kernels.arrays import Floats, Items, Masks
 from recsys_gru.kernels.coarse import exact_scores
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.threads import share_out
 from recsys_gru.kernels.products import product, with_bias
 from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
 
-Masks = NDArray[np.bool_]
-Singles = NDArray[np.float32]
-Items = tuple[Floats, Floats]
-"""Rows of the item table (T, H), and biases (T,)."""
+Tile = tuple[Floats, Floats]
+"""Rows of the item table (T, H), and their biases (T,)."""
 ROWS = 64
 """Prefixes that make a part of the work: with a tile of 512 items, 128 KB of scores."""
 
 
 @kernel
-def _scores(lanes: Floats, turned: Floats) -> Singles:
+def _scores(lanes: Floats, turned: Floats) -> Floats:
     scores = np.empty((len(lanes), turned.shape[1]), np.float32)
     product(lanes, turned, scores, np.zeros(len(lanes), np.float32))
     return scores
@@ -34,24 +32,36 @@ def _offer_part(state: tuple[Floats, Floats, Masks, int, Heaps], part: int) -> N
 
 
 @kernel
-def offer_shared(lanes: Floats, items: Items, allowed: Masks, start: int, heaps: Heaps, threads: int) -> None:
-    """Offer the scores of some items, from number `start` on, for hidden states behind ones (Q, H + 1), as
-    `push_tile` does."""
-    state = (lanes, with_bias(*items), allowed, start, heaps)
+def offer_shared(lanes: Floats, tile: Tile, allowed: Masks, start: int, heaps: Heaps, threads: int) -> None:
+    """Offer the scores hidden . table_j + bias_j of some items, from number `start` on, for hidden states
+    behind ones (Q, H + 1), as `push_tile` does.
+
+    Twin: a full sort, tests/kernels/test_scores.py::test_offers_leave_what_a_full_sort_of_the_product_does.
+    """
+    state = (lanes, with_bias(*tile), allowed, start, heaps)
     share_out(_offer_part, state, -(-len(lanes) // ROWS), threads)
 
 
 @kernel
-def own_scores(table: Singles, bias: Singles, hidden: Singles, items: NDArray[np.int32]) -> Singles:
-    """Return the score (Q,) of one item for each hidden state (Q, H), to the bit that of a tile."""
+def own_scores(table: Floats, bias: Floats, hidden: Floats, rows: Items, items: NDArray[np.int32]) -> Floats:
+    """Return the score (P,) of one item for each of the named hidden states (P,) of (Q, H), ascending:
+    hidden_q . table_j + bias_j, to the bit that of a tile.
+
+    Twin: NumPy, tests/kernels/test_scores.py::test_an_own_score_is_the_product_of_two_rows.
+    """
     scores = np.empty(len(items), np.float32)
-    for q in range(len(items)):
-        scores[q] = exact_scores(table, bias, hidden[q], items[q : q + 1])[0]
+    first = 0
+    while first < len(items):
+        last = first + 1
+        while last < len(items) and rows[last] == rows[first]:
+            last += 1
+        scores[first:last] = exact_scores(table, bias, hidden[rows[first]], items[first:last])
+        first = last
     return scores
 
 
 @kernel
-def _count_part(state: tuple[Floats, Floats, Masks, int, Targets, NDArray[np.int64]], part: int) -> None:
+def _count_part(state: tuple[Floats, Floats, Masks, int, Targets, Items], part: int) -> None:
     lanes, turned, allowed, start, (own, items), counts = state
     first, last = part * ROWS, min(part * ROWS + ROWS, len(lanes))
     targets = own[first:last], items[first:last]
@@ -61,15 +71,12 @@ def _count_part(state: tuple[Floats, Floats, Masks, int, Targets, NDArray[np.int
 
 @kernel
 def count_shared(
-    lanes: Floats,
-    items: Items,
-    allowed: Masks,
-    start: int,
-    targets: Targets,
-    counts: NDArray[np.int64],
-    threads: int,
+    lanes: Floats, tile: Tile, allowed: Masks, start: int, targets: Targets, counts: Items, threads: int
 ) -> None:
-    """Count the scores of some items, from number `start` on, for hidden states behind ones (Q, H + 1), as
-    `count_tile` does."""
-    state = (lanes, with_bias(*items), allowed, start, targets, counts)
+    """Count the scores hidden . table_j + bias_j of some items, from number `start` on, for hidden states
+    behind ones (Q, H + 1), as `count_tile` does.
+
+    Twin: comparisons, tests/kernels/test_scores.py::test_counts_are_those_of_the_product.
+    """
+    state = (lanes, with_bias(*tile), allowed, start, targets, counts)
     share_out(_count_part, state, -(-len(lanes) // ROWS), threads)

@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.machine.jit import kernel
 
 
 @kernel
-def first_at_least(items: NDArray[np.int32], low: int, high: int, wanted: int) -> int:
+def _first_at_least(items: NDArray[np.int32], low: int, high: int, wanted: int) -> int:
     """Index of the first of the ascending ``items[low:high]`` not below ``wanted``; ``high`` if none."""
     while low < high:
         middle = (low + high) // 2
@@ -20,18 +21,16 @@ def first_at_least(items: NDArray[np.int32], low: int, high: int, wanted: int) -
 
 @kernel
 def fill_tile(
-    offsets: NDArray[np.int64],
-    items: NDArray[np.int32],
-    values: NDArray[np.float32],
-    which: NDArray[np.int64],
-    start: int,
-    scores: NDArray[np.float32],
+    offsets: Items, items: NDArray[np.int32], values: Floats, which: Items, start: int, scores: Floats
 ) -> None:
-    """Write the rows' values over the scores (Q, T) of the items from ``start`` on."""
+    """Write the values of the rows ``which`` (Q,) over the scores (Q, T) of the items from ``start`` on.
+
+    Twin: a dense matrix, tests/baselines/test_sparse.py::test_tiles_and_own_scores_are_the_dense_ones.
+    """
     stop = start + scores.shape[1]
     for q in range(scores.shape[0]):
         end = offsets[which[q] + 1]
-        place = first_at_least(items, offsets[which[q]], end, start)
+        place = _first_at_least(items, offsets[which[q]], end, start)
         while place < end and items[place] < stop:
             scores[q, items[place] - start] = values[place]
             place += 1
@@ -39,16 +38,19 @@ def fill_tile(
 
 @kernel
 def fill_own(
-    offsets: NDArray[np.int64],
+    offsets: Items,
     items: NDArray[np.int32],
-    values: NDArray[np.float32],
-    which: NDArray[np.int64],
+    values: Floats,
+    which: Items,
     wanted: NDArray[np.int32],
-    scores: NDArray[np.float32],
+    scores: Floats,
 ) -> None:
-    """Write each row's value of its wanted item over its score (Q,)."""
+    """Write the value that each of the rows ``which`` (Q,) has of its wanted item over its score (Q,).
+
+    Twin: a dense matrix, tests/baselines/test_sparse.py::test_tiles_and_own_scores_are_the_dense_ones.
+    """
     for q in range(scores.shape[0]):
         end = offsets[which[q] + 1]
-        place = first_at_least(items, offsets[which[q]], end, wanted[q])
+        place = _first_at_least(items, offsets[which[q]], end, wanted[q])
         if place < end and items[place] == wanted[q]:
             scores[q] = values[place]

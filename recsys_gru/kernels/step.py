@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.dropout import dropout_mask
-from recsys_gru.kernels.gru import Memory as Gates
-from recsys_gru.kernels.gru import gru_backward, gru_forward
+from recsys_gru.kernels.gru import Gates, gru_backward, gru_forward
 from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
 from recsys_gru.kernels.machine.jit import kernel
-from recsys_gru.kernels.products import linear_shared, product_shared, transpose
+from recsys_gru.kernels.products import linear_shared, product_shared, transposed
 from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score, take
 
 
@@ -34,7 +33,7 @@ class Trained(NamedTuple):
 class Plan(NamedTuple):
     """One window, or some windows one after the other: E events, S steps, V rows.
 
-    T steps of a window have U candidates, which are told of as `losses.Columns` tells.
+    T steps of a window have U candidates, which are told of as `model.losses.Columns` tells.
     """
 
     inputs: Items
@@ -48,9 +47,9 @@ class Plan(NamedTuple):
     step: Items
     """(E,) the step within the window."""
     keep: Floats
-    """(E,) as in `network.Flow`."""
+    """(E,) as in `model.network.Flow`."""
     source: Items
-    """(E,) as in `network.Flow`."""
+    """(E,) as in `model.network.Flow`."""
     alive: Items
     """(S,) lanes of each step."""
     keys: Items
@@ -212,8 +211,7 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
 def _learn(memory: Memory, bias: Memory, factors: tuple[Floats, Floats], rates: Rates, threads: int) -> None:
     """Apply Adagrad to a dense parameter and its bias; factors are delta (P, N) and operand (P, D)."""
     delta, operand = factors
-    turned = np.empty((delta.shape[1], len(delta)), np.float32)
-    transpose(delta, turned)
+    turned = transposed(delta)
     rows, nowhere, nothing = np.arange(len(turned)), np.empty(0, np.int64), operand[:0]
     adagrad_by_factors(memory, bias, rows, (turned, operand, nowhere, nothing), rates, threads)
 
@@ -247,9 +245,13 @@ def _window(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
 def update_each(
     trained: Trained, plan: Plan, sizes: Sizes, at: Items, recipe: Recipe, state: Floats, speeds: Floats
 ) -> tuple[NDArray[np.float64], Floats]:
-    """Update the network on W windows of a plan, one after the other, at the learning rates (W,); return each
-    loss, up to the first that is not finite, and the lanes' states after it. `at` (5,), where the windows
-    begin in the arrays of the plan, is moved to where they end."""
+    """Update the network on W windows of a plan, one after the other, at the learning rates (W,), as
+    `training.learner.Learner.update` does; return each loss, up to the first that is not finite, and the
+    lanes' states after it. `at` (5,), where the windows begin in the arrays of the plan, is moved to where
+    they end.
+
+    Twin: `Learner`, tests/training/test_learner.py::test_the_compiled_loop_is_the_separate_calls_to_the_bit.
+    """
     losses, threads = np.empty(len(speeds), np.float64), recipe.threads
     for w in range(len(speeds)):
         keys = (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]

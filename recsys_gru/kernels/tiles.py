@@ -3,28 +3,25 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import Floats, Items, Masks
 from recsys_gru.kernels.machine.jit import kernel
 
 CHUNK = 128
 """Scores compared with the k-th best in one vector sweep, before any is looked at one by one."""
-Heaps = tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]
+Heaps = tuple[Floats, NDArray[np.int32], Masks]
 """Of Q rows: the k best scores and their items, each (Q, k), and whether a score was not finite (Q,)."""
-Targets = tuple[NDArray[np.float32], NDArray[np.int64]]
+Targets = tuple[Floats, Items]
 """Of Q rows: the score of the target, and its item, each (Q,)."""
 
 
 @kernel
-def count_tile(
-    scores: NDArray[np.float32],
-    allowed: NDArray[np.bool_],
-    start: int,
-    targets: Targets,
-    counts: NDArray[np.int64],
-) -> None:
+def count_tile(scores: Floats, allowed: Masks, start: int, targets: Targets, counts: Items) -> None:
     """Add each row's items above, items equal and non-finite scores to ``counts`` (3, Q), of a tile (Q, T) of
     the items start.. on.
 
     ``allowed`` (Q, T) masks the items that compete; (0, 1) lets all. The target's own column is left out.
+
+    Twin: one comparison at a time, tests/kernels/test_tiles.py::test_counts_are_those_of_comparisons.
     """
     own, items = targets
     largest = np.float32(np.finfo(np.float32).max)
@@ -47,22 +44,20 @@ def count_tile(
 
 
 @kernel
-def is_worse(score: np.float32, item: np.int32, than_score: np.float32, than_item: np.int32) -> bool:
+def _is_worse(score: np.float32, item: np.int32, than_score: np.float32, than_item: np.int32) -> bool:
     """Whether a scored item stands behind another."""
     return bool(score < than_score or (score == than_score and item > than_item))
 
 
 @kernel
-def replace_worst(
-    best: NDArray[np.float32], items: NDArray[np.int32], score: np.float32, item: np.int32
-) -> None:
+def _replace_worst(best: Floats, items: NDArray[np.int32], score: np.float32, item: np.int32) -> None:
     """Put a score in the root's place of a heap (k,); its root is the worst: lowest score, highest item."""
     k, hole, child = best.shape[0], 0, 1
     while child < k:
         right = child + 1
-        if right < k and is_worse(best[right], items[right], best[child], items[child]):
+        if right < k and _is_worse(best[right], items[right], best[child], items[child]):
             child = right
-        if is_worse(score, item, best[child], items[child]):
+        if _is_worse(score, item, best[child], items[child]):
             break
         best[hole], items[hole] = best[child], items[child]
         hole, child = child, 2 * child + 1
@@ -70,7 +65,7 @@ def replace_worst(
 
 
 @kernel
-def chunk_hits(scores: NDArray[np.float32], worst: np.float32) -> tuple[bool, bool]:
+def _chunk_hits(scores: Floats, worst: np.float32) -> tuple[bool, bool]:
     """Whether any score of a chunk beats the worst of the heap, and whether any is not finite."""
     largest = np.float32(np.finfo(np.float32).max)
     zero, one = np.float32(0), np.float32(1)
@@ -82,52 +77,41 @@ def chunk_hits(scores: NDArray[np.float32], worst: np.float32) -> tuple[bool, bo
 
 
 @kernel
-def push_tile(
-    scores: NDArray[np.float32],
-    allowed: NDArray[np.bool_],
-    start: int,
-    heaps: Heaps,
-) -> None:
-    """Offer a tile (Q, T) of the items start.. to the heaps (Q, k); ``allowed`` (Q, T), or (0, 1) for all."""
+def push_tile(scores: Floats, allowed: Masks, start: int, heaps: Heaps) -> None:
+    """Offer a tile (Q, T) of the items start.. to the heaps (Q, k), which keep the best by score descending,
+    then item ascending, if tiles come in the order of items; ``allowed`` (Q, T), or (0, 1) for all.
+
+    Twin: a full sort, tests/kernels/test_tiles.py::test_heaps_hold_what_a_full_sort_does.
+    """
     best, items, broken = heaps
     width = scores.shape[1]
     for q in range(scores.shape[0]):
         for first in range(0, width, CHUNK):
             last = min(first + CHUNK, width)
-            hit, bad = chunk_hits(scores[q, first:last], best[q, 0])
+            hit, bad = _chunk_hits(scores[q, first:last], best[q, 0])
             broken[q] |= bad
             if hit:
                 row_mask = allowed[q, first:last] if allowed.size else allowed[:0, 0]
-                push_chunk(scores[q, first:last], row_mask, start + first, best[q], items[q])
+                _push_chunk(scores[q, first:last], row_mask, start + first, best[q], items[q])
 
 
 @kernel
-def push_chunk(
-    scores: NDArray[np.float32],
-    allowed: NDArray[np.bool_],
-    start: int,
-    best: NDArray[np.float32],
-    items: NDArray[np.int32],
-) -> None:
+def _push_chunk(scores: Floats, allowed: Masks, start: int, best: Floats, items: NDArray[np.int32]) -> None:
     """Offer the scores of one row's chunk to its heap; an equal score of a later item never enters."""
     for j in range(scores.shape[0]):
         if scores[j] > best[0] and (allowed.size == 0 or allowed[j]):
-            replace_worst(best, items, scores[j], np.int32(start + j))
+            _replace_worst(best, items, scores[j], np.int32(start + j))
 
 
 @kernel
-def short_list(
-    scores: NDArray[np.float32],
-    allowed: NDArray[np.bool_],
-    error: float,
-    heaps: Heaps,
-    short: NDArray[np.int32],
-) -> int:
+def short_list(scores: Floats, allowed: Masks, error: float, heaps: Heaps, short: NDArray[np.int32]) -> int:
     """Write down the items that may be among the best k of a single row, whose scores (N,) are no further
     than `error` from the true ones; return how many, or -1 for too many, or if a score is not finite.
 
     k items score at least the k-th best score less the error, so no item whose score is two errors below it
     is among the best k. `allowed` and the empty `heaps` are those of `push_tile`.
+
+    Twin: a full sort, tests/kernels/test_tiles.py::test_a_short_list_reaches_two_errors_below_the_kth_best.
     """
     push_tile(scores.reshape(1, -1), allowed, 0, heaps)
     best, _, broken = heaps
@@ -139,7 +123,7 @@ def short_list(
     count = 0
     for first in range(0, len(scores), CHUNK):
         chunk = scores[first : first + CHUNK]
-        if not chunk_hits(chunk, limit)[0]:
+        if not _chunk_hits(chunk, limit)[0]:
             continue
         for j in range(len(chunk)):
             if chunk[j] > limit and (allowed.size == 0 or allowed[0, first + j]):

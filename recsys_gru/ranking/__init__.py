@@ -1,7 +1,12 @@
-"""Scores in tiles -> ranks and exact top k, and which items may be shown. NumPy and numba, no torch."""
+"""Exact ranks and top k from scores in tiles, and which items may be shown.
 
-from recsys_gru.ranking.count import rank_counts
-from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter
+In it: scorer (what ranking asks of a model), count (ranks), topk, rough (a short list first), filters.
+Used by evaluation, the contract and every model. It must never import torch, or know what made a score.
+"""
+
+from recsys_gru.ranking.count import counts_as_shown, rank_counts
+from recsys_gru.ranking.fallback import popularity, popularity_block
+from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter, seen_pairs
 from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer, vocabulary_of
 from recsys_gru.ranking.topk import top_k
 
@@ -13,7 +18,11 @@ __all__ = [
     "ItemFilter",
     "MatrixBlock",
     "Scorer",
+    "counts_as_shown",
+    "popularity",
+    "popularity_block",
     "rank_counts",
+    "seen_pairs",
     "top_k",
     "vocabulary_of",
 ]

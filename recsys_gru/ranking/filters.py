@@ -73,11 +73,11 @@ class BoundFilter:
         if self.keep.all() and self.live is None and not self.exclude_seen:
             return None
         moments = self.sessions.times[rows] if self.at is None else np.full(len(rows), self.at)
-        seen_items, seen_rows = _seen(self.sessions, rows if self.exclude_seen else rows[:0])
+        seen_items, seen_rows = seen_pairs(self.sessions, rows if self.exclude_seen else rows[:0])
         return Candidates(self.keep, self.live, moments, seen_items, seen_rows)
 
 
-def _seen(sessions: Sessions, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def seen_pairs(sessions: Sessions, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Pairs of item and row, each once, ordered by item: what each prefix holds already."""
     starts = sessions.offsets[np.searchsorted(sessions.offsets, rows, side="right") - 1]
     lengths = rows - starts + 1

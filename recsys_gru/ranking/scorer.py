@@ -33,8 +33,10 @@ class Block(ABC):
         """Scores (Q, stop - start) of the items start..stop-1, valid until the next tile is asked for."""
 
     @abstractmethod
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Score (Q,) of one item per row, bit-equal to that column of its tile."""
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Score (P,) of one item for each of ``rows`` (P,), places in the block, ascending; for every row if
+        not given; bit-equal to that column of its tile.
+        """
 
     def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
         """Offer the items start..stop-1 to the heaps of the rows; see `kernels.tiles.push_tile`."""
@@ -76,8 +78,8 @@ class MatrixBlock(Block):
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         return self.scores[:, start:stop]
 
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        return self.scores[np.arange(len(items)), items]  # (Q,)
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        return self.scores[np.arange(len(items)) if rows is None else rows, items]  # (P,)
 
 
 class Scorer(Protocol):

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag, whole_number
 from recsys_gru.contract import Recommender, SearchSpace, trainable
+from recsys_gru.files import Layout
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.recommender.layout import network_layout, slots_in
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
 from recsys_gru.recommender.scoring import cosines, network_blocks
 from recsys_gru.recommender.warm_start import carry_over, extend
@@ -40,16 +42,14 @@ class GRU4Rec(Recommender):
         momentum: of the optimizer.
         sample_alpha: negative samples are drawn in proportion to support ** sample_alpha.
         n_sample: negative samples shared by the lanes of an update, beside the lanes' own targets.
-        embedding: width of a separate input table, or "layersize" for that of the first layer; 0 for one-hot
-            input.
+        embedding: width of a separate input table, "layersize" for the first layer's; 0 for one-hot input.
         constrained_embedding: one table for input and output (tied); `embedding` is then not used.
         n_epochs: walks through the training sessions.
         bpreg: weight of BPR-max's score regularisation.
         elu_param: of the ELU that scores pass in BPR-max; 0 for none.
         logq: strength of the logQ correction of cross-entropy.
         cell: gru (reset-after), gru-reset-before, lstm or rnn. With one-hot input the first layer of gru is
-            the reset-before cell, as in the reference; every other cell then only swaps its input product for
-            a look-up.
+            the reset-before cell, as in the reference.
         optimizer: adagrad, adam, rmsprop or sgd; each changes only the item rows that an update has touched.
         grad_clip: largest global norm of the gradient; 0 for no limit.
         weight_decay: L2 penalty on the parameters an update touches.
@@ -176,7 +176,8 @@ class GRU4Rec(Recommender):
             DivergedError: if the loss becomes NaN or infinite.
             CheckpointError: if the checkpoint is damaged or of another run.
         """
-        loop = self._loop(on_epoch, progress, checkpoint_dir, checkpoint_every)
+        own = {"checkpoint_dir": checkpoint_dir, "checkpoint_every": checkpoint_every}
+        loop = self._loop(on_epoch, progress).but_with(own)
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
         with fitting(self, sessions, held_out):
@@ -249,20 +250,20 @@ class GRU4Rec(Recommender):
             "logq": [0.0, 1.0],
         }
 
-    def _require_possible(self) -> None:
+    def check_parameters(self) -> None:
         self._loop()
+
+    def _require_possible(self) -> None:  # but the device: what was learned on one answers on any
+        Loop(self.settings(), self.patience, self.checkpoint_dir, self.checkpoint_every)
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         return cosines(self.network_, number)
 
-    def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False, *checkpoints: object) -> Loop:
-        """What a call of fit was asked to do; for what it does not say the constructor's values hold."""
-        asked: dict[str, Any] = self.parameters()
-        resolve_device(asked["device"])
-        for name, value in zip(("checkpoint_dir", "checkpoint_every"), checkpoints, strict=False):
-            asked[name] = asked[name] if value is None else value
-        patience, folder, every = (asked[name] for name in ("patience", "checkpoint_dir", "checkpoint_every"))
-        return Loop(self.settings(), patience, folder, every, on_epoch, progress)
+    def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False) -> Loop:
+        own = self._plain()
+        resolve_device(str(own.device))
+        beside = own.patience, own.checkpoint_dir, own.checkpoint_every
+        return Loop(own.settings(), *beside, on_epoch, progress)
 
     def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
         loop = loop or self._loop()
@@ -281,10 +282,12 @@ class GRU4Rec(Recommender):
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         state = {f"weights/{name}": values for name, values in self.network_.parameters()}
-        state |= {
-            f"slots/{name}/{slot}": slots[slot] for name, slots in self.slots_.items() for slot in slots
-        }
+        for name, slots in self.slots_.items():
+            state |= {f"slots/{name}/{slot}": values for slot, values in slots.items()}
         return {name: values.cpu().numpy() for name, values in state.items()}
+
+    def _layout(self) -> Layout:
+        return network_layout(self.settings())
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         device = device_at_hand(str(self.device))
@@ -293,8 +296,5 @@ class GRU4Rec(Recommender):
         for name, parameter in network.parameters():
             parameter.copy_(tensors[f"weights/{name}"])
         self.network_ = network.to(device)
-        self.slots_ = {name: {} for name, _ in network.parameters()}
-        for key in (key for key in tensors if key.startswith("slots/")):
-            _, name, slot = key.split("/")
-            self.slots_[name][slot] = tensors[key].to(device)
+        self.slots_ = slots_in(tensors, [name for name, _ in network.parameters()], device)
         self.history_ = ()

@@ -3,10 +3,10 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from recsys_gru.arguments import flag, place, whole_number
 from recsys_gru.errors import ClickLogError, ParameterError
@@ -63,6 +63,11 @@ class Loop:
             raise ParameterError(f"expected on_epoch as a function of an EpochReport, got {self.on_epoch!r}")
         object.__setattr__(self, "progress", flag("progress", self.progress))
 
+    def but_with(self, own: Mapping[str, object]) -> "Loop":
+        """The same with these values, where they are not None."""
+        given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+        return replace(self, **given)
+
     def train(
         self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
     ) -> tuple[EpochReport, ...]:
@@ -95,10 +100,10 @@ class Loop:
     def _close_epoch(
         self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None
     ) -> None:
-        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS).figures()
+        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS, unknown="miss").figures()
         report = end_epoch(run.position, metrics)
         if self.patience is not None and metrics[WATCHED] > max(
-            [past.metrics[WATCHED] for past in run.history], default=-1
+            [past.metrics.get(WATCHED, -1) for past in run.history], default=-1
         ):
             run.best = {name: values.clone() for name, values in learner.network.parameters()}
             run.best_epoch = report.epoch

@@ -20,7 +20,7 @@ from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.machine.threads import at_most, n_threads
 from recsys_gru.kernels.products import on_kernels, scores_of, with_one
-from recsys_gru.kernels.scores import Items, count_shared, offer_shared, own_scores
+from recsys_gru.kernels.scores import Tile, count_shared, offer_shared, own_scores
 from recsys_gru.kernels.tiles import Heaps, Targets
 from recsys_gru.model.network import Network
 from recsys_gru.model.rows import score_rows
@@ -81,14 +81,20 @@ class NetworkBlock(Block):
     def _lanes(self) -> Floats:
         return with_one(self._hidden.numpy())
 
-    def _items(self, start: int, stop: int) -> Items:
+    def _items(self, start: int, stop: int) -> Tile:
         return self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy()
 
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        rows = np.arange(len(items)) if rows is None else rows
         if on_kernels(self._output):
-            return own_scores(self._output.numpy(), self._bias[:, 0].numpy(), self._hidden.numpy(), items)
-        scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
-        return scores.diagonal().copy()
+            table, bias = self._output.numpy(), self._bias[:, 0].numpy()
+            return own_scores(table, bias, self._hidden.numpy(), rows, items)
+        found, size = np.empty(len(items), np.float32), len(self.rows)
+        for first in range(0, len(items), size):  # a product of at most Q columns
+            part = slice(first, first + size)
+            asked = torch.from_numpy(items[part].astype(np.int64)).to(self._output.device)
+            found[part] = self._scores(asked)[rows[part], np.arange(len(asked))]
+        return found
 
     def rough(self) -> Rough | None:
         coarse = self._coarse.of(self._output)

@@ -105,7 +105,8 @@ def _pairs(
     for name, parameter in learner.network.parameters():
         yield name, parameter, fitted[name]
         for slot, values in learner.optimiser.slots[name].items():
-            yield name, values, slots[name][slot]
+            if slot in slots[name]:  # else the optimiser is another now, and remembers nothing
+                yield name, values, slots[name][slot]
 
 
 def _shape(network: Network, slots: dict[str, Slots]) -> dict[str, tuple[tuple[int, ...], list[str]]]:

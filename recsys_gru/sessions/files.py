@@ -19,7 +19,8 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
 
     >>> import tempfile
     >>> log = pl.DataFrame({"session_id": [1], "item_id": [7], "time": [0]})
-    >>> folder, sessions = tempfile.mkdtemp(), Sessions.from_events(log.cast({"time": UTC_TIME}))
+    >>> log = log.cast({"time": pl.Datetime("us", "UTC")})
+    >>> folder, sessions = tempfile.mkdtemp(), Sessions.from_events(log)
     >>> write_sessions(sessions, folder)
     >>> read_sessions(folder).fingerprint() == sessions.fingerprint()
     True

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import ITEM
-from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.errors import ClickLogError, InputError, SchemaError
+from recsys_gru.files import read_file
 
 SUPPORT = "support"
+MOST_ITEMS = 2**31 - 1
+MOST_ITEMS_A_BYTE = 64
+"""Ids that are all different do not fit into fewer bytes."""
+MOST_EVENTS = 2**62
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,23 +99,68 @@ class Vocabulary:
             return pl.Series(ITEM, self.ids.to_numpy()[chosen])
         return self.ids[chosen]  # not gather, a query of .2 ms
 
+    def to_bytes(self) -> bytes:
+        """A Parquet file with the columns item_id and support."""
+        file = BytesIO()
+        pl.DataFrame({ITEM: self.ids, SUPPORT: self.support}).write_parquet(file)
+        return file.getvalue()
+
     def write(self, path: str | Path) -> None:
         """Write a Parquet file with the columns item_id and support."""
-        pl.DataFrame({ITEM: self.ids, SUPPORT: self.support}).write_parquet(path)
+        Path(path).write_bytes(self.to_bytes())
 
     @classmethod
     def read(cls, path: str | Path) -> "Vocabulary":
-        """Read what ``write`` wrote.
+        """Read what ``write`` wrote, from the file of exactly this name.
 
         Raises:
             SchemaError: the file is no vocabulary.
+            OSError: it cannot be read.
         """
-        table = pl.read_parquet(path)
-        if table.columns != [ITEM, SUPPORT]:
-            raise SchemaError(
-                f"expected the columns {ITEM}, {SUPPORT} in {path}; found {', '.join(table.columns)}"
-            )
-        return cls(table[ITEM], table[SUPPORT].to_numpy())
+        return cls.of_bytes(read_file(Path(path)), Path(path))
+
+    @classmethod
+    def of_bytes(cls, data: bytes | bytearray, path: Path) -> "Vocabulary":
+        """Read the bytes of a Parquet file; ``path`` is for messages only.
+
+        Raises:
+            SchemaError: they are no vocabulary.
+        """
+        try:
+            return cls(*_columns_of(bytes(data)))
+        except (
+            OSError,
+            OverflowError,
+            InputError,
+            pl.exceptions.PolarsError,
+            pl.exceptions.PanicException,
+        ) as error:
+            raise SchemaError(f"expected a vocabulary of {ITEM} and {SUPPORT} in {path}: {error}") from error
+
+
+def _columns_of(data: bytes) -> tuple[pl.Series, NDArray[np.int64]]:
+    """The checked columns of a vocabulary's file."""
+    schema = pl.read_parquet_schema(BytesIO(data))
+    if (
+        list(schema) != [ITEM, SUPPORT]
+        or schema[ITEM] not in (pl.Int64, pl.String)
+        or schema[SUPPORT] != pl.Int64
+    ):
+        found = ", ".join(f"{name} ({kind})" for name, kind in schema.items())
+        raise SchemaError(f"found {found}")
+    rows = pl.scan_parquet(BytesIO(data)).select(pl.len()).collect().item()
+    if rows > min(MOST_ITEMS, MOST_ITEMS_A_BYTE * len(data)):
+        raise SchemaError(f"found {rows:,} rows in {len(data):,} bytes")
+    table = pl.read_parquet(BytesIO(data))
+    support = table[SUPPORT]
+    if support.null_count() or table.height != rows:
+        raise SchemaError(
+            f"found {table.height:,} rows, support without a number in {support.null_count():,}"
+        )
+    counts: NDArray[np.int64] = support.to_numpy()
+    if counts.min(initial=0) < 0 or counts.sum(dtype=np.float64) >= MOST_EVENTS:
+        raise SchemaError("found support below 0, or more events than can be counted")
+    return table[ITEM], counts
 
 
 def _plain(item: str) -> str | None:

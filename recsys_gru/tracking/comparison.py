@@ -1,7 +1,6 @@
 """Which model is better: a parent run's table and picture, and the stored rank ledgers of two runs."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ import polars as pl
 
 from recsys_gru.errors import TrackingError
 from recsys_gru.evaluation import Report, read_ranks
-from recsys_gru.tracking.records import RUN_ID
-from recsys_gru.tracking.run import Run
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.evaluation.plots import plain
+from recsys_gru.tracking.delivery import EXPERIMENT, Desk, Run, store_at
+from recsys_gru.tracking.scratch import scratch
+from recsys_gru.tracking.tracker import NOTE, shown
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
 PICTURE, RANKS = "comparison.png", "ranks.parquet"
@@ -40,13 +39,12 @@ def stored_ranks(where: str | os.PathLike[str], run: str, experiment: str = EXPE
     Raises:
         TrackingError: if no such run has a rank ledger.
     """
-    store = store_at(where)
-    client = connect(store)
-    for found in _candidates(client, experiment_id(client, store, experiment), run):
+    desk = Desk(store_at(where), experiment)
+    for found in _candidates(desk, run):
         key = found.info.run_id
-        if RANKS in {file.path for file in client.list_artifacts(key)}:
-            with tempfile.TemporaryDirectory() as folder:
-                ranks = read_ranks(client.download_artifacts(key, RANKS, folder))
+        if RANKS in {file.path for file in desk.client.list_artifacts(key)}:
+            with scratch() as folder:
+                ranks = read_ranks(desk.client.download_artifacts(key, RANKS, str(folder)))
             return StoredRanks(key, f"{found.info.run_name} {key[:6]}", ranks)
     raise TrackingError(
         f"expected the id or the name of an evaluated run in {where}, got {run!r}, which has no {RANKS}: "
@@ -54,23 +52,24 @@ def stored_ranks(where: str | os.PathLike[str], run: str, experiment: str = EXPE
     )
 
 
-def _candidates(client: "MlflowClient", experiment: str, run: str) -> "list[MlflowRun]":
+def _candidates(desk: Desk, run: str) -> "list[MlflowRun]":
     """The run of this id, else the newest runs of this name."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return [client.get_run(run)]
+        return [desk.client.get_run(run)]
     except MlflowException:  # no id; a name may hold anything, so it is compared here and not in a query
-        runs = client.search_runs([experiment], order_by=["attributes.start_time DESC"], max_results=1000)
+        newest = ["attributes.start_time DESC"]
+        runs = desk.client.search_runs([desk.experiment], order_by=newest, max_results=1000)
         return [found for found in runs if found.info.run_name == run][:NEWEST]
 
 
 def show_comparison(parent: Run, reports: Mapping[str, Report], data: str) -> None:
     """Describe the models' test figures on the parent run, best first."""
     parent.file(PICTURE, lambda path: draw(reports, path))
-    picture = f"![Recall and MRR by model](get-artifact?path={PICTURE}&run_uuid={RUN_ID})"
+    picture = shown("Recall and MRR by model", PICTURE)
     title = f"Models compared on the last days of **{data}**, each a run below this one."
-    parent.log(tags={"mlflow.note.content": f"{title}\n\n{markdown(reports)}\n\n{picture}"})
+    parent.log(tags={NOTE: f"{title}\n\n{markdown(reports)}\n\n{picture}"})
 
 
 def markdown(reports: Mapping[str, Report]) -> str:
@@ -106,7 +105,11 @@ def draw(reports: Mapping[str, Report], path: Path) -> None:
         strict=True,
     ):
         best = max(values)
-        bars = axes.barh(names, values, color=["#1f6f8b" if value == best else "#b8c9cf" for value in values])
+        bars = axes.barh(
+            [plain(name) for name in names],
+            values,
+            color=["#1f6f8b" if value == best else "#b8c9cf" for value in values],
+        )
         axes.bar_label(bars, fmt="%.3f", padding=3)
         axes.set_title(title)
         axes.set_xlim(0, best * 1.2 or 1)

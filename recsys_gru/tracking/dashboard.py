@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery import EXPERIMENT, Desk, connect, store_at
 
 HOST = "127.0.0.1"
 BEST_BY = "test/mrr_at_20"
@@ -17,12 +17,11 @@ def comparison_url(where: str | os.PathLike[str], port: int, experiment: str = E
 
     Sorted by a metric, MLflow shows the runs below a parent without a click on it.
     """
-    store = store_at(where)
+    desk = Desk(store_at(where), experiment)
     query = urlencode(
         {"workflowType": "machine_learning", "orderByKey": f"metrics.`{BEST_BY}`", "orderByAsc": "false"}
     )
-    number = experiment_id(connect(store), store, experiment)
-    return f"http://{HOST}:{port}/#/experiments/{number}/runs?{query}&compareRunsMode=CHART"
+    return f"http://{HOST}:{port}/#/experiments/{desk.experiment}/runs?{query}&compareRunsMode=CHART"
 
 
 def server_command(where: str | os.PathLike[str], port: int) -> tuple[list[str], dict[str, str]]:
@@ -34,14 +33,17 @@ def server_command(where: str | os.PathLike[str], port: int) -> tuple[list[str],
     store = store_at(where)
     if store.remote:
         raise TrackingError(
-            f"{store.uri} is a server already: open it in a browser, or give a folder or database"
+            f"{store.shown} is a server already: open it in a browser, or give a folder or database"
         )
     connect(store)
-    uris = ["--backend-store-uri", store.uri, "--artifacts-destination", store.artifacts.as_uri()]
+    # who looks at the list of processes sees their arguments, not their environment
+    open_uri = [] if store.uri != store.shown else ["--backend-store-uri", store.uri]
+    uris = [*open_uri, "--artifacts-destination", store.artifacts.as_uri()]
     place = ["--host", HOST, "--port", str(port), "--workers", "1"]
     bin_folder = str(Path(sys.executable).parent)
     surroundings = {
         **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": store.uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", "")]),

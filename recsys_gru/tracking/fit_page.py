@@ -80,10 +80,12 @@ def _facts(page: FitPage) -> Html:
 
 def _series(page: FitPage) -> dict[str, list[float]]:
     """Figure by figure, a value for each epoch."""
+    if not page.epochs:
+        return {}
     found = {
         "train/loss": [epoch.loss for epoch in page.epochs],
         "train/events_per_second": [epoch.events_per_second for epoch in page.epochs],
     }
-    for name in page.epochs[-1].metrics if page.epochs else ():
+    for name in page.epochs[-1].metrics:
         found[f"valid/{name}"] = [epoch.metrics[name] for epoch in page.epochs]
-    return found if page.epochs else {}
+    return found

@@ -1,26 +1,24 @@
 """The model registry: versions of one model that can be served, their tags, and which of them is in use."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import recsys_gru
 from recsys_gru.arguments import name_text
-from recsys_gru.errors import ParameterError, TrackingError
-from recsys_gru.tracking.finding import is_value
-from recsys_gru.tracking.records import TICKET
-from recsys_gru.tracking.store import EXPERIMENT, connect, experiment_id, store_at
+from recsys_gru.errors import ParameterError, TrackingError, hiding_secrets
+from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, is_value, store_at
+from recsys_gru.tracking.scratch import scratch
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+    from mlflow.entities.model_registry import RegisteredModel
     from mlflow.models import ModelSignature
 
     from recsys_gru.contract import Recommender
-    from recsys_gru.tracking.lasting import LastingRun
-    from recsys_gru.tracking.run import Run
+    from recsys_gru.tracking.delivery import LastingRun, Run
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 EXAMPLE_ITEMS, EXAMPLE_K = 3, 5
@@ -41,9 +39,8 @@ class Registry:
         self, where: str | os.PathLike[str] = "mlruns", name: str = "gru4rec", experiment: str = EXPERIMENT
     ) -> None:
         self.name = registered_name(name)
-        self._store = store_at(where)
-        self._client = connect(self._store)
-        self._experiment = experiment_id(self._client, self._store, experiment)
+        self._desk = Desk(store_at(where), experiment)
+        self._client = self._desk.client
 
     def register(
         self,
@@ -64,18 +61,24 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "model"
+            with scratch() as folder:
+                path = folder / "model"
                 write_served(model, path)
                 check_answers(path, *example(model))
-                return self._upload(path, model, self._run_id(run), dict(tags or {}), alias)
+                run_id = None if run is None else self._desk.find(run.ticket)
+                version = self._upload(path, model, run_id, dict(tags or {}))
+                if alias is not None:
+                    self.point(alias, version)
+                return version
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"cannot register {self.name}: {error}; nothing was put into use") from error
+            raise TrackingError(
+                f"cannot register {self.name}: {error}; nothing was put into use"
+            ) from hiding_secrets(error)
 
     def version_of(self, alias: str) -> int | None:
         """The version that bears the alias, if any does."""
         model = self._model()
-        return int(model[alias]) if alias in model else None
+        return int(model.aliases[alias]) if model is not None and alias in model.aliases else None
 
     def find(self, key: str, value: str) -> int | None:
         """The newest version on which this value is noted, if any is."""
@@ -114,44 +117,36 @@ class Registry:
 
         try:
             found = self._client.get_model_version_download_uri(self.name, str(version))
-            with tempfile.TemporaryDirectory() as folder:
+            with scratch() as folder:
                 path = mlflow.artifacts.download_artifacts(
-                    artifact_uri=found, dst_path=folder, tracking_uri=self._store.uri
+                    artifact_uri=found, dst_path=str(folder), tracking_uri=self._desk.store.uri
                 )
                 return load(Path(path) / "artifacts" / "bundle")
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from error
+            raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from hiding_secrets(
+                error
+            )
 
-    def _model(self) -> dict[str, str]:
-        """Alias to version; nothing where the model is not registered yet."""
+    def _model(self) -> "RegisteredModel | None":
+        """The registered model, if there is one yet."""
         found = self._client.search_registered_models(f"name = '{self.name}'")
-        return dict(found[0].aliases) if found else {}
+        return found[0] if found else None
 
-    def _run_id(self, run: "Run | LastingRun | None") -> str | None:
-        if run is None:
-            return None
-        found = self._client.search_runs([self._experiment], is_value(f"tags.`{TICKET}`", run.ticket))
-        return next((one.info.run_id for one in found if one.data.tags.get(TICKET) == run.ticket), None)
-
-    def _upload(
-        self, path: Path, model: "Recommender", run_id: str | None, tags: dict[str, str], alias: str | None
-    ) -> int:
+    def _upload(self, path: Path, model: "Recommender", run_id: str | None, tags: dict[str, str]) -> int:
         from mlflow.entities import LoggedModelOutput
 
         client, kind = self._client, type(model).__name__
-        params = {key: str(value) for key, value in model.parameters().items()}
-        logged = client.create_logged_model(self._experiment, self.name, run_id, tags, params, kind)
+        params = as_text(model.parameters())
+        logged = client.create_logged_model(self._desk.experiment, self.name, run_id, tags, params, kind)
         client.log_model_artifacts(logged.model_id, str(path))
         client.finalize_logged_model(logged.model_id, "READY")
         if run_id is not None:
             client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-        if not client.search_registered_models(f"name = '{self.name}'"):
+        if self._model() is None:
             client.create_registered_model(self.name, description="Sessions in, ranked next items out.")
         version = client.create_model_version(
             self.name, logged.artifact_location, run_id, {"model": kind, **tags}
         )
-        if alias is not None:
-            client.set_registered_model_alias(self.name, alias, version.version)
         return int(version.version)
 
 
@@ -171,8 +166,8 @@ def write_served(model: "Recommender", path: Path) -> None:
     """Write the model in MLflow's form: the saved folder, the code that serves it, signature and example."""
     import mlflow.pyfunc
 
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
+    with scratch() as folder:
+        bundle = folder / "bundle"
         model.save(bundle)
         mlflow.pyfunc.save_model(
             str(path),
@@ -196,7 +191,9 @@ def check_answers(path: Path, question: "pd.DataFrame", params: dict[str, object
     try:
         answers = mlflow.pyfunc.load_model(str(path)).predict(question, params=params)
     except Exception as error:
-        raise TrackingError(f"the model cannot be served: {error}; it was not registered") from error
+        raise TrackingError(
+            f"the model cannot be served: {error}; it was not registered"
+        ) from hiding_secrets(error)
     if len(answers) != 1 or not answers[0]["items"]:
         raise TrackingError(f"the model answers its example with {answers}: it was not registered")
 

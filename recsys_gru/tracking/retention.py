@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, final
 
 from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.store import EXPERIMENT, Store, connect, experiment_id, store_at
+from recsys_gru.tracking.delivery import EXPERIMENT, PARENT, Desk, Store, store_at
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-PARENT = "mlflow.parentRunId"
 PAGE = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @final
@@ -36,14 +36,13 @@ def find_old(
 
     Running ones stay; so do the runs of model versions with an alias, and every run above one that stays.
     """
-    store = store_at(where)
-    client = connect(store)
-    runs = {run.info.run_id: run for run in _all_runs(client, experiment_id(client, store, experiment))}
-    limit = ((now or datetime.now(UTC)) - keep).timestamp() * 1000
+    desk = Desk(store_at(where), experiment)
+    runs = {run.info.run_id: run for run in _all_runs(desk)}
+    limit = _moment(now or datetime.now(UTC), keep).timestamp() * 1000
     staying = {
         key for key, run in runs.items() if run.info.start_time >= limit or run.info.status == "RUNNING"
     }
-    staying = _with_ancestors(staying | _in_use(client), runs)
+    staying = _with_ancestors(staying | _in_use(desk.client), runs)
     old = [run for key, run in runs.items() if key not in staying]
     return [
         OldRun(
@@ -51,6 +50,14 @@ def find_old(
         )
         for run in sorted(old, key=lambda run: (run.info.start_time, run.info.run_id))
     ]
+
+
+def _moment(now: datetime, keep: timedelta) -> datetime:
+    """So long ago, or the beginning of time."""
+    try:
+        return max(now - keep, EPOCH)
+    except OverflowError:
+        return EPOCH
 
 
 def remove(where: str | os.PathLike[str], old: Sequence[OldRun], experiment: str = EXPERIMENT) -> None:
@@ -61,27 +68,27 @@ def remove(where: str | os.PathLike[str], old: Sequence[OldRun], experiment: str
     """
     if not old:
         return
-    store = store_at(where)
-    client = connect(store)
+    desk = Desk(store_at(where), experiment)
+    client = desk.client
     gone = {run.id for run in old}
     for version in client.search_model_versions():
         if version.run_id in gone:
             client.delete_model_version(version.name, version.version)
-    models = client.search_logged_models([experiment_id(client, store, experiment)], max_results=PAGE)
+    models = client.search_logged_models([desk.experiment], max_results=PAGE)
     model_ids = [model.model_id for model in models if model.source_run_id in gone]
     for model_id in model_ids:
         client.delete_logged_model(model_id)
     for run in old:
         client.delete_run(run.id)
-    if not store.remote:
-        _collect_garbage(store, sorted(gone), model_ids)
+    if not desk.store.remote:
+        _collect_garbage(desk.store, sorted(gone), model_ids)
 
 
-def _all_runs(client: "MlflowClient", experiment: str) -> "list[Run]":
+def _all_runs(desk: Desk) -> "list[Run]":
     runs: list[Run] = []
     token: str | None = None
     while True:
-        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        page = desk.client.search_runs([desk.experiment], max_results=PAGE, page_token=token)
         runs.extend(page)
         token = page.token
         if not token:
@@ -108,17 +115,8 @@ def _with_ancestors(keys: set[str], runs: "Mapping[str, Run]") -> set[str]:
 
 
 def _collect_garbage(store: Store, runs: list[str], models: list[str]) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "gc",
-        "--backend-store-uri",
-        store.uri,
-        "--run-ids",
-        ",".join(runs),
-    ]
-    command += ["--tracking-uri", store.uri]
+    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store.uri]
+    command += ["--tracking-uri", store.uri, "--run-ids", ",".join(runs)]
     if models:
         command += ["--logged-model-ids", ",".join(models)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,13 +1,14 @@
 """The search for better hyper-parameters: an Optuna study that can be stopped, resumed and shared."""
 
+import hashlib
+import json
+import os
 import platform
-import shutil
-import tempfile
 import uuid
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
@@ -17,15 +18,11 @@ from recsys_gru.contract import Recommender, SearchSpace, new_recommender, recom
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.sessions import Sessions
-from recsys_gru.tracking.abandoned import PROCESS
-from recsys_gru.tracking.process import address, dead
-from recsys_gru.tracking.records import RUN_ID
-from recsys_gru.tracking.run import Pruned, Run, Tracker, run
-from recsys_gru.tracking.store import store_at
+from recsys_gru.tracking.delivery import PROCESS, Run, address, dead, store_at
+from recsys_gru.tracking.run import run
+from recsys_gru.tracking.tracker import NOTE, Pruned, Tracker, shown
 
 if TYPE_CHECKING:
-    import os
-
     from optuna import Study, Trial
 
     from recsys_gru.training import EpochReport
@@ -34,7 +31,7 @@ METRIC = "mrr_at_20"
 STARTUP_TRIALS, WARMUP_EPOCHS = 5, 1
 NAMESPACE = uuid.UUID("6a1d1d3c-7f5e-4a52-9d0e-6f6d3a7c2b10")
 """Makes the names of studies into tickets; any other would do."""
-HISTORY = "optimization_history.png"
+HISTORY = "plots/optimization_history.png"
 PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice", "plot_intermediate_values")
 
 
@@ -47,9 +44,10 @@ class Search:
         kind: the recommender's class.
         fixed: hyper-parameters that are not searched.
         trials: finished trials wanted in all, those of earlier calls included.
-        study: name under which the search can be resumed or shared.
+        study: name under which the search can be resumed or shared, by whoever searches the same.
         data: name of the click log.
         seed: of the sampler; processes that share a study need different ones.
+        key: of what is searched on what; ``of`` sets it.
     """
 
     kind: str
@@ -58,6 +56,19 @@ class Search:
     study: str = "tuning"
     data: str = "clicks"
     seed: int = 42
+    key: str = ""
+
+    def of(self, train: Sessions, validation: Sessions) -> "Search":
+        """The same search with the key of what its trials' figures hang on: the sessions on both sides, the
+        class, the fixed hyper-parameters and the space. Only trials of one key are compared."""
+        said = [self.kind, self.fixed, self.space(), METRIC, train.fingerprint(), validation.fingerprint()]
+        text = json.dumps(said, sort_keys=True, default=str)
+        return replace(self, key=hashlib.sha256(text.encode()).hexdigest()[:12])
+
+    @property
+    def full_name(self) -> str:
+        """The name under which the study is kept."""
+        return f"{self.study} {self.key}".strip()
 
     def model(self, chosen: dict[str, object]) -> Recommender:
         """An unfitted model of the chosen hyper-parameters."""
@@ -86,7 +97,7 @@ def search(
     train: Sessions,
     validation: Sessions,
     *,
-    where: "str | os.PathLike[str]" = "mlruns",
+    where: str | os.PathLike[str] = "mlruns",
     say: Callable[[str], object] = lambda _: None,
 ) -> dict[str, object]:
     """Search until enough trials are finished; return the best trial's hyper-parameters.
@@ -94,20 +105,24 @@ def search(
     The first trial has the defaults, so the best is never worse on validation. Each trial is a run below the
     study's parent, whichever process or call made it; the study's plots are the parent's artifacts.
 
+    A study goes on where it was left by the same search: of the same sessions, class, fixed hyper-parameters
+    and space. Another one under the same name begins anew, and ``say`` tells which it is.
+
     Raises:
         ParameterError: if there is nothing to search.
     """
     from optuna.study import MaxTrialsCallback
     from optuna.trial import TrialState
 
-    space = asked.space()
+    asked, space = asked.of(train, validation), asked.space()
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     with study_run(asked, where) as tracker:
         study = open_study(asked, store_at(where).folder)
+        say(_found(asked, study))
         give_up_dead_trials(study)
         study.enqueue_trial(defaults(asked, space), skip_if_exists=True)
         if len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
-            objective = Objective(asked, space, (train, validation), tracker, say)
+            objective = Objective(asked, space, train, validation, tracker, say)
             study.optimize(objective, callbacks=[MaxTrialsCallback(asked.trials, states=ended)])
         _describe(tracker.parent, asked, study)
     say(f"best {METRIC} {study.best_value:.4f} with {study.best_params}")
@@ -119,18 +134,18 @@ def refit(
     best: dict[str, object],
     train: Sessions,
     test: Sessions,
-    where: "str | os.PathLike[str]" = "mlruns",
+    where: str | os.PathLike[str] = "mlruns",
 ) -> tuple[Recommender, Report]:
     """Fit the best hyper-parameters on all training data and test them, once, below the study's parent."""
     with study_run(asked, where) as tracker:
         tracker.child_name = f"best {asked.kind}"
         model = asked.model(best).fit(train)
-        return model, evaluate(model, test)
+        return model, evaluate(model, test, unknown="miss")
 
 
-def study_run(asked: Search, where: "str | os.PathLike[str]") -> AbstractContextManager[Tracker]:
+def study_run(asked: Search, where: str | os.PathLike[str]) -> AbstractContextManager[Tracker]:
     """The one parent run of a study; each study file has its own."""
-    place = f"{platform.node()} {store_at(where).folder} {asked.study}"
+    place = f"{platform.node()} {store_at(where).folder} {asked.full_name}"
     ticket = uuid.uuid5(NAMESPACE, place).hex
     return run(where, name=asked.study, data=asked.data, ticket=ticket)
 
@@ -151,40 +166,35 @@ def give_up_dead_trials(study: "Study") -> None:
 
 
 @final
+@dataclass(frozen=True, eq=False)
 class Objective:
     """Fits a model of a trial's hyper-parameters; its value is the validation MRR@20."""
 
-    def __init__(
-        self,
-        asked: Search,
-        space: SearchSpace,
-        parts: tuple[Sessions, Sessions],
-        tracker: Tracker,
-        say: Callable[[str], object],
-    ) -> None:
-        self._asked, self._space, self._parts = asked, space, parts
-        self._tracker, self._say = tracker, say
+    asked: Search
+    space: SearchSpace
+    train: Sessions
+    validation: Sessions
+    tracker: Tracker
+    say: Callable[[str], object]
 
     def __call__(self, trial: "Trial") -> float:
         """The value of one trial; a bad one is given up early."""
         from optuna import TrialPruned
 
         trial.set_user_attr(PROCESS, address())
-        self._tracker.child_name = f"trial {trial.number}"
-        self._tracker.child_tags = {"role": "trial", "trial": str(trial.number)}
-        model = self._asked.model({name: suggest(trial, name, span) for name, span in self._space.items()})
+        self.tracker.child_name = f"trial {trial.number}"
+        self.tracker.child_tags = {"role": "trial", "trial": str(trial.number)}
+        model = self.asked.model({name: suggest(trial, name, span) for name, span in self.space.items()})
         try:
             value = self._fitted_value(model, trial)
         except Pruned as pruned:
-            self._say(f"trial {trial.number}: given up, {pruned}")
+            self.say(f"trial {trial.number}: given up, {pruned}")
             raise TrialPruned(str(pruned)) from pruned
-        self._say(f"trial {trial.number}: {METRIC} {value:.4f} {trial.params}")
+        self.say(f"trial {trial.number}: {METRIC} {value:.4f} {trial.params}")
         return value
 
     def _fitted_value(self, model: Recommender, trial: "Trial") -> float:
         from recsys_gru.recommender import GRU4Rec
-
-        train, validation = self._parts
 
         def report(epoch: "EpochReport") -> None:
             trial.report(epoch.metrics[METRIC], epoch.epoch)
@@ -192,10 +202,10 @@ class Objective:
                 raise Pruned(f"{METRIC} {epoch.metrics[METRIC]:.4f} after epoch {epoch.epoch}")
 
         if isinstance(model, GRU4Rec):
-            model.fit(train, validation, on_epoch=report)
+            model.fit(self.train, self.validation, on_epoch=report)
         else:
-            model.fit(train)
-        return evaluate(model, validation).mrr[20]
+            model.fit(self.train)
+        return evaluate(model, self.validation, unknown="miss").mrr[20]
 
 
 def suggest(trial: "Trial", name: str, span: object) -> object:
@@ -224,7 +234,7 @@ def open_study(asked: Search, folder: Path) -> "Study":
     folder.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "optuna.log"))),
-        study_name=asked.study,
+        study_name=asked.full_name,
         direction="maximize",
         load_if_exists=True,
         sampler=optuna.samplers.TPESampler(
@@ -234,33 +244,43 @@ def open_study(asked: Search, folder: Path) -> "Study":
     )
 
 
+def _found(asked: Search, study: "Study") -> str:
+    """Whether the study goes on or begins, in words."""
+    from optuna import get_all_study_names
+
+    done = len(study.get_trials(deepcopy=False))
+    if done:
+        return f"goes on with {asked.full_name!r}, {done} trials so far"
+    others = [name for name in get_all_study_names(study._storage) if name.startswith(f"{asked.study} ")]
+    beside = f"; {len(others) - 1} of that name are of other data or settings" if len(others) > 1 else ""
+    return f"begins {asked.full_name!r}{beside}"
+
+
 def _describe(parent: Run, asked: Search, study: "Study") -> None:
     """The best values as tags and text of the parent run, the study's plots as its files."""
     best = {f"best.{name}": value for name, value in study.best_params.items()}
     note = (
         f"**{len(study.trials)} trials** of {asked.kind} on {asked.data}, each a run below this one. The "
         f"best is trial {study.best_trial.number}: MRR@20 {study.best_value:.4f} on the validation part.\n\n"
-        f"![MRR@20 of every trial](get-artifact?path=plots%2F{HISTORY}&run_uuid={RUN_ID})"
+        f"{shown('MRR@20 of every trial', HISTORY)}"
     )
-    parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, "mlflow.note.content": note})
-    for plot in PLOTS:
-        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Optuna calls its plots experimental
-            path = Path(folder) / f"{plot.removeprefix('plot_')}.png"
-            if draw(study, plot, path):
-                parent.file(path.name, partial(shutil.copyfile, path), "plots")
+    parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, NOTE: note})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Optuna calls its plots experimental
+        for plot in PLOTS:
+            _draw(parent, study, plot)
 
 
-def draw(study: "Study", plot: str, path: Path) -> bool:
-    """Draw one of Optuna's plots; too few trials for it draw none."""
+def _draw(parent: Run, study: "Study", plot: str) -> None:
+    """Draw one of Optuna's plots as a file of the parent run; too few trials for it draw none."""
     import matplotlib.pyplot as plt
     import optuna.visualization.matplotlib as plots
 
     try:
         axes = getattr(plots, plot)(study)
     except (RuntimeError, ValueError):
-        return False
-    first = axes.flat[0] if hasattr(axes, "flat") else axes
-    first.figure.savefig(path, dpi=90, bbox_inches="tight")
-    plt.close(first.figure)
-    return True
+        return
+    figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
+    name = f"{plot.removeprefix('plot_')}.png"
+    parent.file(name, partial(figure.savefig, dpi=90, bbox_inches="tight"), "plots")
+    plt.close(figure)

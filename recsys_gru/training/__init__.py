@@ -1,4 +1,8 @@
-"""Training: the session-parallel order, the update step, epochs and checkpoints."""
+"""Training: the session-parallel order, the update step, epochs and checkpoints.
+
+In it: settings (hyper-parameters, checked), lanes, learner (one update) and its compiled twin, trainer (one
+epoch), checkpoint. Used by the recommender. It must never import evaluation, Polars or an item's id.
+"""
 
 from recsys_gru.training.checkpoint import Checkpoints, Run
 from recsys_gru.training.learner import Learner

@@ -11,7 +11,16 @@ from torch import Tensor
 from recsys_gru.kernels.arrays import Items
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.threads import n_threads, share_out
-from recsys_gru.kernels.products import linear, matmul, on_kernels, transpose
+from recsys_gru.kernels.products import (
+    linear,
+    matmul,
+    on_kernels,
+    product,
+    transpose,
+    transposed,
+    with_bias,
+    with_one,
+)
 from tests.threads import torch_threads
 
 SIZES = st.tuples(*(st.integers(1, 150) for _ in range(3)))
@@ -84,6 +93,26 @@ def test_transposing_moves_every_number_to_its_place(rows: int, columns: int) ->
     found = np.full((columns, rows), -1, np.float32)
     transpose(source, found)
     np.testing.assert_array_equal(found, source.T)
+    np.testing.assert_array_equal(transposed(source), source.T)
+
+
+@pytest.mark.kernels
+@given(size=SIZES, turned=st.booleans())
+def test_sums_start_from_what_is_given(size: tuple[int, int, int], turned: bool) -> None:
+    m, n, k = size
+    a, b, start = matrix(m, k, 1, turned=turned).numpy(), matrix(k, n, 2).numpy(), matrix(1, m, 3).numpy()[0]
+    out = np.empty((m, n), np.float32)
+    product(a, b, out, start)
+    np.testing.assert_array_equal(out, a @ b + start[:, None])
+
+
+@pytest.mark.kernels
+@given(size=SIZES)
+def test_a_bias_is_the_term_of_a_one(size: tuple[int, int, int]) -> None:
+    q, t, units = size
+    hidden, table, bias = (matrix(*shape, 4).numpy() for shape in ((q, units), (t, units), (1, t)))
+    found = with_one(hidden) @ with_bias(table, bias[0])
+    np.testing.assert_array_equal(found, hidden @ table.T + bias)
 
 
 @kernel

@@ -7,13 +7,9 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
-from recsys_gru.kernels.gru import halves_of_exp
-from recsys_gru.kernels.losses import largest
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import Candidates, EveryItem, Rows, SampledCandidates
 from recsys_gru.model.gradients import value_and_gradient
@@ -153,25 +149,6 @@ def test_single_precision_gradients_are_those_of_the_formula_in_double(
     values, gradient = value_and_gradient(ALL_LOSSES[name], scores.float(), rows.columns)
     torch.testing.assert_close(values.double(), expected.detach(), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(gradient.double(), leaf.grad, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.kernels
-def test_the_vector_exponential_is_exact_to_single_precision() -> None:
-    x = np.concatenate([np.linspace(-86, 86, 1001), np.linspace(-1, 1, 1001)]).astype(np.float32)
-    found = x.copy()
-    bits = np.empty(len(x), np.int32)
-    halves_of_exp(found, np.float32(0.5), bits)
-    found *= bits.view(np.float32)
-    expected = np.exp(x.astype(np.float64) - 0.5)
-    np.testing.assert_allclose(found, expected, rtol=8e-6)
-    near = np.abs(x) <= 5
-    np.testing.assert_allclose(found[near], expected[near], rtol=6e-7)
-
-
-@pytest.mark.kernels
-@given(x=st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=70))
-def test_the_largest_of_a_row_is_found(x: list[float]) -> None:
-    assert largest(np.array(x, dtype=np.float32)) == max(x)
 
 
 def test_large_scores_stay_finite_in_single_precision() -> None:

@@ -5,8 +5,6 @@ import pytest
 import torch
 from scipy import stats
 
-from recsys_gru.kernels.candidates import distinct
-from recsys_gru.kernels.sampling import alias_table
 from recsys_gru.model.candidates import SampledCandidates
 from recsys_gru.model.sampling import NegativeSampler
 
@@ -28,34 +26,6 @@ def test_draws_repeat_with_the_seed_and_leave_the_global_generator_alone() -> No
     )
     assert first.draw(3).tolist() == [second.draw(1)[0].tolist() for _ in range(3)]
     assert np.random.get_state()[1].tolist() == before  # type: ignore[index]  # noqa: NPY002
-
-
-@pytest.mark.kernels
-def test_the_alias_table_holds_the_distribution_exactly() -> None:
-    probabilities = SUPPORT / SUPPORT.sum()
-    share, other = np.empty(10), np.empty(10, np.int32)
-    alias_table(probabilities, share, other)
-    held = share.copy()
-    for column in range(10):
-        held[other[column]] += (1 - share[column]) if other[column] != column else 0
-    np.testing.assert_allclose(held / 10, probabilities)
-
-
-@pytest.mark.kernels
-def test_distinct_rows_put_candidates_first_and_sum_the_weights_of_their_draws() -> None:
-    slots, rows, drawn = np.full(9, -1, np.int32), np.empty(9, np.int64), np.empty((2, 9))
-    target_at, input_at = np.empty(3, np.int64), np.empty(3, np.int64)
-    weights = np.array([np.arange(9) / 10, np.arange(9) / 100])
-    places = (np.array([3, 5, 7]), np.array([[5, 7, 5], [7, 1, 1]]), np.array([8, 3, 3]))
-    sizes = np.array([1, 1]), np.array([2, 1])  # steps of each window, targets of each step
-    made = distinct(places, sizes, weights, slots, (rows, drawn, target_at, input_at))
-    assert made.tolist() == [[3, 2], [4, 3]]
-    assert rows[:7].tolist() == [3, 5, 7, 8, 7, 1, 3]
-    assert drawn[0, :5].tolist() == [1, 3, 1, 2, 2]
-    np.testing.assert_allclose(drawn[1, :5], [0.3, 0.5 + 2 * 0.05, 0.07, 0.7 + 0.07, 2 * 0.01])
-    assert target_at.tolist() == [0, 1, 0]
-    assert input_at.tolist() == [3, 0, 2]
-    assert (slots == -1).all()
 
 
 @pytest.mark.kernels

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_gru.tracking.store import connect, store_at
+from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.nights import Home
 
 
@@ -35,3 +35,10 @@ def home(template: Path, tmp_path: Path) -> Home:
     made.land_generated()
     made.configure()
     return made
+
+
+@pytest.fixture
+def ready(home: Home) -> Home:
+    """A project with all days before taken in."""
+    home.take_in_before()
+    return home

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
+from mlflow.entities import Run
 
 from pipelines import nightly
-from pipelines.ingest import ingest
-from pipelines.settings import Settings, read_settings
-from pipelines.workshop import read_done
+from pipelines.command_line import main
+from pipelines.plumbing.settings import Settings, read_settings
+from pipelines.plumbing.workshop import results
+from pipelines.stages.ingest import ingest
 from recsys_gru import generate_clicks
-from recsys_gru.tracking.store import connect, store_at
+from recsys_gru.tracking.delivery import connect, store_at
 
 FIRST, DAY = date(2026, 1, 1), date(2026, 1, 4)
 SMALL: dict[str, dict[str, object]] = {
@@ -33,6 +36,15 @@ SMALL: dict[str, dict[str, object]] = {
     "schedule": {"first_day": FIRST, "retries": 1, "retry_seconds": 0},
     "advise": {"windows": [1, 2], "days": 1},
 }  # fmt: skip
+SMALL_GATE: dict[str, object] = {"max_latency_ms": 60000.0, "max_unknown": 1.0, "resamples": 200}
+
+
+def command(*words: str) -> int:
+    """The exit code of a command line."""
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
 
 
 @dataclass(frozen=True)
@@ -97,10 +109,7 @@ class Home:
 
     def decision(self, day: date = DAY) -> dict[str, Any]:
         """The newest decision of a day."""
-        folders = (self.work / "days" / str(day)).glob("promote-*")
-        done = read_done(max(folders, key=lambda path: path.stat().st_mtime))
-        assert done is not None
-        return done.facts
+        return results(self.settings(), day, "promote")[-1].facts
 
     def failure(self, day: date = DAY) -> dict[str, Any]:
         """What was noted of a day's failure."""
@@ -117,11 +126,24 @@ class Home:
 
     def runs(self, day: date = DAY) -> list[str]:
         """The status of each MLflow run of a day."""
+        return [str(run.info.status) for run in self._runs(day)]
+
+    def kept(self, day: date = DAY) -> set[str]:
+        """The names of the files with the only run of a day."""
+        (run,) = self._runs(day)
+        return {
+            Path(file.path).name for file in connect(store_at(self.mlruns)).list_artifacts(run.info.run_id)
+        }
+
+    def lists(self, kind: str) -> pl.DataFrame:
+        """What was published."""
+        return pl.read_parquet(self.work / "recommendations" / kind, hive_partitioning=True)
+
+    def _runs(self, day: date) -> list[Run]:
         client = connect(store_at(self.mlruns))
         experiment = client.get_experiment_by_name("nightly")
         assert experiment is not None
-        runs = client.search_runs([experiment.experiment_id], f"tags.day = '{day}'")
-        return [str(run.info.status) for run in runs]
+        return list(client.search_runs([experiment.experiment_id], f"tags.day = '{day}'"))
 
 
 def _toml(value: object) -> str:

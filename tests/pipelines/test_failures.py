@@ -14,14 +14,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.errors import BAD_INPUT, DONE, FAILED, REFUSED, PipelineError
-from pipelines.evaluate import evaluate
-from pipelines.ingest import ingest
-from pipelines.promote import promote
-from pipelines.registry import CHAMPION, registry_of
-from pipelines.sessions import sessions
+from pipelines.plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED, PipelineError
+from pipelines.stages.champion import CHAMPION, registry_of
+from pipelines.stages.evaluate import evaluate
+from pipelines.stages.ingest import ingest
+from pipelines.stages.promote import promote
+from pipelines.stages.sessions import sessions
+from pipelines.stages.train import train
 from pipelines.status import page, status
-from pipelines.train import train
 from recsys_gru import GRU4Rec, Recommender
 from tests.pipelines.nights import DAY, FIRST, Home
 
@@ -91,7 +91,7 @@ def test_a_corrupt_champion_stops_the_night_and_stays(serving: Home) -> None:
     assert serving.run(NEXT) == FAILED
     assert champion(serving) == served
     assert "weights.safetensors is damaged" in serving.failure(NEXT)["why"]
-    assert any("pipelines rollback --settings" in advice for advice in status(serving.settings())["to_do"])
+    assert any("recsys-gru rollback --settings" in advice for advice in status(serving.settings())["to_do"])
 
 
 def test_a_tracking_server_that_is_down_stops_the_night_before_training(serving: Home) -> None:

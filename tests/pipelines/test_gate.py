@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipelines.gate import Decision, Standing, decide
-from pipelines.settings import DEFAULT, Gate, read_settings
-from pipelines.workshop import Done
+from pipelines.plumbing.settings import DEFAULT, Gate, read_settings
+from pipelines.plumbing.workshop import Done
 
 DAY, DAY_BEFORE = date(2026, 1, 4), date(2026, 1, 3)
 SETTINGS = read_settings(DEFAULT)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.errors import DONE, LOCKED
+from pipelines.plumbing.errors import DONE, LOCKED
 from tests.pipelines.nights import DAY, Home
 
 pytestmark = pytest.mark.slow
@@ -20,10 +20,10 @@ KILLS, KILLS_A_HOME = 30, 3
 MODULES = [
     "recsys_gru.recommender",
     "recsys_gru.baselines",
-    "recsys_gru.tracking.lasting",
+    "recsys_gru.tracking",
     "mlflow.pyfunc",
     "mlflow.store.tracking.sqlalchemy_store",
-    "pipelines.__main__",
+    "pipelines.command_line",
     "pandas",
 ]
 TOUCHES = ("open", "os.rename", "os.mkdir", "os.remove", "shutil.rmtree", "sqlite3.connect")
@@ -74,28 +74,21 @@ def finish(process: BaseProcess) -> int | None:
     return code
 
 
-@pytest.fixture
-def prepared(home: Home) -> Home:
-    """All is ready for the night; the days before are taken in."""
-    home.take_in_before()
-    return home
-
-
 def copy_of(home: Home, place: Path) -> Home:
     """A project in the same state."""
     return Home(Path(shutil.copytree(home.folder, place)))
 
 
 def test_thirty_kills_leave_the_same_bytes_and_one_finished_run(
-    prepared: Home,
+    ready: Home,
     tmp_path_factory: pytest.TempPathFactory,
     server: ForkServer,
 ) -> None:
     place = tmp_path_factory.mktemp("killed")
-    undisturbed = copy_of(prepared, place / "undisturbed")
+    undisturbed = copy_of(ready, place / "undisturbed")
     assert finish(start(server, undisturbed)) == DONE
     began = time.monotonic()
-    assert finish(start(server, copy_of(prepared, place / "timed"))) == DONE
+    assert finish(start(server, copy_of(ready, place / "timed"))) == DONE
     seconds = time.monotonic() - began
     touches = int((undisturbed.folder / "touches").read_text())
     expected = undisturbed.digests()
@@ -106,7 +99,7 @@ def test_thirty_kills_leave_the_same_bytes_and_one_finished_run(
     for number in range(KILLS):
         if killed >= KILLS:
             break
-        home = copy_of(prepared, place / str(number))
+        home = copy_of(ready, place / str(number))
         for _ in range(KILLS_A_HOME):
             killed += kill_once(server, home, chance, seconds, touches)
         assert finish(start(server, home)) == DONE, (home.folder / "stderr.txt").read_text()[-3000:]
@@ -133,12 +126,12 @@ def kill_once(
 
 
 def test_a_second_night_is_turned_away_and_a_killed_holder_leaves_no_lock(
-    prepared: Home, server: ForkServer
+    ready: Home, server: ForkServer
 ) -> None:
-    first = start(server, prepared)
-    while not (prepared.work / "log" / f"{DAY}.jsonl").exists():
+    first = start(server, ready)
+    while not (ready.work / "log" / f"{DAY}.jsonl").exists():
         time.sleep(0.001)
-    assert prepared.run() == LOCKED
+    assert ready.run() == LOCKED
     first.kill()
     assert finish(first) == -9
-    assert prepared.run() == DONE
+    assert ready.run() == DONE

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from pipelines import advice
-from pipelines.errors import BAD_INPUT, DONE, FAILED, REFUSED
-from pipelines.settings import DEFAULT, read_settings
+from pipelines import remedies
+from pipelines.plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED
+from pipelines.plumbing.settings import DEFAULT, read_settings
 from pipelines.status import page, status
 from tests.pipelines.nights import DAY, Home
 
 SETTINGS = replace(read_settings(DEFAULT), file=Path("/srv/nightly.toml"))
-AGAIN = "python -m pipelines nightly --day 2026-01-05 --settings /srv/nightly.toml"
-ROLLBACK = "python -m pipelines rollback --settings /srv/nightly.toml"
+AGAIN = "recsys-gru nightly --day 2026-01-05 --settings /srv/nightly.toml"
+ROLLBACK = "recsys-gru rollback --settings /srv/nightly.toml"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_each_failure_has_a_remedy_and_the_command_to_go_on(
     why: str, code: int, kinds: list[str], said: str
 ) -> None:
     failure = {"day": "2026-01-05", "why": why, "exit_code": code, "kinds": kinds}
-    told = advice.for_failure(failure, SETTINGS)
+    told = remedies.for_failure(failure, SETTINGS)
     assert said in told
     assert told.endswith("then: " + AGAIN)
 
@@ -55,10 +55,10 @@ def test_each_check_of_the_gate_has_words_for_its_refusal(home: Home) -> None:
     assert home.run() == DONE
     checks: list[dict[str, Any]] = home.decision()["checks"]
     refused = {"checks": [{**check, "passed": False} for check in checks]}
-    told = advice.for_refusal(date(2026, 1, 5), refused, SETTINGS)
+    told = remedies.for_refusal(date(2026, 1, 5), refused, SETTINGS)
     assert len(told) == len(checks)
     assert any(AGAIN in line for line in told)
-    assert advice.for_refusal(date(2026, 1, 5), home.decision(), SETTINGS) == []
+    assert remedies.for_refusal(date(2026, 1, 5), home.decision(), SETTINGS) == []
 
 
 def test_a_schedule_that_is_off_is_noticed(home: Home) -> None:
@@ -78,4 +78,4 @@ def test_a_refusal_and_a_missed_day_are_told_with_what_to_do(home: Home) -> None
     assert home.run(newest) == REFUSED
     told = page(status(home.settings(), newest))
     assert "2026-01-06: latency p99, ms: was the machine busy? rm -r " in told
-    assert "missed days: python -m pipelines backfill --first 2026-01-05 --last 2026-01-05" in told
+    assert "missed days: recsys-gru backfill --first 2026-01-05 --last 2026-01-05" in told

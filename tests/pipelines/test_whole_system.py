@@ -7,14 +7,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipelines.__main__ import main
 from pipelines.backfill import backfill, missed
-from pipelines.errors import BAD_INPUT, DONE, REFUSED
-from pipelines.ingest import ingest
-from pipelines.registry import CHAMPION, registry_of
-from pipelines.settings import DEFAULT, read_settings
+from pipelines.plumbing.errors import BAD_INPUT, DONE, REFUSED
+from pipelines.plumbing.settings import DEFAULT, read_settings
+from pipelines.stages.champion import CHAMPION, registry_of
+from pipelines.stages.ingest import ingest
 from pipelines.status import status
-from tests.pipelines.nights import Home
+from tests.pipelines.nights import Home, command
 
 pytestmark = pytest.mark.slow
 START = date(2020, 6, 16)
@@ -114,7 +113,7 @@ def test_rollback_moves_the_alias_to_the_version_before(
     registry = registry_of(home.settings())
     now = registry.version_of(CHAMPION)
     assert now is not None
-    assert main(["rollback", "--settings", str(home.file)]) == DONE
+    assert command("rollback", "--settings", str(home.file)) == DONE
     assert registry.version_of(CHAMPION) == int(registry.tags(now)["replaces"])
     assert f"in place of version {now}" in capsys.readouterr().out
     assert home.run(DAYS[-1]) == REFUSED  # the backfilled day has changed its window: it is judged again

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_gru.tracking.store import connect, store_at
+from recsys_gru.tracking.delivery import connect, store_at
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,9 @@
 """What the tracking tests share."""
 
 import contextvars
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +18,7 @@ from recsys_gru.contract.toy import clicks_of
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.observers import EpochEnded, announce, fitting
 from recsys_gru.sessions import Sessions
-from recsys_gru.tracking.store import EXPERIMENT, connect, store_at
+from recsys_gru.tracking.delivery import EXPERIMENT, connect, store_at
 
 SESSIONS = Sessions.from_events(clicks_of("abc", "abd", "bcd", "cab", "bad"))
 VALIDATION = Sessions.from_events(clicks_of("ab", "cd"), SESSIONS.vocabulary)
@@ -79,3 +82,19 @@ def unseeded() -> Iterator[None]:
     before = str(np.random.get_state())  # noqa: NPY002 - the global generator is what we watch
     yield
     assert str(np.random.get_state()) == before  # noqa: NPY002 - as above
+
+
+def started(code: str, *arguments: object) -> "subprocess.Popen[str]":
+    """A process that has printed its line and now waits."""
+    call = [sys.executable, "-c", code, *map(str, arguments)]
+    process = subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    return process
+
+
+def kill(process: "subprocess.Popen[str]") -> None:
+    """With -9, and wait until it is gone."""
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL

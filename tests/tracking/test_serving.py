@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from recsys_gru.tracking.delivery import store_at
 from recsys_gru.tracking.registry import Registry
-from recsys_gru.tracking.store import store_at
 from tests.tracking.helpers import fitted
 from tests.tracking.servers import free_port, process
 

@@ -8,13 +8,29 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from optuna import get_all_study_names
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from recsys_gru.clicks import generate_clicks
-from recsys_gru.tracking.tuning import Search, open_study
-from tests.tracking.helpers import client_of
+from recsys_gru.tracking.tuning import Search, give_up_dead_trials, open_study
+from tests.tracking.helpers import client_of, kill, started
 
 CALL = (sys.executable, "-c", "from recsys_gru.cli import main; main()", "tune", "shop.parquet")
 PATIENCE = 240
+TRIAL = """
+import sys
+from recsys_gru.tracking.delivery import PROCESS, address
+from recsys_gru.tracking.tuning import Search, give_up_dead_trials, open_study
+from pathlib import Path
+study = open_study(Search("ItemKNN", study="s"), Path(sys.argv[1]))
+study.enqueue_trial({"x": 0.25})
+trial = study.ask()
+trial.set_user_attr(PROCESS, address())
+trial.suggest_float("x", 0.0, 1.0)
+print("at work", flush=True)
+sys.stdin.read()
+"""
 SMALL = ("--param", "layers=(8,)", "--param", "n_sample=8", "--param", "n_epochs=2")
 
 
@@ -37,9 +53,9 @@ def tune(folder: Path, *arguments: object) -> "subprocess.Popen[str]":
 
 def states(folder: Path, study: str) -> Counter[str]:
     """How many trials of the study are in which state."""
-    return Counter(
-        trial.state.name for trial in open_study(Search("", study=study), folder / "mlruns").trials
-    )
+    file = JournalFileBackend(str(folder / "mlruns" / "optuna.log"))
+    (name,) = (name for name in get_all_study_names(JournalStorage(file)) if name.startswith(f"{study} "))
+    return Counter(trial.state.name for trial in open_study(Search("", study=name), folder / "mlruns").trials)
 
 
 @pytest.mark.slow
@@ -77,3 +93,15 @@ def test_a_killed_search_goes_on(tmp_path: Path, mlruns: Path) -> None:
     assert found["COMPLETE"] + found["PRUNED"] == 4
     assert (tmp_path / "model" / "manifest.json").exists()
     assert mlruns.joinpath("mlflow.db").exists()
+
+
+def test_the_trial_of_a_killed_process_fails_and_its_parameters_are_tried_again(tmp_path: Path) -> None:
+    process = started(TRIAL, tmp_path)
+    study = open_study(Search("ItemKNN", study="s"), tmp_path)
+    give_up_dead_trials(study)
+    assert [trial.state.name for trial in study.trials] == ["RUNNING"]
+    kill(process)
+    give_up_dead_trials(study)
+    give_up_dead_trials(study)
+    assert [trial.state.name for trial in study.trials] == ["FAIL", "WAITING"]
+    assert study.ask().suggest_float("x", 0.0, 1.0) == 0.25

@@ -23,6 +23,7 @@ def windows_of(lanes: Lanes, steps: int) -> Iterator[Window]:
         yield from stretch
 
 
+@pytest.mark.kernels
 @settings(max_examples=200)
 @given(lengths=LENGTHS, n_lanes=st.integers(1, 30), steps=st.integers(1, 9))
 def test_lanes_walk_as_the_queue_does(lengths: list[int], n_lanes: int, steps: int) -> None:

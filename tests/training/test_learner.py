@@ -72,7 +72,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.kernels
 @pytest.mark.parametrize("given", PUBLISHED.values(), ids=PUBLISHED)
-def test_the_compiled_loop_does_what_the_separate_calls_do_to_the_last_bit(given: dict[str, Any]) -> None:
+def test_the_compiled_loop_is_the_separate_calls_to_the_bit(given: dict[str, Any]) -> None:
     settings = replace(SETTINGS, **given)
     compiled, plain = learner_of(settings), learner_of(settings)
     assert isinstance(compiled, CompiledLearner)

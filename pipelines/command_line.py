@@ -1,0 +1,170 @@
+"""The commands of the nightly job: of ``recsys-gru``, and in a checkout of ``python -m pipelines``."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from . import backfill, nightly, rollback, status
+from .plumbing.errors import DONE, REFUSED, BadInputError, PipelineError
+from .plumbing.lock import locked
+from .plumbing.settings import DEFAULT, Settings, read_settings
+from .plumbing.workshop import results
+from .stages import STAGES
+from .stages.promote import PAGE
+
+Function = Callable[..., object]
+Option = Callable[[Function], Function]
+CODES = "Exit codes: 0 done, 1 gate refused, 2 bad input or settings, 3 failed, 75 another run is at work."
+INTERRUPTED = 130
+"""What shells say of Ctrl-C; click's own 1 would be the gate's refusal."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=CODES)
+def app() -> None:
+    """The nightly job: the night, each of its stages, and what an engineer needs around them."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command of a checkout; the word ``stage`` may be left out before a stage."""
+    from recsys_gru.cli import quiet_mlflow
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in STAGES:
+        given.insert(0, "stage")
+    quiet_mlflow()
+    app(given, prog_name=f"python -m {__package__}")
+
+
+def command(name: str, *options: Option) -> Callable[[Callable[..., int]], object]:
+    """Make a command of a function of the settings: its number is the exit code, an error becomes a line."""
+
+    def made(run: Callable[..., int]) -> object:
+        @functools.wraps(run)
+        def answer(file: Path, *, dry_run: bool = False, **given: object) -> None:
+            try:
+                sys.exit(run(replace(read_settings(file), dry_run=dry_run), **given))
+            except KeyboardInterrupt:
+                sys.exit(INTERRUPTED)
+            except Exception as error:  # a code and a reason, whatever it was
+                kind = "" if isinstance(error, PipelineError) else f"{type(error).__name__}: "
+                click.echo(f"{click.get_current_context().find_root().info_name}: {kind}{error}", err=True)
+                sys.exit(nightly.code_of(error))
+
+        packed: Function = answer
+        for option in (*reversed(options), settings_option):
+            packed = option(packed)
+        return app.command(name, epilog=CODES)(packed)
+
+    return made
+
+
+settings_option: Option = click.option(
+    "--settings", "file", type=click.Path(path_type=Path), default=DEFAULT, help="A TOML file."
+)
+
+
+def _read_day(_context: click.Context, _option: click.Parameter, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write it like 2026-01-31") from error
+
+
+def _yesterday() -> str:
+    return str(datetime.now(UTC).date() - timedelta(days=1))
+
+
+day_type = functools.partial(click.option, metavar="YYYY-MM-DD", callback=_read_day)
+day_option = day_type("--day", default=_yesterday, show_default="yesterday")
+dry_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+
+
+@command("nightly", day_option, dry_option)
+def _nightly(settings: Settings, day: date) -> int:
+    """Run the whole night of a day."""
+    code = nightly.run_night(day, settings)
+    if code in (DONE, REFUSED):
+        for decision in results(settings, day, "promote")[-1:]:
+            click.echo((decision.folder / PAGE).read_text(encoding="utf-8"), nl=False)
+    return code
+
+
+@command("stage", click.argument("name", type=click.Choice(list(STAGES))), day_option, dry_option)
+def _stage(settings: Settings, name: str, day: date) -> int:
+    """Run one stage of a day."""
+    return nightly.guarded(day, settings, name, lambda: STAGES[name](day, settings))
+
+
+@command(
+    "backfill",
+    day_type("--first", required=True),
+    day_type("--last", default=_yesterday, show_default="yesterday"),
+    dry_option,
+)
+def _backfill(settings: Settings, first: date, last: date) -> int:
+    """Run the missed days of a span."""
+    days = backfill.missed(first, last, settings)
+    click.echo(f"missed: {', '.join(map(str, days)) or 'none'}")
+    if settings.dry_run:
+        return DONE
+    codes = backfill.backfill(first, last, settings)
+    click.echo("".join(f"{day} exit {code}\n" for day, code in codes.items()), nl=False)
+    return backfill.worst(codes)
+
+
+@command(
+    "rollback", click.option("--to", type=int, help="A version, in place of the one the champion replaced.")
+)
+def _rollback(settings: Settings, to: int | None) -> int:
+    """Put the champion before back into use."""
+    with locked(settings.work.folder, "rollback"):
+        before, now = rollback.rollback(settings, to)
+    click.echo(f"version {now} serves in place of version {before}")
+    return DONE
+
+
+@command("status", click.option("--json", "machine", is_flag=True, help="For programs."))
+def _status(settings: Settings, machine: bool) -> int:
+    """Tell what ran, what failed, what to do, which model serves."""
+    told = status.status(settings)
+    click.echo(json.dumps(told, indent=1, default=str) if machine else status.page(told))
+    return DONE
+
+
+@command("advise", day_option)
+def _advise(settings: Settings, day: date) -> int:
+    """Compare recall for lengths of the training window."""
+    from .advise import advise, draw
+
+    table = advise(day, settings)
+    folder = settings.work.folder / "advice"
+    folder.mkdir(parents=True, exist_ok=True)
+    table.write_parquet(folder / f"{day}.parquet")
+    picture = folder / f"{day}.png"
+    tried = f"recall@{settings.gate.k} on {settings.advise.days} days up to {day}"
+    draw(table, picture, tried)
+    click.echo(f"{tried}\n{table}\npicture: {picture}")
+    return DONE
+
+
+@command("schedule", click.option("--port", default=3000, show_default=True, help="Of the pages."))
+def _schedule(settings: Settings, port: int) -> int:
+    """Run every night, with pages on this machine (Dagster)."""
+    if not all(find_spec(name) for name in ("dagster", "dagster_webserver")):
+        raise BadInputError("the schedule needs Dagster: pip install 'recsys-gru[pipelines]'")
+    from .schedule import start
+
+    start(settings, port)
+
+
+@app.command("settings")
+def _settings() -> None:
+    """Print the default settings, to begin a file of one's own with."""
+    click.echo(DEFAULT.read_text(encoding="utf-8"), nl=False)

@@ -1,0 +1,279 @@
+"""The settings of the nightly job: one TOML file, read strictly."""
+
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from .errors import BadInputError
+
+DEFAULT = Path(__file__).resolve().parents[1] / "settings.toml"
+WORDS = {
+    "train.mode": ("full", "warm"),
+    "evaluate.unknown": ("drop", "miss"),
+    "gate.metric": ("recall", "mrr"),
+    "recommend.what": ("items", "sessions"),
+}
+"""Settings that are one of a few words."""
+PATHS = (("work", "folder"), ("input", "path"), ("recommend", "sessions"), ("tracking", "where"))
+SHARES = ("input.max_rejected", "input.max_elsewhere", "gate.level", "gate.min_coverage", "gate.max_unknown")
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where everything is kept, and for how long."""
+
+    folder: Path
+    keep_days: int
+
+
+@dataclass(frozen=True)
+class Input:
+    """Where a day's clicks land, and what is expected of them."""
+
+    path: str
+    max_rejected: float
+    max_elsewhere: float
+    gap_minutes: int
+    session: str | None = None
+    item: str | None = None
+    time: str | None = None
+    user: str | None = None
+    format: str | None = None
+
+    def file(self, day: date) -> Path:
+        """The landed clicks of a day."""
+        return Path(self.path.replace("{day}", day.isoformat()))
+
+    def columns(self) -> dict[str, str]:
+        """The column names that were given, as read_clicks takes them."""
+        names = {name: getattr(self, name) for name in ("session", "item", "time", "user", "format")}
+        return {name: value for name, value in names.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a model learns from."""
+
+    days: int
+    min_support: int
+    min_length: int
+
+
+@dataclass(frozen=True)
+class Train:
+    """How it learns."""
+
+    mode: str
+    warm_epochs: int
+    checkpoint_every: int
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """What it is measured by."""
+
+    cutoffs: tuple[int, ...]
+    baselines: tuple[str, ...]
+    unknown: str
+    latency_requests: int
+    page: bool
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What it must show before it serves."""
+
+    metric: str
+    k: int
+    level: float
+    resamples: int
+    fresher: bool
+    margin: float
+    over_baseline: float
+    min_volume: float
+    volume_days: int
+    min_coverage: float
+    max_latency_ms: float
+    max_unknown: float
+
+
+@dataclass(frozen=True)
+class Recommend:
+    """What is written for those who show it."""
+
+    what: tuple[str, ...]
+    k: int
+    exclude_seen: bool
+    sessions: str | None = None
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The MLflow store."""
+
+    where: str
+    experiment: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When the scheduler runs it."""
+
+    cron: str
+    first_day: date
+    retries: int
+    retry_seconds: int
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """Whom to wake."""
+
+    command: tuple[str, ...]
+    on_refusal: bool
+
+
+@dataclass(frozen=True)
+class Advise:
+    """What the advisor tries."""
+
+    windows: tuple[int, ...]
+    days: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of them; ``model`` is the recommender's class and its hyper-parameters, checked by itself.
+
+    What does not stand in the file: whether nothing shall be done, and which file it is.
+    """
+
+    work: Work
+    input: Input
+    window: Window
+    model: dict[str, Any]
+    train: Train
+    evaluate: Evaluate
+    gate: Gate
+    recommend: Recommend
+    tracking: Tracking
+    schedule: Schedule
+    alerts: Alerts
+    advise: Advise
+    dry_run: bool = False
+    file: Path = DEFAULT
+
+    def first_day(self, day: date) -> date:
+        """The first day of the training window of a day; the day itself is what models are tested on."""
+        return day - timedelta(days=self.window.days)
+
+    def command(self, words: str) -> str:
+        """A command line to copy."""
+        return f"recsys-gru {words} --settings {self.file}"
+
+
+def read_settings(path: Path = DEFAULT) -> Settings:
+    """Read a settings file; what it leaves out is as in the default file.
+
+    Its paths count from its folder, those of the default file from the folder one stands in.
+
+    Raises:
+        BadInputError: if a key is unknown or a value impossible.
+    """
+    usual = _toml(DEFAULT, Path.cwd())
+    given = {} if path.resolve() == DEFAULT else _toml(path, path.absolute().parent)
+    _known("", given, dict.fromkeys(usual))
+    kinds = get_type_hints(Settings)
+    sections: dict[str, Any] = {}
+    for name in usual:
+        entries = given.get(name, {})
+        if not isinstance(entries, dict):
+            raise BadInputError(f"expected [{name}] as a table in {path}, got {entries!r}")
+        if name == "model":
+            sections[name] = dict(entries or usual[name])
+        else:
+            sections[name] = _section(name, kinds[name], {**usual[name], **entries})
+    settings = Settings(**sections, file=path.absolute())
+    _check(settings)
+    return settings
+
+
+def _toml(path: Path, home: Path) -> dict[str, Any]:
+    """The sections of a file, its paths counted from a folder."""
+    try:
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInputError(f"cannot read the settings {path}: {error}") from error
+    for name, key in PATHS:
+        entries = sections.get(name)
+        if isinstance(entries, dict) and isinstance(entries.get(key), str) and "://" not in entries[key]:
+            entries[key] = str((home / entries[key]).resolve())
+    return sections
+
+
+def _known(section: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    strange = sorted(set(given) - set(known))
+    if strange:
+        place = f"in [{section}]" if section else "as sections"
+        raise BadInputError(f"unknown settings {strange[:5]} {place}; known are {', '.join(sorted(known))}")
+
+
+def _section(name: str, kind: Any, entries: dict[str, Any]) -> Any:  # noqa: ANN401 - one of the classes above
+    hints = get_type_hints(kind)
+    _known(name, entries, hints)
+    missing = [one.name for one in fields(kind) if one.name not in entries and one.name not in vars(kind)]
+    if missing:
+        raise BadInputError(f"settings {missing} are missing in [{name}]")
+    return kind(**{key: _value(f"{name}.{key}", value, hints[key]) for key, value in entries.items()})
+
+
+def _value(name: str, value: object, kind: Any) -> object:  # noqa: ANN401 - a type, or a form of one
+    """The value in the type of its field."""
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = get_args(kind)[0]
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise BadInputError(f"expected {name} as a list, got {value!r}")
+        return tuple(_value(name, entry, get_args(kind)[0]) for entry in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if type(value) is not kind:
+        raise BadInputError(f"expected {name} as {kind.__name__}, got {value!r}")
+    return value
+
+
+def _check(settings: Settings) -> None:
+    """Refuse values that can never work."""
+    for place in SHARES:
+        if not 0 <= _at(settings, place) <= 1:
+            raise BadInputError(f"expected {place} from 0 to 1, got {_at(settings, place)}")
+    for place, words in WORDS.items():
+        found = _at(settings, place)
+        strange = sorted(set((found,) if isinstance(found, str) else found) - set(words))
+        if strange:
+            raise BadInputError(f"expected {place} among {', '.join(words)}, got {strange}")
+    least = {"window.days": 1, "window.min_support": 1, "window.min_length": 1, "work.keep_days": 1}
+    least |= {"gate.k": 1, "gate.resamples": 100, "gate.volume_days": 1, "recommend.k": 1, "advise.days": 1}
+    least |= {"train.warm_epochs": 1, "train.checkpoint_every": 1, "evaluate.latency_requests": 1}
+    least |= {"input.gap_minutes": 1, "gate.margin": 0, "gate.min_volume": 0, "gate.max_latency_ms": 0}
+    for place, bound in least.items():
+        if _at(settings, place) < bound:
+            raise BadInputError(f"expected {place} of at least {bound}, got {_at(settings, place)}")
+    if settings.gate.k not in settings.evaluate.cutoffs:
+        raise BadInputError(f"expected gate.k among evaluate.cutoffs {settings.evaluate.cutoffs}")
+    if "class" not in settings.model:
+        raise BadInputError("expected the recommender's class in [model]: class = 'GRU4Rec'")
+    if "{day}" not in settings.input.path:
+        raise BadInputError(f"expected {{day}} in input.path, got {settings.input.path!r}")
+
+
+def _at(settings: Settings, place: str) -> Any:  # noqa: ANN401 - any setting
+    section, key = place.split(".")
+    return getattr(getattr(settings, section), key)

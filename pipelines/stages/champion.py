@@ -1,0 +1,71 @@
+"""Which model serves, and which one a day's challenger is compared with."""
+
+import json
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ..plumbing.settings import Settings, Tracking
+from ..plumbing.workshop import day_folder, results, write_whole
+from .sessions import sessions
+
+if TYPE_CHECKING:
+    from recsys_gru.tracking import Registry
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+HELD = "held_through"
+"""On a version that was rolled back to: the day of the version that had to go."""
+
+
+def registry_of(settings: Settings) -> "Registry":
+    """The registered model.
+
+    Raises:
+        TrackingError: if the store cannot be used.
+    """
+    return _open(settings.tracking)
+
+
+@cache
+def _open(tracking: Tracking) -> "Registry":
+    from recsys_gru.tracking import Registry
+
+    return Registry(tracking.where, tracking.model, tracking.experiment)
+
+
+def day_of(settings: Settings, version: int) -> date | None:
+    """The day that a version was tested on, if it came from a nightly run."""
+    day = registry_of(settings).tags(version).get("day")
+    return date.fromisoformat(day) if day else None
+
+
+def bar_of(settings: Settings, version: int) -> date | None:
+    """The last day whose challenger cannot replace a version: its own, or that which was rolled back."""
+    tags = registry_of(settings).tags(version)
+    return max((date.fromisoformat(tags[key]) for key in ("day", HELD) if tags.get(key)), default=None)
+
+
+def rival(day: date, settings: Settings) -> int | None:
+    """The champion as it stood when this day's run began: a rerun must compare with the same one.
+
+    It is noted with the day. The note holds while that champion serves, or the challenger that came of this
+    day, and once the gate has decided on it; else the champion has been moved by others, and is noted anew.
+    """
+    made_of = sessions.key(day, settings)
+    path = day_folder(settings, day) / f"rival-{made_of[:12]}.json"
+    standing = registry_of(settings).version_of(CHAMPION)
+    if path.exists():
+        noted: int | None = json.loads(path.read_text(encoding="utf-8"))
+        if standing == noted or _is_child(settings, standing, made_of) or _is_decided(settings, day, made_of):
+            return noted
+    if not settings.dry_run:
+        write_whole(path, json.dumps(standing))
+    return standing
+
+
+def _is_child(settings: Settings, version: int | None, made_of: str) -> bool:
+    return version is not None and registry_of(settings).tags(version).get("sessions") == made_of
+
+
+def _is_decided(settings: Settings, day: date, made_of: str) -> bool:
+    return any(done.facts["sessions"] == made_of for done in results(settings, day, "promote"))

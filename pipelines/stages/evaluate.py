@@ -1,0 +1,125 @@
+"""Stage 4: challenger, champion and baselines rank the same events of the day."""
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, stage
+from .champion import registry_of, rival
+from .day_run import DATA
+from .sessions import TEST, TRAIN, sessions
+from .train import load, new_model, train
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recsys_gru import Recommender, Report
+
+CHALLENGER_RANKS, CHAMPION_RANKS = "ranks.parquet", "champion.parquet"
+
+
+def inputs(day: date, settings: Settings) -> list[object]:
+    """The challenger, the champion it meets, and how they are measured."""
+    return [train.key(day, settings), rival(day, settings), settings.evaluate]
+
+
+@stage("evaluate", inputs, sessions, train)
+def evaluate(day: date, settings: Settings, folder: Path, data: Done, trained: Done) -> Facts:
+    """Write the rank ledgers of all models, and what else the gate asks."""
+    import polars as pl
+
+    test = pl.read_parquet(data.folder / TEST)
+    challenger = load(settings, trained)
+    report = _ranked(challenger, test, settings, folder / CHALLENGER_RANKS)
+    _note(challenger, test, report, folder)
+    version = rival(day, settings)
+    champion: Facts = {}
+    if version is not None:
+        standing = registry_of(settings).load(version)
+        champion = _metrics(_ranked(standing, test, settings, folder / CHAMPION_RANKS))
+    train_set = pl.read_parquet(data.folder / TRAIN)
+    baselines = {
+        name: _ranked(new_model(name).fit(train_set), test, settings, folder / f"baseline-{name}.parquet")
+        for name in settings.evaluate.baselines
+    }
+    if settings.evaluate.page:
+        _write_page(day, challenger, (train_set, test), report, baselines, folder)
+    return {
+        "events": report.events,
+        "unknown_share": report.unknown / test.height,
+        "rival": version,
+        "challenger": _metrics(report),
+        "champion": champion,
+        "baselines": {name: _metrics(found) for name, found in baselines.items()},
+        **_lists(challenger, test, settings),
+        **_latency(challenger, test, settings.evaluate.latency_requests),
+    }
+
+
+def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path: Path) -> "Report":
+    import recsys_gru
+
+    unknown = "drop" if settings.evaluate.unknown == "drop" else "miss"
+    report = recsys_gru.evaluate(model, test, settings.evaluate.cutoffs, unknown=unknown)  # type: ignore[arg-type]
+    recsys_gru.write_ranks(report.ranks, path)
+    return report
+
+
+def _note(model: "Recommender", test: "pl.DataFrame", report: "Report", folder: Path) -> None:
+    """Test data, figures and their intervals, for the day's run."""
+    from recsys_gru import as_sessions
+    from recsys_gru.tracking import Notebook, Run, test_figures
+
+    run = Run(Notebook(folder))
+    run.feed(as_sessions(test, model.vocabulary_), DATA, "test")
+    if report.events:
+        metrics, counts = test_figures(report)
+        run.log(metrics, tags=counts)
+
+
+def _metrics(report: "Report") -> Facts:
+    return {name: value for name, value in report.to_dict().items() if "_at_" in name}
+
+
+def _lists(model: "Recommender", test: "pl.DataFrame", settings: Settings) -> Facts:
+    from recsys_gru import list_metrics, recommendation_lists
+
+    shown = list_metrics(recommendation_lists(model, test, settings.gate.k))
+    return {name: shown[name] for name in ("coverage", "gini", "average_popularity")}
+
+
+def _latency(model: "Recommender", test: "pl.DataFrame", requests: int) -> Facts:
+    """Times of single requests in milliseconds, one after the other."""
+    import numpy as np
+    import polars as pl
+
+    asked = test.group_by("session_id").agg(pl.col("item_id").sort_by("time")).sort("session_id")
+    sessions_asked = asked["item_id"].head(requests).to_list()
+    model.recommend_one(sessions_asked[0])  # the first request loads what the others find loaded
+    seconds = []
+    for items in sessions_asked:
+        began = time.perf_counter()
+        model.recommend_one(items)
+        seconds.append(time.perf_counter() - began)
+    half, most = np.quantile(seconds, [0.5, 0.99]) * 1000
+    return {"latency_p50_ms": float(half), "latency_p99_ms": float(most)}
+
+
+def _write_page(
+    day: date,
+    challenger: "Recommender",
+    data: "tuple[pl.DataFrame, pl.DataFrame]",
+    report: "Report",
+    baselines: "dict[str, Report]",
+    folder: Path,
+) -> None:
+    from recsys_gru.evaluation import report_page, write_report
+
+    train_set, test = data
+    page = report_page(
+        f"Challenger of {day}", challenger, test, report,
+        baselines=baselines, train=train_set, facts=challenger.parameters(),
+    )  # fmt: skip
+    write_report(page, folder)

@@ -1,0 +1,95 @@
+"""Stage 1: the clicks that landed for a day are checked and put into the store."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..plumbing.errors import BadInputError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Facts, file_digest, stage, sync
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from recsys_gru import CheckedClicks, ClickStore
+
+
+def inputs(day: date, settings: Settings) -> list[object]:
+    """The landed file, and how it is read.
+
+    Raises:
+        BadInputError: if nothing has landed.
+    """
+    path = settings.input.file(day)
+    if not path.is_file():
+        raise BadInputError(
+            f"no clicks have landed for {day}: expected {path}; deliver them and run the day again"
+        )
+    rules = {**settings.input.columns(), "gap": settings.input.gap_minutes}
+    limits = [settings.input.max_rejected, settings.input.max_elsewhere]
+    return [file_digest(path), rules, limits]
+
+
+@stage("ingest", inputs)
+def ingest(day: date, settings: Settings, folder: Path) -> Facts:
+    """Check a day's clicks and put them into the store; taking them in twice changes nothing.
+
+    Raises:
+        BadInputError: if they have not landed, cannot be read, or look like garbage.
+    """
+    from recsys_gru import errors
+
+    store = store_of(settings)
+    try:
+        checked, facts = _checked(day, settings, folder)
+        added = store.add(checked.clicks)
+    except errors.InputError as error:
+        raise BadInputError(f"the clicks of {day} cannot be used: {error}") from error
+    if store.folder.is_dir():
+        for path in (*store.folder.rglob("*"), store.folder):
+            sync(path)
+    return {**facts, "days_changed": [changed.isoformat() for changed in added.days], "known": added.known}
+
+
+def store_of(settings: Settings) -> "ClickStore":
+    """The store of all clicks taken in so far."""
+    from recsys_gru import ClickStore
+
+    return ClickStore(settings.work.folder / "clicks", timedelta(minutes=settings.input.gap_minutes))
+
+
+def _checked(day: date, settings: Settings, folder: Path) -> "tuple[CheckedClicks, Facts]":
+    """The day's clicks with their counts; the rejected rows are kept beside them."""
+    import polars as pl
+
+    from recsys_gru import check_clicks, read_clicks
+
+    path = settings.input.file(day)
+    try:
+        checked = check_clicks(read_clicks(path, **settings.input.columns()))
+        clicks = checked.clicks.collect()
+    except pl.exceptions.PolarsError as error:
+        raise BadInputError(f"cannot read {path}: {error}; deliver it again") from error
+    counts = checked.counts
+    elsewhere = clicks.filter(pl.col("time").dt.date() != day).height
+    unusable = counts["rejected"] - counts.get("duplicate", 0)
+    _require(counts["read"] > 0, f"{path} holds no clicks", checked.rejected, settings, day)
+    for what, number, limit in (
+        ("unusable", unusable, settings.input.max_rejected),
+        ("of other days", elsewhere, settings.input.max_elsewhere),
+    ):
+        share = number / counts["read"]
+        said = f"{number} of {counts['read']} rows of {path} are {what}, more than {limit:.0%}: {counts}"
+        _require(share <= limit, said, checked.rejected, settings, day)
+    checked.rejected.write_parquet(folder / "rejected.parquet")
+    return checked, {**counts, "elsewhere": elsewhere}
+
+
+def _require(holds: bool, said: str, rejected: "pl.DataFrame", settings: Settings, day: date) -> None:
+    """Refuse a day, with its bad rows kept where a person finds them."""
+    if holds:
+        return
+    place = settings.work.folder / "quarantine" / f"{day}.parquet"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    rejected.write_parquet(place)
+    raise BadInputError(f"{said}; nothing was taken in, the bad rows are in {place}")

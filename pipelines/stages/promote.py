@@ -1,0 +1,91 @@
+"""Stage 5: the challenger is registered, and becomes the champion if the gate lets it."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+from ..gate import Decision, Standing, compare_with_champion, decide
+from ..plumbing.errors import PipelineError
+from ..plumbing.settings import Settings
+from ..plumbing.workshop import Done, Facts, stage
+from .champion import CHALLENGER, CHAMPION, bar_of, registry_of
+from .day_run import day_run
+from .evaluate import CHALLENGER_RANKS, CHAMPION_RANKS, evaluate
+from .sessions import sessions
+from .train import load, train
+
+PAGE = "decision.md"
+
+
+def inputs(day: date, settings: Settings) -> list[object]:
+    """What was measured, and the gate."""
+    return [evaluate.key(day, settings), settings.gate]
+
+
+@stage("promote", inputs, sessions, train, evaluate)
+def promote(day: date, settings: Settings, folder: Path, data: Done, trained: Done, measured: Done) -> Facts:
+    """Register the challenger and decide; doing it again moves nothing."""
+    registry = registry_of(settings)
+    own = _registered(day, settings, data, trained)
+    standing = _standing(settings, measured, own)
+    decision = decide(day, settings, standing, data, measured, _interval(settings, measured))
+    facts = {
+        **decision.facts(),
+        "version": own,
+        "rival": standing.rival,
+        "serving": own if decision.promoted else standing.champion,
+        "sessions": data.fingerprint,
+    }
+    _write(day, folder, decision, facts)
+    with day_run(day, settings, trained) as run:
+        run.log(tags=decision_tags(facts))
+        run.file(folder / PAGE)
+    if decision.promoted and standing.champion != own:
+        registry.tag(own, "replaces", str(standing.champion or ""))
+        registry.promote(own, decision.reason)
+    elif not decision.promoted:
+        registry.tag(own, "gate", decision.reason)
+    return facts
+
+
+def decision_tags(facts: Facts) -> dict[str, object]:
+    """What the day's run says of the gate."""
+    names = ("promoted", "version", "serving", "rival")
+    return {"gate": facts["reason"][:5000], **{f"gate.{name}": facts[name] for name in names}}
+
+
+def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int:
+    """The version of the day's model: a rerun finds the one it has registered."""
+    registry = registry_of(settings)
+    own = registry.find("ticket", trained.fingerprint)
+    if own is not None:
+        registry.point(CHALLENGER, own)
+        return own
+    model = load(settings, trained)
+    tags = {"day": day.isoformat(), "ticket": trained.fingerprint, "sessions": data.fingerprint}
+    with day_run(day, settings, trained) as run:
+        return registry.register(model, run=run, alias=CHALLENGER, tags=tags)
+
+
+def _standing(settings: Settings, measured: Done, own: int) -> Standing:
+    champion, met = registry_of(settings).version_of(CHAMPION), measured.facts["rival"]
+    if champion not in (met, own):
+        raise PipelineError(
+            f"the champion was moved from version {met} to {champion} while this day was measured: "
+            "run the day again, it is then compared with the new one"
+        )
+    bar = None if champion is None else bar_of(settings, champion)
+    return Standing(met, champion, bar, own)
+
+
+def _interval(settings: Settings, measured: Done) -> Facts | None:
+    if measured.facts["rival"] is None:
+        return None
+    return compare_with_champion(settings, measured.folder, CHAMPION_RANKS, CHALLENGER_RANKS)
+
+
+def _write(day: date, folder: Path, decision: Decision, facts: Facts) -> None:
+    """The decision for machines and for people."""
+    (folder / "decision.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    title = f"Night of {day}, version {facts['version']}"
+    (folder / PAGE).write_text(decision.page(title), encoding="utf-8")

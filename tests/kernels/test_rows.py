@@ -1,0 +1,74 @@
+"""Adagrad on picked rows as a compiled loop, against the rule written for one number at a time."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys_gru.kernels.arrays import Floats
+from recsys_gru.kernels.rows import Memory, adagrad_by_factors
+
+pytestmark = pytest.mark.kernels
+N_ITEMS = 90
+RATE, EPS = 0.1, 1e-6
+
+
+def stepped(memory: Memory, row: int, gradient: Floats, momentum: float) -> list[list[float]]:
+    """Weights, sums and velocity of one row after the step, each number by itself."""
+    found = []
+    for w, acc, v, g in zip(*(values[row].tolist() for values in memory), gradient.tolist(), strict=True):
+        more = acc + g * g
+        moved = momentum * v - RATE * g / math.sqrt(more + EPS)
+        found.append([w + moved, more, moved if momentum else v])
+    return [list(values) for values in zip(*found, strict=True)]
+
+
+@given(
+    picked=st.integers(1, N_ITEMS),
+    candidates=st.floats(0, 1),
+    columns=st.integers(1, 20),
+    momentum=st.sampled_from([0.0, 0.4]),
+    biased=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+    threads=st.integers(1, 2),
+)
+def test_adagrad_is_its_formula_on_each_number(
+    picked: int, candidates: float, columns: int, momentum: float, biased: bool, seed: int, threads: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    scored, events, inputs = 1 + int(candidates * (picked - 1)), 5, 4
+    w, acc, v = generator.standard_normal((3, N_ITEMS, columns), np.float32)
+    memory = w, acc * acc, v
+    w, acc, v = generator.standard_normal((3, N_ITEMS if biased else 0), np.float32)
+    bias = w, acc * acc, v
+    rows = generator.permutation(N_ITEMS)[:picked]
+    delta = generator.standard_normal((scored, events), np.float32)
+    operand = generator.standard_normal((events, columns), np.float32)
+    at, added = (
+        generator.integers(0, picked, inputs),
+        generator.standard_normal((inputs, columns), np.float32),
+    )
+
+    gradient = np.zeros((picked, columns))
+    gradient[:scored] = delta.astype(np.float64) @ operand
+    for place, more in zip(at, added, strict=True):
+        gradient[place] += more
+    expected = [values.copy() for values in memory]
+    expected_bias = [values[:, None].copy() for values in bias]
+    for number, row in enumerate(rows):
+        for values, new in zip(expected, stepped(memory, row, gradient[number], momentum), strict=True):
+            values[row] = new
+        if biased and number < scored:
+            total = delta[number].astype(np.float64).sum(keepdims=True)
+            column = tuple(values[:, None] for values in bias)
+            for values, new in zip(expected_bias, stepped(column, row, total, momentum), strict=True):
+                values[row] = new
+
+    rates = np.float32(RATE), np.float32(momentum), np.float32(EPS)
+    adagrad_by_factors(memory, bias, rows, (delta, operand, at, added), rates, threads)
+    for found, values in zip(memory, expected, strict=True):
+        np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
+    for found, values in zip(bias, expected_bias, strict=True):
+        np.testing.assert_allclose(found, values[:, 0], rtol=1e-4, atol=1e-5)

@@ -1,0 +1,102 @@
+"""Counting, heaps and short lists as compiled loops, against comparisons and full sorts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys_gru.kernels.arrays import Floats, Items, Masks
+from recsys_gru.kernels.tiles import Heaps, count_tile, push_tile, short_list
+from tests.oracles import slow_counts, slow_top_k
+
+pytestmark = pytest.mark.kernels
+CASE = {
+    "rows": st.integers(1, 4),
+    "items": st.integers(1, 300),
+    "levels": st.sampled_from([1, 3, 1000]),
+    "share": st.sampled_from([0.3, 1.0]),
+    "seed": st.integers(0, 2**32 - 1),
+}
+TILE = 170
+"""Items of a tile here: more than a chunk, fewer than all."""
+
+
+def drawn(rows: int, items: int, levels: int, share: float, seed: int) -> tuple[Floats, Masks, Items]:
+    """Scores of so many levels, in eighths, which items compete in each row, and a target for each."""
+    generator = np.random.default_rng(seed)
+    scores = (generator.integers(-levels, levels, (rows, items)) / 8).astype(np.float32)
+    return scores, generator.random((rows, items)) < share, generator.integers(0, items, rows)
+
+
+def empty_heaps(rows: int, k: int) -> Heaps:
+    best, items = np.full((rows, k), -np.inf, np.float32), np.full((rows, k), -1, np.int32)
+    return best, items, np.zeros(rows, np.bool_)
+
+
+def tiles(scores: Floats, allowed: Masks) -> list[tuple[Floats, Masks, int]]:
+    """Scores and masks tile by tile, with the number of the first item; no mask where all are allowed."""
+    none = np.empty((0, 1), np.bool_)
+    starts = range(0, scores.shape[1], TILE)
+    masks = [none if allowed.all() else allowed[:, s : s + TILE].copy() for s in starts]
+    return [(scores[:, s : s + TILE].copy(), mask, s) for mask, s in zip(masks, starts, strict=True)]
+
+
+@given(**CASE)
+def test_counts_are_those_of_comparisons(rows: int, items: int, levels: int, share: float, seed: int) -> None:
+    scores, allowed, targets = drawn(rows, items, levels, share, seed)
+    counts, own = np.zeros((3, rows), np.int64), scores[np.arange(rows), targets]
+    for part, mask, start in tiles(scores, allowed):
+        count_tile(part, mask, start, (own, targets), counts)
+    expected = slow_counts(scores.tolist(), targets.tolist(), allowed.tolist())
+    assert [(above, equal + 1) for above, equal in counts[:2].T.tolist()] == expected
+    assert not counts[2].any()
+
+
+@given(k=st.integers(1, 40), **CASE)
+def test_heaps_hold_what_a_full_sort_does(
+    rows: int, items: int, levels: int, share: float, seed: int, k: int
+) -> None:
+    scores, allowed, _ = drawn(rows, items, levels, share, seed)
+    best, held, broken = heaps = empty_heaps(rows, k)
+    for part, mask, start in tiles(scores, allowed):
+        push_tile(part, mask, start, heaps)
+    for row in range(rows):
+        order = np.lexsort((held[row], -best[row]))
+        assert held[row, order].tolist() == slow_top_k(scores[row].tolist(), k, allowed[row].tolist())
+        real = held[row] >= 0
+        np.testing.assert_array_equal(best[row, real], scores[row, held[row, real]])
+    assert not broken.any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_score_that_is_not_finite_is_counted_and_flagged_in_its_row(bad: float) -> None:
+    scores, none = np.zeros((3, 150), np.float32), np.empty((0, 1), np.bool_)
+    scores[1, 140] = scores[2, 3] = scores[2, 4] = bad
+    counts, heaps = np.zeros((3, 3), np.int64), empty_heaps(3, 2)
+    count_tile(scores, none, 0, (np.zeros(3, np.float32), np.zeros(3, np.int64)), counts)
+    push_tile(scores, none, 0, heaps)
+    assert counts[2].tolist() == [0, 1, 2]
+    assert heaps[2].tolist() == [False, True, True]
+
+
+@given(k=st.integers(1, 40), error=st.sampled_from([0.0, 0.5, 2.0]), room=st.sampled_from([5, 300]), **CASE)
+def test_a_short_list_reaches_two_errors_below_the_kth_best(
+    rows: int, items: int, levels: int, share: float, seed: int, k: int, error: float, room: int
+) -> None:
+    scores, allowed, _ = drawn(rows, items, levels, share, seed)
+    for row, mask in zip(scores, allowed, strict=True):
+        kth = slow_top_k(row.tolist(), k, mask.tolist())[-1]
+        floor = row[kth] - 2 * error if kth >= 0 else -np.inf
+        expected = np.flatnonzero(mask & (row >= floor)).tolist()
+        short = np.empty(room, np.int32)
+        count = short_list(row, mask[None], error, empty_heaps(1, k), short)
+        assert count == (len(expected) if len(expected) <= room else -1)
+        assert count < 0 or short[:count].tolist() == expected
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_there_is_no_short_list_of_what_is_not_finite(bad: float) -> None:
+    scores, none, short = np.zeros(4, np.float32), np.empty((0, 1), np.bool_), np.empty(9, np.int32)
+    assert short_list(scores, none, bad, empty_heaps(1, 2), short) == -1
+    scores[2] = bad
+    assert short_list(scores, none, 0.1, empty_heaps(1, 2), short) == -1

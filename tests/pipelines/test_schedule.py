@@ -1,0 +1,122 @@
+"""The scheduler's own form of the night, in this process."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+dg = pytest.importorskip("dagster", reason="NO SCHEDULER: pip install recsys-gru[pipelines]")
+
+from pipelines.backfill import missed  # noqa: E402 - only where there is a scheduler
+from pipelines.plumbing.errors import FAILED  # noqa: E402 - as above
+from pipelines.plumbing.workshop import Facts, stage  # noqa: E402 - as above
+from pipelines.schedule import FILE, JOB, attempt, definitions_of, defs, waking  # noqa: E402 - as above
+from pipelines.stages import STAGES  # noqa: E402 - as above
+from pipelines.stages.ingest import ingest  # noqa: E402 - as above
+from pipelines.status import page, status  # noqa: E402 - as above
+from tests.pipelines.nights import DAY, FIRST, Home  # noqa: E402 - as above
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+
+
+def test_a_day_materializes_every_asset_with_the_gates_answer(home: Home) -> None:
+    home.take_in_before()
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(partition_key=str(DAY), instance=instance)
+        assert result.success
+        made = {event.step_key for event in result.get_asset_materialization_events()}
+        (check,) = result.get_asset_check_evaluations()
+    assert made == set(STAGES)
+    assert check.passed
+    assert home.runs() == ["FINISHED"]
+    assert home.run() == 0  # the command line finds all of it done
+
+
+def test_bad_input_is_not_tried_again_and_wakes_somebody(home: Home) -> None:
+    said = home.folder / "said.txt"
+    home.configure(alerts={"command": ["tee", str(said)]})
+    Path(home.settings().input.file(DAY)).unlink()
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(partition_key=str(DAY), instance=instance, raise_on_error=False)
+        events = [event.event_type_value for event in result.all_events]
+        (failure,) = (event for event in result.all_events if event.event_type_value == "PIPELINE_FAILURE")
+        context = dg.build_run_status_sensor_context(
+            sensor_name="wake_somebody", dagster_event=failure, dagster_instance=instance,
+            dagster_run=result.dagster_run,
+        )  # fmt: skip
+        waking(home.settings())(context.for_run_failure())
+    assert not result.success
+    assert "STEP_UP_FOR_RETRY" not in events
+    assert said.read_text().startswith(f"night of {DAY} failed in Dagster's run ")
+    assert "no clicks have landed" in said.read_text()
+
+
+def test_a_failure_that_may_pass_is_tried_again(home: Home) -> None:
+    home.take_in_before()
+    home.configure(tracking={"where": "http://127.0.0.1:9"})
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(partition_key=str(DAY), instance=instance, raise_on_error=False)
+        events = [event.event_type_value for event in result.all_events]
+    assert events.count("STEP_RESTARTED") == 1
+    assert home.failure()["exit_code"] == FAILED  # the notes and the log are those of the command line
+    assert f"{DAY} failed in ingest: TrackingError" in page(status(home.settings()))
+
+
+def test_pauses_between_tries_grow_and_the_last_failure_is_final(home: Home) -> None:
+    settings = home.configure(schedule={"retries": 2, "retry_seconds": 60, "first_day": FIRST})
+
+    @stage("broken", lambda *_: [])
+    def broken(*_: object) -> Facts:
+        raise OSError("no such luck")
+
+    for tries, pause in ((0, 60), (1, 120)):
+        with pytest.raises(dg.RetryRequested) as asked:
+            attempt(broken, DAY, settings, tries)
+        assert asked.value.seconds_to_wait == pause
+    with pytest.raises(dg.Failure, match="OSError: no such luck") as final:
+        attempt(broken, DAY, settings, 2)
+    assert not final.value.allow_retries
+
+
+def test_a_missed_week_is_backfilled_and_old_days_leave_the_champion(home: Home) -> None:
+    home.take_in_before()
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
+    days = [DAY + timedelta(days=step) for step in (2, 0, 1)]
+    with dg.DagsterInstance.ephemeral() as instance:
+        for step in range(2):
+            ingest(DAY + timedelta(days=step), home.settings())
+        passed = {}
+        for day in days:
+            result = job.execute_in_process(partition_key=str(day), instance=instance)
+            (check,) = result.get_asset_check_evaluations()
+            passed[day] = check.passed
+        done = instance.get_materialized_partitions(dg.AssetKey("recommend"))
+    assert passed == {days[0]: True, days[1]: False, days[2]: False}
+    assert "newer" in home.decision(days[2])["reason"]
+    assert done == {str(day) for day in days}
+    assert missed(DAY, days[0], home.settings()) == []
+
+
+def test_each_tick_asks_for_the_day_before(home: Home) -> None:
+    made = definitions_of(home.settings())
+    schedule = made.resolve_schedule_def("every_night")
+    tick = datetime(2026, 1, 5, 3, tzinfo=UTC)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=tick, repository_def=made.get_repository_def()
+        )
+        (request,) = schedule.evaluate_tick(context).run_requests or ()
+    assert request.partition_key == str((tick - timedelta(days=1)).date())
+
+
+def test_dagster_loads_the_settings_file_that_it_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.configure(schedule={"cron": "30 4 * * *"})
+    monkeypatch.setenv(FILE, str(home.file))
+    assert defs().resolve_schedule_def("every_night").cron_schedule == "30 4 * * *"
