@@ -7,7 +7,9 @@ RecsysError
 │   └── ParameterError                     a hyper-parameter or setting is impossible
 ├── BundleError (ValueError)               a saved model is damaged, foreign or too new
 ├── CheckpointError (ValueError)           a checkpoint is damaged or belongs to another run
-├── NotFittedError (RuntimeError)          a recommender is used before fit
+├── NotFittedError (RuntimeError,          a recommender is used before fit
+│                   AttributeError)
+├── ForkError (RuntimeError)               a forked process uses what began in its parent
 ├── NonFiniteScoresError (RuntimeError)    a model gives NaN or infinite scores
 ├── DivergedError (RuntimeError)           training met a NaN or infinite loss
 └── TrackingError (RuntimeError)           the MLflow store cannot be used
@@ -87,8 +89,13 @@ class CheckpointError(RecsysError, ValueError):
     """A checkpoint is damaged or belongs to another run."""
 
 
-class NotFittedError(RecsysError, RuntimeError):
-    """A recommender is used before ``fit``."""
+class NotFittedError(RecsysError, RuntimeError, AttributeError):
+    """A recommender is used before ``fit``; an AttributeError too, so that ``hasattr`` and ``getattr`` with a
+    default work as ever."""
+
+
+class ForkError(RecsysError, RuntimeError):
+    """A forked process uses threads that stayed behind in its parent."""
 
 
 class NonFiniteScoresError(RecsysError, RuntimeError):

@@ -51,7 +51,7 @@ ROOMS = {
 
 Every room may use errors and observers besides.
 """
-FOUNDATION = {"errors", "observers"}
+FOUNDATION = {"errors", "observers", "arguments", "forked"}
 SUB_ROOMS = {"kernels": "machine", "tracking": "delivery"}
 """Rooms within rooms, which know nothing of what lies around them."""
 HEAVY = ("torch", "polars", "mlflow", "numpy", "numba", "matplotlib", "scipy")

@@ -7,7 +7,6 @@ from scipy import sparse
 
 from recsys_gru.baselines.item_to_item import ItemToItem
 from recsys_gru.contract import SearchSpace, check_number
-from recsys_gru.files import Layout
 from recsys_gru.sessions import Sessions
 
 
@@ -45,17 +44,12 @@ class ItemKNN(ItemToItem):
             "balance": ("float", 0.0, 1.0, False),
         }
 
-    def _layout(self) -> Layout:
-        self._check()
-        return super()._layout()
-
-    def _check(self) -> None:
+    def _require_possible(self) -> None:
         check_number("neighbors", self.neighbors, 1)
         check_number("damping", self.damping, 0)
         check_number("balance", self.balance, 0, 1)
 
     def _matrix(self, sessions: Sessions) -> sparse.csr_array:
-        self._check()
         holds = session_items(sessions)  # (n, N)
         shared = (holds.T @ holds).tocoo()
         other = shared.row != shared.col

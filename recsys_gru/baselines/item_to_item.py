@@ -32,11 +32,17 @@ class ItemToItem(Recommender):
             yield SparseBlock(chunk, base, follows, sessions.items[chunk].astype(np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.follows_ = Rows.of(self._matrix(sessions))
+        self.follows_ = Rows.of(self._plain()._matrix(sessions))
 
     @abstractmethod
     def _matrix(self, sessions: Sessions) -> sparse.csr_array:
-        """Scores (N, N): row = last item, column = next item."""
+        """Scores (N, N): row = last item, column = next item; asked of a model of plain parameters."""
+
+    def _similarities(self, number: int) -> NDArray[np.float32]:
+        scores = np.full(len(self.vocabulary_), -np.inf, dtype=np.float32)
+        row = slice(*self.follows_.offsets[number : number + 2])
+        scores[self.follows_.items[row]] = self.follows_.values[row]
+        return scores
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {
@@ -101,12 +107,10 @@ class SequentialRules(ItemToItem):
     def search_space(cls) -> SearchSpace:
         return {"reach": ("int", 1, 30, True)}
 
-    def _layout(self) -> Layout:
+    def _require_possible(self) -> None:
         check_number("reach", self.reach, 1)
-        return super()._layout()
 
     def _matrix(self, sessions: Sessions) -> sparse.csr_array:
-        check_number("reach", self.reach, 1)
         return counted_pairs(sessions, self.reach)
 
 

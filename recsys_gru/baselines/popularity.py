@@ -32,11 +32,11 @@ class PopularityBased(Recommender):
             yield SparseBlock(chunk, scores, _NO_ROWS, np.zeros(len(chunk), dtype=np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.scores_ = self._scores(sessions)
+        self.scores_ = self._plain()._scores(sessions)
 
     @abstractmethod
     def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        """Scores (N,)."""
+        """Scores (N,); asked of a model of plain parameters."""
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {"scores": self.scores_}
@@ -87,12 +87,10 @@ class RecentPopularity(PopularityBased):
     def search_space(cls) -> SearchSpace:
         return {"half_life": ("float", 0.05, 60.0, True)}
 
-    def _layout(self) -> Layout:
+    def _require_possible(self) -> None:
         check_number("half_life", self.half_life, 0, above=True)
-        return super()._layout()
 
     def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        check_number("half_life", self.half_life, 0, above=True)
         age = (sessions.times.max() - sessions.times) / MICROSECONDS_A_DAY  # (E,) days
         weight = np.exp2(-age / self.half_life)
         return np.bincount(sessions.items, weight, len(sessions.vocabulary)).astype(np.float32)

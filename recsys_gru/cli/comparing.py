@@ -57,7 +57,7 @@ def compare(
     compared event by event from their stored ledgers, without scoring again; a picture goes to --out.
     """
     if run_b is None:
-        compared(log, test_days, parse_parameters(parameters), where)
+        compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where)
     else:
         compared_runs(str(log.clicks), run_b, where, out)
 
@@ -72,7 +72,8 @@ def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: 
     """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
     from recsys_gru.cli.examples import show_examples
 
-    prepared, models, tracker = compared(log, test_days, {**DEMO, **parse_parameters(parameters)}, where)
+    own = parse_parameters(parameters, "GRU4Rec")
+    prepared, models, tracker = compared(log, test_days, {**DEMO, **own}, where)
     gru = models["GRU4Rec"]
     show_examples(gru, prepared.test, EXAMPLES)
     gru.save(DEMO_FOLDER)

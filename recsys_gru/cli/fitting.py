@@ -42,9 +42,10 @@ def fit(
     from recsys_gru.cli.models import new_model
     from recsys_gru.clicks import Ledger
 
+    model = new_model(kind, parse_parameters(parameters, kind))
     train = parting.training(log, test_days, Ledger())
     with tracking.run(where, name=f"fit {log.name}", data=log.name):
-        model = fit_aloud(new_model(kind, parse_parameters(parameters)), train)
+        model = fit_aloud(model, train)
     model.save(out)
     click.echo(f"saved in {out}/")
 

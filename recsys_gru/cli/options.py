@@ -180,24 +180,51 @@ def log_options(command: Command) -> Callable[..., object]:
     return wrapped
 
 
-def parse_parameters(texts: tuple[str, ...]) -> dict[str, object]:
-    """Values of ``name=value``: Python literals where they are such, else text.
+def parse_parameters(texts: tuple[str, ...], kind: str = "") -> dict[str, object]:
+    """Values of ``name=value``: Python literals where they are such, else text; true, false and none in any
+    case. With the class of the model names and values are checked at once, before a log is read.
 
     Raises:
-        ParameterError: where there is no ``=``.
+        ParameterError: where there is no ``=``, a name comes twice, or the model does not take it.
 
-    >>> parse_parameters(("layers=(128,)", "loss=bpr-max", "logq=1"))
-    {'layers': (128,), 'loss': 'bpr-max', 'logq': 1}
+    >>> parse_parameters(("layers=(128,)", "loss=bpr-max", "logq=1", "exclude_hits=false"))
+    {'layers': (128,), 'loss': 'bpr-max', 'logq': 1, 'exclude_hits': False}
     """
     parameters: dict[str, object] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
             raise ParameterError(
                 f"expected a hyper-parameter as name=value, got {text!r}: write layers=(100,)"
             )
-        try:
-            parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parameters[name] = value
+        if name in parameters:
+            raise ParameterError(f"expected each hyper-parameter once, got {name} twice: leave one out")
+        parameters[name] = _value(value)
+    return _checked(kind, parameters, texts) if kind else parameters
+
+
+def _value(text: str) -> object:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+
+
+def _checked(kind: str, parameters: dict[str, object], texts: tuple[str, ...]) -> dict[str, object]:
+    """The parameters, checked; where only a text will do, what looks like a number is the text it was."""
+    from recsys_gru.cli.models import class_of
+    from recsys_gru.contract import new_recommender
+    from recsys_gru.contract.parameters import takes_only_text
+
+    model = class_of(kind)
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if parameters[name] is not None and takes_only_text(model, name):
+            parameters[name] = value.strip("'\"")
+    new_recommender(model, parameters)
     return parameters
+
+
+_WORDS: dict[str, object] = {"true": True, "false": False, "none": None, "null": None}

@@ -61,13 +61,12 @@ def tune(
     from recsys_gru.clicks import Ledger
     from recsys_gru.tracking.tuning import Search, refit, search
 
-    ledger = Ledger()
+    fixed, ledger = parse_parameters(parameters, kind), Ledger()
     checked = preparing.read(log, ledger)
     printing.show_checked(checked)
     events = preparing.events_of(log, checked)
     prepared = preparing.split(log, events, test_days, ledger)
     printing.show_prepared(prepared)
-    fixed = parse_parameters(parameters)
     asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
     asked = asked.of(prepared.train, prepared.validation)
     best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)

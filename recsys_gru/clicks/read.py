@@ -158,6 +158,11 @@ def _synonym(role: str, found: list[str]) -> str | None:
     return next((plain[name] for name in _SYNONYMS[role] if name in plain), None)
 
 
+def has_time(names: list[str]) -> bool:
+    """Whether one of these columns would be read as the time."""
+    return _synonym(TIME, names) is not None
+
+
 def _missing_message(missing: dict[str, str], found: list[str]) -> str:
     parts = []
     for role, name in missing.items():

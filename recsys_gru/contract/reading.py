@@ -6,8 +6,8 @@ those very bytes. Where the folder changed under it, it begins again.
 
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -57,6 +57,25 @@ def read_manifest(folder: str | os.PathLike[str]) -> Manifest:
             those it lists.
     """
     return _steady(folder, _manifest_in)
+
+
+@contextmanager
+def refused_as_bundle(folder: str | os.PathLike[str], name: str) -> Iterator[None]:
+    """Turn whatever a saved model makes its class raise into the one error of ``load``."""
+    try:
+        yield
+    except BundleError:
+        raise
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise BundleError(f"{folder} does not fit this version of {name}: {error}; fit it again") from error
 
 
 def _steady(folder: str | os.PathLike[str], read: Callable[[Path, Opened], Found]) -> Found:

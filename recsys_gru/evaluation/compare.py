@@ -7,8 +7,10 @@ from typing import final
 import numpy as np
 import polars as pl
 
+from recsys_gru.arguments import real_number, shown, whole_number
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation.ledger import metric_grid
+from recsys_gru.evaluation.showing import as_html, as_text
 from recsys_gru.evaluation.statistics import (
     SessionSums,
     bootstrap_means,
@@ -19,6 +21,7 @@ from recsys_gru.evaluation.statistics import (
 )
 
 KEYS = ("session_id", "time", "item_id", "occurrence")
+_HEAD = ("metric", "k", "A", "B", "B - A", "low", "high", "p", "p Holm")
 
 
 @final
@@ -40,6 +43,26 @@ class Comparison:
     sessions: int
     only_a: int
     only_b: int
+
+    def __repr__(self) -> str:
+        return f"{as_text(_HEAD, self._rows())}\n{self._counts()}"
+
+    def _repr_html_(self) -> str:
+        return as_html(_HEAD, self._rows(), [self._counts()])
+
+    def _rows(self) -> list[list[str]]:
+        kept = self.table.select("metric", "k", "a", "b", "difference", "low", "high", "p", "p_holm")
+        return [
+            [metric, str(k), *(f"{value:.4f}" for value in means), *(f"{value:+.4f}" for value in spans), *ps]
+            for metric, k, *rest in kept.iter_rows()
+            for means, spans, ps in [(rest[:2], rest[2:5], [f"{p:.4f}" for p in rest[5:]])]
+        ]
+
+    def _counts(self) -> str:
+        return (
+            f"{self.events} events of {self.sessions} sessions in both, {self.only_a} only in A, "
+            f"{self.only_b} only in B; positive differences speak for B"
+        )
 
 
 def compare(
@@ -68,6 +91,13 @@ def compare(
     [0.5]
     """
     grid = metric_grid(metrics, cutoffs)
+    resamples, seed = whole_number("resamples", resamples, 1), whole_number("seed", seed, 0)
+    level = real_number("level", level)
+    if not 0 < level < 1:
+        raise ParameterError(f"expected level between 0 and 1, got {level}: .95 is usual")
+    for frame in (a, b):
+        if not isinstance(frame, pl.DataFrame):
+            raise ParameterError(f"expected rank ledgers, Report.ranks, got {shown(frame)}")
     ours, theirs = align(a, b)
     sums_a, sums_b = session_sums(ours, grid, ties), session_sums(theirs, grid, ties)
     difference = SessionSums(sums_b.sums - sums_a.sums, sums_a.counts)
@@ -129,6 +159,13 @@ def align(a: pl.DataFrame, b: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     Raises:
         ParameterError: if no event is shared.
     """
+    for key in KEYS[:3]:
+        one, other = (frame.schema.get(key) for frame in (a, b))
+        if one != other or one is None:
+            raise ParameterError(
+                f"expected two ledgers of the same test sessions, but {key} is {one or 'missing'} in the "
+                f"first and {other or 'missing'} in the second: evaluate both models on the same test part"
+            )
     counted = [
         frame.with_columns(occurrence=pl.int_range(pl.len()).over(KEYS[:3])).sort(KEYS) for frame in (a, b)
     ]

@@ -1,11 +1,12 @@
 """The rank ledger: one row per evaluated event, kept as Parquet, from which every metric can be had again."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
+from recsys_gru.arguments import choice, shown, whole_number
 from recsys_gru.errors import InputError, ParameterError, SchemaError
 from recsys_gru.evaluation.metrics import GAINS, Ranks, mean_gain
 from recsys_gru.files import read_file
@@ -68,12 +69,33 @@ def metric_grid(metrics: Sequence[str], cutoffs: Sequence[int]) -> list[tuple[st
     Raises:
         ParameterError: if a metric is unknown or a cut-off below 1.
     """
-    strange = [name for name in metrics if name not in GAINS]
-    if strange:
-        raise ParameterError(f"expected metrics among {', '.join(GAINS)}, got {strange[:5]}")
-    if not cutoffs or any(k < 1 or k != int(k) for k in cutoffs):
-        raise ParameterError(f"expected cut-offs of 1 or more, got {tuple(cutoffs)}: give (5, 10, 20)")
-    return [(name, k) for name in metrics for k in cutoffs]
+    names = [metrics] if isinstance(metrics, str) or not isinstance(metrics, Iterable) else list(metrics)
+    for name in names:
+        choice("metrics", name, GAINS)
+    return [(name, k) for name in names for k in whole_cutoffs(cutoffs)]
+
+
+def whole_cutoffs(cutoffs: Sequence[int] | int) -> tuple[int, ...]:
+    """The cut-offs as plain numbers; a lone one will do.
+
+    Raises:
+        ParameterError: if there is none, or one is no whole number of at least 1.
+
+    >>> whole_cutoffs(20)
+    (20,)
+    """
+    if isinstance(cutoffs, str | bytes | dict):
+        raise ParameterError(f"expected cut-offs of 1 or more, got {shown(cutoffs)}: give (5, 10, 20)")
+    given = tuple(cutoffs) if isinstance(cutoffs, Iterable) else (cutoffs,)
+    try:
+        found = tuple(whole_number("a cut-off", k, 1) for k in given)
+    except ParameterError as error:
+        raise ParameterError(
+            f"expected cut-offs of 1 or more, got {shown(given)}: give (5, 10, 20)"
+        ) from error
+    if not found:
+        raise ParameterError("expected cut-offs of 1 or more, got none: give (5, 10, 20)")
+    return tuple(dict.fromkeys(found))
 
 
 def rank_values(ranks: pl.DataFrame, ties: str) -> Ranks:
@@ -82,8 +104,7 @@ def rank_values(ranks: pl.DataFrame, ties: str) -> Ranks:
     Raises:
         ParameterError: if the tie rule is unknown or the ledger is empty.
     """
-    if ties not in RANK_OF_TIES:
-        raise ParameterError(f"expected ties as one of {', '.join(RANK_OF_TIES)}, got {ties!r}")
+    choice("ties", ties, RANK_OF_TIES)
     if ranks.is_empty():
         raise ParameterError("expected a rank ledger with at least one event, got none: widen the slice")
     values: Ranks = ranks[RANK_OF_TIES[ties]].to_numpy()

@@ -6,14 +6,16 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from recsys_gru.arguments import choice, shown, whole_number
 from recsys_gru.errors import ClickLogError, ParameterError
-from recsys_gru.evaluation.ledger import RANK_OF_TIES, metric_grid, rank_values
+from recsys_gru.evaluation.ledger import RANK_OF_TIES, rank_values, whole_cutoffs
 from recsys_gru.evaluation.metrics import mean_gain
 from recsys_gru.evaluation.ranked import Ranked, by_model, by_popularity
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.views import MODEL, POPULARITY, UNKNOWN, doubts, known_clicks
+from recsys_gru.forked import need_threads
 from recsys_gru.observers import Evaluated, announce
-from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer
+from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, vocabulary_of
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Ties = Literal["conservative", "standard", "median"]
@@ -63,10 +65,13 @@ def evaluate(
     >>> report.recall[5] > 2 * evaluate(rg.Popularity().fit(train), test).recall[5]
     True
     """
-    metric_grid((), cutoffs)
-    _check(unknown, rows)
-    sessions = as_sessions(test, vocabulary=model.vocabulary_)
-    bound = (items or ItemFilter()).bind(sessions)
+    cutoffs = whole_cutoffs(cutoffs)
+    rows = whole_number("rows", rows, 1)
+    choice("unknown", unknown, ("drop", "miss"))
+    choice("ties", ties, RANK_OF_TIES)
+    need_threads("evaluate")
+    sessions = as_sessions(test, vocabulary=vocabulary_of(model))
+    bound = _filter(items).bind(sessions)
     replayed = Ranked.of(list(_watched(by_model(model, sessions, bound, rows), sessions, progress)))
     fallback = Ranked.of(list(by_popularity(sessions, bound, rows)))
     replay = pl.concat(
@@ -97,11 +102,12 @@ def evaluate(
     return report
 
 
-def _check(unknown: str, rows: int) -> None:
-    if unknown not in ("drop", "miss"):
-        raise ParameterError(f"expected unknown as drop or miss, got {unknown!r}")
-    if rows < 1:
-        raise ParameterError(f"expected rows of 1 or more, got {rows}: {PREFIXES} is a good choice")
+def _filter(items: object) -> ItemFilter:
+    if items is None:
+        return ItemFilter()
+    if not isinstance(items, ItemFilter):
+        raise ParameterError(f"expected items as an ItemFilter, got {shown(items)}: ItemFilter(allow=[...])")
+    return items
 
 
 def _watched(parts: Iterable[Ranked], sessions: Sessions, progress: bool) -> Iterator[Ranked]:

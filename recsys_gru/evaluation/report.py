@@ -5,6 +5,7 @@ from typing import final
 
 import polars as pl
 
+from recsys_gru.evaluation.showing import as_html
 from recsys_gru.evaluation.views import shares, views
 
 
@@ -78,27 +79,43 @@ class Report:
 
     def __repr__(self) -> str:
         head = f"{'k':>5} {'recall':>8} {'MRR':>8}"
-        rows = [f"{k:>5} {self.recall[k]:>8.4f} {self.mrr[k]:>8.4f}" for k in self.recall]
+        lines = [head, *(f"{k:>5} {recall:>8} {mrr:>8}" for k, recall, mrr in self._rows()), self._counts()]
+        if beside := self._beside():
+            top, rows, told = beside
+            lines += [
+                f"{name:<24}{events:>9} {recall:>10} {mrr:>8}" for name, events, recall, mrr in (top, *rows)
+            ]
+            lines.append(told)
+        return "\n".join([*lines, *(f"warning: {w}" for w in self.warnings)])
+
+    def _repr_html_(self) -> str:
+        notes = [f"warning: {w}" for w in self.warnings]
+        if beside := self._beside():
+            notes = [beside[2], *notes]
+        more = as_html(*beside[:2], notes) if beside else as_html([], [], notes)
+        return as_html(["k", "recall", "MRR"], self._rows(), [self._counts()]) + more
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        return [(str(k), f"{self.recall[k]:.4f}", f"{self.mrr[k]:.4f}") for k in self.recall]
+
+    def _counts(self) -> str:
         counts = (
             f"{self.events} events of {self.sessions} sessions, {self.unknown} clicks on unknown items "
             f"({self.unknown_rule}), ties {self.ties}"
         )
         if self.excluded:
             counts += f", {self.excluded} targets barred by the item filter"
-        return "\n".join([head, *rows, counts, *self._beside(), *(f"warning: {w}" for w in self.warnings)])
+        return counts
 
-    def _beside(self) -> list[str]:
-        """All views at the longest cut-off, and the shares."""
+    def _beside(self) -> tuple[list[str], list[list[str]], str] | None:
+        """All views at the longest cut-off: heads and rows of a table, and the shares."""
         if self.replay.is_empty():
-            return []
-        k = max(self.recall)
-        lines = [f"{'':<24}{'events':>9} {f'recall@{k}':>10} {f'MRR@{k}':>8}"]
+            return None
+        k, rows = max(self.recall), []
         for row in self.views().filter(k=k).iter_rows(named=True):
-            recall, mrr = ("-" if row[name] is None else f"{row[name]:.4f}" for name in ("recall", "mrr"))
-            lines.append(f"{row['view']:<24}{row['events']:>9} {recall:>10} {mrr:>8}")
+            figures = ("-" if row[name] is None else f"{row[name]:.4f}" for name in ("recall", "mrr"))
+            rows.append([row["view"], str(row["events"]), *figures])
         shares = self.shares()
         unknown, repeat = shares["unknown_share"], shares["repeat_share"]
-        return [
-            *lines,
-            f"{unknown:.1%} of all clicks on unknown items, {repeat:.1%} of the known clicks repeats",
-        ]
+        told = f"{unknown:.1%} of all clicks on unknown items, {repeat:.1%} of the known clicks repeats"
+        return ["", "events", f"recall@{k}", f"MRR@{k}"], rows, told

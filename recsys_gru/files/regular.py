@@ -76,10 +76,17 @@ def read_file(path: Path, limit: int | None = None) -> bytearray:
 
 
 def sync(path: Path) -> None:
-    """Have the disk keep a file, or the names in a folder; Windows keeps those by itself."""
-    if os.name == "nt" and path.is_dir():
-        return
-    handle = os.open(path, os.O_RDONLY)
+    """Have the disk keep a file, or the names in a folder.
+
+    A folder that the system does not open, as on Windows, is left to the system.
+    """
+    folder = path.is_dir()
+    try:
+        handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)  # Windows syncs what can be written
+    except PermissionError:
+        if folder:
+            return
+        raise
     try:
         os.fsync(handle)
     finally:

@@ -7,7 +7,7 @@ Used by evaluation, the contract and every model. It must never import torch, or
 from recsys_gru.ranking.count import counts_as_shown, rank_counts
 from recsys_gru.ranking.fallback import popularity, popularity_block
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter, seen_pairs
-from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer
+from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer, vocabulary_of
 from recsys_gru.ranking.topk import top_k
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "rank_counts",
     "seen_pairs",
     "top_k",
+    "vocabulary_of",
 ]

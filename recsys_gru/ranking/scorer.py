@@ -7,7 +7,8 @@ from typing import Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.errors import NonFiniteScoresError
+from recsys_gru.arguments import shown
+from recsys_gru.errors import NonFiniteScoresError, ParameterError
 from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.sessions import Sessions, Vocabulary
@@ -93,6 +94,18 @@ class Scorer(Protocol):
         the last event of each non-empty session does.
         """
         ...
+
+
+def vocabulary_of(model: Scorer) -> Vocabulary:
+    """The catalogue of a fitted model.
+
+    Raises:
+        ParameterError: if it is no model.
+        NotFittedError: if it is not fitted yet.
+    """
+    if isinstance(model, type) or not callable(getattr(model, "blocks", None)):
+        raise ParameterError(f"expected a fitted recommender, got {shown(model)}: give what fit returns")
+    return model.vocabulary_
 
 
 def tile_width(rows: int) -> int:

@@ -142,6 +142,14 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
         yield ends, hidden
 
 
+def cosines(network: Network, number: int) -> NDArray[np.float32]:
+    """The cosine (N,) of every item's row of the output table with one item's."""
+    rows = network.tables["output"].cpu().numpy()  # (N, H)
+    lengths = np.maximum(np.linalg.norm(rows, axis=1), np.finfo(np.float32).tiny)  # (N,)
+    found: NDArray[np.float32] = (rows / lengths[:, None]) @ (rows[number] / lengths[number])
+    return found.clip(-1, 1)
+
+
 def _walk_one(network: Network, items: NDArray[np.int32]) -> tuple[Ints, Tensor]:
     """The state after a single session: the batch's, without the order among walkers."""
     rows = network.input_rows(torch.from_numpy(items.astype(np.int64)).to(network.device))

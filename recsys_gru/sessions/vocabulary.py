@@ -63,6 +63,11 @@ class Vocabulary:
     def _number_of(self) -> dict[int | str, int]:
         return {item: number for number, item in enumerate(self.ids.to_list())}
 
+    @cached_property
+    def has_whole_texts(self) -> bool:
+        """Whether some ids are whole numbers kept as text, so that a number may stand for one of them."""
+        return any(isinstance(item, str) and item == _plain(item) for item in self._number_of)
+
     def number(self, item: int | str) -> int:
         """The number of one item, -1 where it is unknown."""
         return self._number_of.get(item, -1)
@@ -180,6 +185,11 @@ def _columns_of(data: bytes) -> tuple[pl.Series, NDArray[np.int64]]:
     if counts.min(initial=0) < 0 or counts.sum(dtype=np.float64) >= MOST_EVENTS:
         raise SchemaError("found support below 0, or more events than can be counted")
     return table[ITEM], counts
+
+
+def _plain(item: str) -> str | None:
+    """The one way a whole number is written, None for what is none."""
+    return str(int(item)) if item.removeprefix("-").isdecimal() and item.isascii() else None
 
 
 def as_ids(ids: pl.Series) -> pl.Series:

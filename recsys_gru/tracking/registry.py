@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import recsys_gru
-from recsys_gru.errors import BundleError, TrackingError, hiding_secrets
-from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, store_at
+from recsys_gru.arguments import name_text
+from recsys_gru.errors import ParameterError, TrackingError, hiding_secrets
+from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, is_value, store_at
 from recsys_gru.tracking.scratch import scratch
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Registry:
     def __init__(
         self, where: str | os.PathLike[str] = "mlruns", name: str = "gru4rec", experiment: str = EXPERIMENT
     ) -> None:
-        self.name = name
+        self.name = registered_name(name)
         self._desk = Desk(store_at(where), experiment)
         self._client = self._desk.client
 
@@ -81,8 +82,9 @@ class Registry:
 
     def find(self, key: str, value: str) -> int | None:
         """The newest version on which this value is noted, if any is."""
-        wanted = f"name = '{self.name}' and tags.`{key}` = '{value}'"
-        return max((int(found.version) for found in self._client.search_model_versions(wanted)), default=None)
+        wanted = f"name = '{self.name}' and {is_value(f'tags.`{key}`', value)}"
+        found = self._client.search_model_versions(wanted)
+        return max((int(one.version) for one in found if one.tags.get(key) == value), default=None)
 
     def point(self, alias: str, version: int) -> None:
         """Give a version the alias, and take it from any other."""
@@ -111,13 +113,15 @@ class Registry:
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
+        from recsys_gru.contract import load
+
         try:
             found = self._client.get_model_version_download_uri(self.name, str(version))
             with scratch() as folder:
                 path = mlflow.artifacts.download_artifacts(
                     artifact_uri=found, dst_path=str(folder), tracking_uri=self._desk.store.uri
                 )
-                return _load_any(Path(path) / "artifacts" / "bundle")
+                return load(Path(path) / "artifacts" / "bundle")
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from hiding_secrets(
                 error
@@ -146,16 +150,16 @@ class Registry:
         return int(version.version)
 
 
-def _load_any(bundle: Path) -> "Recommender":
-    """The model in a folder, of the class it names."""
-    from recsys_gru.contract import Recommender, read_manifest
+def registered_name(name: object) -> str:
+    """The name, if it is one that a model can be registered and asked for under.
 
-    name = read_manifest(bundle).model
-    kind = getattr(recsys_gru, name) if name in recsys_gru.__all__ else None
-    if not (isinstance(kind, type) and issubclass(kind, Recommender)):
-        raise BundleError(f"{bundle} holds a {name}, which is no model of this library")
-    model: Recommender = kind.load(bundle)
-    return model
+    Raises:
+        ParameterError: if it is not.
+    """
+    text = name_text("the model's name", name)
+    if set(text) & set("/:'\"\\`%"):
+        raise ParameterError(f"expected the model's name without / : ' \" \\ ` and %, got {text!r}")
+    return text
 
 
 def write_served(model: "Recommender", path: Path) -> None:
@@ -195,22 +199,27 @@ def check_answers(path: Path, question: "pd.DataFrame", params: dict[str, object
 
 
 def signature(ids: "pl.Series") -> "ModelSignature":
-    """Lists of ids, whole numbers or text as the catalogue's are; k and exclude_seen as parameters."""
+    """Lists of ids, whole numbers or text as the catalogue's are; k and exclude_seen as parameters.
+
+    What the lists hold is looked at row by row, so that a row may lack one, or be refused alone.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-    from mlflow.types.schema import Array
+    from mlflow.types.schema import AnyType, Array
 
+    anything = AnyType()  # type: ignore[no-untyped-call]
     one = Array(DataType.long if ids.dtype.is_integer() else DataType.string)
     lists: list[ColSpec | TensorSpec] = [
-        ColSpec(one, "items"),
-        ColSpec(one, "allow", required=False),
-        ColSpec(one, "deny", required=False),
+        ColSpec(anything, "items"),
+        ColSpec(anything, "allow", required=False),
+        ColSpec(anything, "deny", required=False),
     ]
     params = [ParamSpec("k", DataType.long, 20), ParamSpec("exclude_seen", DataType.boolean, default=True)]
     answer: list[ColSpec | TensorSpec] = [
         ColSpec(one, "items"),
         ColSpec(Array(DataType.double), "scores"),
         ColSpec(DataType.string, "source"),
+        ColSpec(DataType.string, "error", required=False),
     ]
     return ModelSignature(Schema(lists), Schema(answer), ParamSchema(params))
 

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
-import recsys_gru
-from recsys_gru.contract import Recommender, SearchSpace
+from recsys_gru.arguments import name_text, whole_number
+from recsys_gru.contract import Recommender, SearchSpace, new_recommender, recommender_class
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.sessions import Sessions
@@ -72,8 +72,7 @@ class Search:
 
     def model(self, chosen: dict[str, object]) -> Recommender:
         """An unfitted model of the chosen hyper-parameters."""
-        model: Recommender = getattr(recsys_gru, self.kind)(**{**chosen, **self.fixed})
-        return model
+        return new_recommender(recommender_class(self.kind), {**chosen, **self.fixed})
 
     def space(self) -> SearchSpace:
         """What is searched.
@@ -81,7 +80,10 @@ class Search:
         Raises:
             ParameterError: if nothing is left to search.
         """
-        space = getattr(recsys_gru, self.kind).search_space()
+        whole_number("trials", self.trials, 1)
+        name_text("study", self.study)
+        self.model({})
+        space = recommender_class(self.kind).search_space()
         searched = {name: span for name, span in space.items() if name not in self.fixed}
         if not searched:
             raise ParameterError(

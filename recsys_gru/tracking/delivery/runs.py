@@ -23,6 +23,7 @@ from recsys_gru.tracking.delivery.records import (
     Taker,
     as_points,
     as_text,
+    named,
     now,
 )
 from recsys_gru.tracking.delivery.store import EXPERIMENT, store_at
@@ -158,7 +159,9 @@ def lasting_run(
 
     Raises:
         TrackingError: if the store cannot be used.
+        ParameterError: if a name is empty.
     """
+    named(name=name, ticket=ticket, experiment=experiment)
     desk = Desk(store_at(where), experiment)
     end_abandoned(desk)
     run = LastingRun(desk, ticket)

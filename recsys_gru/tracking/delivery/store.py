@@ -6,7 +6,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
+from urllib.parse import quote, unquote
 
+from recsys_gru.arguments import place
 from recsys_gru.errors import TrackingError, hiding_secrets, without_secrets
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ EXPERIMENT = "recsys-gru"
 KIND = "mlflow.experimentKind"
 """Opens the experiment as model training; MLflow's pages would else begin with language models."""
 SQLITE = "sqlite:///"
+_MEANS_ITSELF = "".join(map(chr, range(32, 127))).translate(dict.fromkeys(map(ord, "%?#")))
+"""What a path in a URI may hold as it is."""
 HEALTH_SECONDS = 3.0
 
 
@@ -65,10 +69,13 @@ class Store:
 def store_at(where: str | os.PathLike[str], folder: str | os.PathLike[str] = "mlruns") -> Store:
     """The store of a folder, or of a tracking URI (anything with ``://``) and a folder for waiting records.
 
+    A folder may have any name: what means something else in a URI is written as ``%25``, ``%3F``, ``%23``.
+
     Raises:
         TrackingError: for a ``file:`` URI, which MLflow no longer keeps runs in.
+        ParameterError: if it is no path at all.
     """
-    text = os.fspath(where)
+    text = place("where", where)
     if text.startswith("file:"):
         raise TrackingError(
             f"expected a folder or the URI of a server or database, got {text}: give the folder's path"
@@ -76,7 +83,7 @@ def store_at(where: str | os.PathLike[str], folder: str | os.PathLike[str] = "ml
     if "://" in text:
         return Store(text, Path(folder).absolute())
     path = Path(text).absolute()
-    return Store(f"{SQLITE}{path / 'mlflow.db'}", path)
+    return Store(f"{SQLITE}{quote(str(path / 'mlflow.db'), safe=_MEANS_ITSELF)}", path)
 
 
 def connect(store: Store) -> "MlflowClient":
@@ -87,7 +94,7 @@ def connect(store: Store) -> "MlflowClient":
     """
     check_reachable(store)
     if store.uri.startswith(SQLITE):
-        _write_ahead(Path(store.uri.removeprefix(SQLITE)))
+        _write_ahead(Path(unquote(store.uri.removeprefix(SQLITE).partition("?")[0])))
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
