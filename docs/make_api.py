@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import recsys_gru
@@ -30,7 +31,9 @@ def page() -> str:
 
 
 def entry(name: str, thing: object) -> str:
-    """One name: signature, docstring, and the public methods that a class itself defines."""
+    """One name: signature, docstring, and the public methods that a class itself defines; a value as it is."""
+    if isinstance(thing, Mapping):
+        return f"### `{name}`\n\n```python\n{name} = {dict(thing)}\n```\n"
     lines = [f"### `{name}`\n", f"```python\n{name}{signature(thing)}\n```\n", text(thing)]
     if inspect.isclass(thing):
         for method, function in inspect.getmembers(thing, is_callable_or_property):

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from recsys_gru.preparation import prepare as prepare
     from recsys_gru.preparation import read_prepared as read_prepared
     from recsys_gru.ranking import ItemFilter as ItemFilter
+    from recsys_gru.recommender import RECOMMENDED as RECOMMENDED
     from recsys_gru.recommender import GRU4Rec as GRU4Rec
+    from recsys_gru.recommender import recommended as recommended
     from recsys_gru.sessions import Sessions as Sessions
     from recsys_gru.sessions import Split as Split
     from recsys_gru.sessions import Vocabulary as Vocabulary
@@ -119,7 +121,7 @@ _HOMES = {
         "SessionPopularity",
     ),
     "recsys_gru.training": ("EpochReport",),
-    "recsys_gru.recommender": ("GRU4Rec",),
+    "recsys_gru.recommender": ("RECOMMENDED", "GRU4Rec", "recommended"),
     "recsys_gru": ("errors", "tracking"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

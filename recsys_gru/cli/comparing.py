@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from recsys_gru.tracking import Tracker
 
 BASELINES = ("Popularity", "Markov", "ItemKNN", "VSKNN")
-DEMO = {"batch_size": 128, "learning_rate": 0.1, "dropout_p_embed": 0.4, "logq": 1.0, "n_epochs": 10}
 DEMO_FOLDER = Path("demo/model")
 EXAMPLES = 5
 
@@ -72,8 +71,7 @@ def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: 
     """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
     from recsys_gru.cli.examples import show_examples
 
-    own = parse_parameters(parameters, "GRU4Rec")
-    prepared, models, tracker = compared(log, test_days, {**DEMO, **own}, where)
+    prepared, models, tracker = compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where)
     gru = models["GRU4Rec"]
     show_examples(gru, prepared.test, EXAMPLES)
     gru.save(DEMO_FOLDER)

@@ -15,14 +15,15 @@ def class_of(kind: str) -> "type[Recommender]":
 
 
 def new_model(kind: str, parameters: dict[str, object]) -> "Recommender":
-    """An unfitted recommender.
+    """An unfitted recommender, with the recommended setting where the parameters say nothing.
 
     Raises:
         ParameterError: if it has no such parameter, or a value is impossible.
     """
     from recsys_gru.contract import new_recommender
+    from recsys_gru.recommender import starting_point
 
-    return new_recommender(class_of(kind), parameters)
+    return new_recommender(class_of(kind), {**starting_point(kind), **parameters})
 
 
 def load_model(folder: Path) -> "Recommender":

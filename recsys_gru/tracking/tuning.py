@@ -71,8 +71,11 @@ class Search:
         return f"{self.study} {self.key}".strip()
 
     def model(self, chosen: dict[str, object]) -> Recommender:
-        """An unfitted model of the chosen hyper-parameters."""
-        return new_recommender(recommender_class(self.kind), {**chosen, **self.fixed})
+        """An unfitted model of the chosen hyper-parameters, the others as recommended."""
+        from recsys_gru.recommender import starting_point
+
+        own = {**starting_point(self.kind), **chosen, **self.fixed}
+        return new_recommender(recommender_class(self.kind), own)
 
     def space(self) -> SearchSpace:
         """What is searched.
@@ -102,8 +105,8 @@ def search(
 ) -> dict[str, object]:
     """Search until enough trials are finished; return the best trial's hyper-parameters.
 
-    The first trial has the defaults, so the best is never worse on validation. Each trial is a run below the
-    study's parent, whichever process or call made it; the study's plots are the parent's artifacts.
+    The first trial has the recommended setting, so the best is never worse on validation. Each trial is a run
+    below the study's parent, whichever process or call made it; the study's plots are the parent's artifacts.
 
     A study goes on where it was left by the same search: of the same sessions, class, fixed hyper-parameters
     and space. Another one under the same name begins anew, and ``say`` tells which it is.

@@ -6,6 +6,7 @@ import pytest
 
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.errors import ParameterError
+from recsys_gru.recommender import RECOMMENDED
 from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.tuning import Search, open_study, refit, search
 from tests.tracking.helpers import client_of
@@ -33,7 +34,7 @@ def test_a_search_of_the_network_gives_up_bad_trials_and_keeps_each_as_a_run(mlr
     assert "PRUNED" in states
     assert len(states) == 12
     assert study.best_value >= float(study.trials[0].value or 0)
-    assert study.trials[0].params["learning_rate"] == 0.05
+    assert study.trials[0].params["learning_rate"] == RECOMMENDED["learning_rate"]
     statuses = trial_runs(mlruns)
     assert statuses.count("FINISHED") == states.count("COMPLETE")
     assert statuses.count("KILLED") == states.count("PRUNED")

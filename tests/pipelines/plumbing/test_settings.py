@@ -7,6 +7,7 @@ import pytest
 from pipelines.plumbing.errors import BadInputError
 from pipelines.plumbing.settings import DEFAULT, Settings, read_settings
 from pipelines.stages.train import challenger_of
+from recsys_gru import RECOMMENDED
 
 
 def read(folder: Path, text: str) -> Settings:
@@ -70,3 +71,9 @@ def test_the_default_file_counts_from_where_one_stands_also_when_it_is_named(
     assert read_settings(relative).file == DEFAULT
     (tmp_path / "link.toml").symlink_to(DEFAULT)
     assert read_settings(tmp_path / "link.toml").work.folder == DEFAULT.parents[1] / "work"
+
+
+def test_the_nights_begin_with_the_recommended_setting() -> None:
+    model = dict(read_settings(DEFAULT).model)
+    assert (model.pop("class"), model.pop("seed")) == ("GRU4Rec", 42)
+    assert model == RECOMMENDED
