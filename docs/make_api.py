@@ -31,7 +31,7 @@ def page() -> str:
 
 
 def entry(name: str, thing: object) -> str:
-    """One name: signature, docstring, and the public methods that a class itself defines; a value as it is."""
+    """One name: signature, docstring, and the public methods that a class itself defines."""
     if isinstance(thing, Mapping):
         return f"### `{name}`\n\n```python\n{name} = {dict(thing)}\n```\n"
     lines = [f"### `{name}`\n", f"```python\n{name}{signature(thing)}\n```\n", text(thing)]

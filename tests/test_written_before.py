@@ -94,7 +94,8 @@ def test_a_saved_model_answers_as_it_did(written: Path, told: dict[str, Any], na
 @pytest.mark.parametrize("name", MODELS)
 def test_a_saved_model_keeps_what_was_noted_on_it(written: Path, name: str) -> None:
     manifest = read_manifest(written / name)
-    assert (manifest.metrics, manifest.metadata) == ({"recall_at_20": 0.5}, {"made": "before"})
+    assert manifest.metrics == {"recall_at_20": 0.5}
+    assert manifest.metadata["made"] == "before"
     assert model_in(written / name).parameters().keys() >= manifest.parameters.keys()
 
 

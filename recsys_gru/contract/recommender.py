@@ -17,6 +17,7 @@ from recsys_gru.contract.estimator import Estimator
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace
 from recsys_gru.contract.reading import read_bundle, refused_as_bundle
+from recsys_gru.contract.span import Span, notes_of, span_in, span_of
 from recsys_gru.contract.trainable import trainable
 from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
 from recsys_gru.files import Layout
@@ -36,27 +37,27 @@ from recsys_gru.sessions import (
 class Recommender(Estimator):
     """A model that learns from a click log and ranks the items a session may go on with.
 
-    The constructor of a subclass stores hyper-parameters under their own names and does nothing else;
-    everything that ``fit`` learns is an attribute whose name ends in ``_``. Two recommenders of equal
-    ``repr`` have equal hyper-parameters. ``get_params``, ``set_params`` and ``sklearn.base.clone`` work as on
-    any estimator of scikit-learn; ``parameters`` are the same as plain values.
+    The constructor of a subclass stores hyper-parameters under their own names and does nothing else; what
+    ``fit`` learns is in attributes whose names end in ``_``. ``get_params``, ``set_params`` and
+    ``sklearn.base.clone`` work as on scikit-learn's estimators; ``parameters`` are the same as plain values.
 
     Attributes:
         vocabulary_: the items learned from, with their support.
         fingerprint_: of the sessions learned from.
+        span_: first and last event learned from, microseconds since 1970; None where not known.
         parameters_: the plain hyper-parameters it was learned with; ``save`` keeps these.
     """
 
     vocabulary_: Vocabulary
     fingerprint_: str
+    span_: Span | None
     parameters_: dict[str, object]
 
     def fit(self, train: SessionData, validation: "SessionData | None" = None) -> Self:
         """Learn from a click log and forget what was learned before.
 
         Args:
-            train: frame with session_id, item_id and time (Polars, lazy or not, or pandas), a path to one,
-                or Sessions.
+            train: frame of session_id, item_id and time (Polars or pandas), a path to one, or Sessions.
             validation: a later log of the same kind; only models that train in epochs look at it.
 
         Raises:
@@ -67,6 +68,7 @@ class Recommender(Estimator):
         self.check_parameters()
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
+        vars(self).pop("span_", None)
         with fitting(self, sessions, held_out):
             self._fit(sessions, held_out)
             self._remember(sessions)
@@ -85,17 +87,15 @@ class Recommender(Estimator):
         Clicks on items outside the vocabulary are left out of the session, counted and logged.
 
         Args:
-            sessions: any number of sessions, in any form that ``fit`` takes; rows that are in order already
-                need no time.
+            sessions: in any form that ``fit`` takes; rows that are in order already need no time.
             k: items wanted; fewer come where the catalogue or the filter holds fewer.
             exclude_seen: whether to leave out the items of the session itself.
             allow: only these item ids, or an ItemFilter.
             deny: never these item ids.
 
         Returns:
-            session_id, rank (1 is best), item_id, score (Float32) and source; sessions ordered by their
-            first time, then by id, without times by their first row. Source is "model", or "popularity"
-            (score: share of the training events) for a session without any known item.
+            session_id, rank (1 is best), item_id, score and source; sessions ordered by first time, then id,
+            or as they come. Source is "model", or "popularity" (share of events) where no item is known.
 
         Raises:
             NotFittedError: before ``fit``.
@@ -209,7 +209,7 @@ class Recommender(Estimator):
             vocabulary=self.vocabulary_,
             fingerprint=self.fingerprint_,
             metrics=metrics or {},
-            metadata=metadata or {},
+            metadata=notes_of(self.span_) | dict(metadata or {}),
         )
         write_bundle(folder, bundle)
 
@@ -230,7 +230,7 @@ class Recommender(Estimator):
         """The model that a bundle holds; the folder is for messages only."""
         model = cls.made_of(bundle, folder)
         model.vocabulary_, model.fingerprint_ = bundle.vocabulary, bundle.fingerprint
-        model.parameters_ = model.parameters()
+        model.span_, model.parameters_ = span_in(bundle.metadata), model.parameters()
         model._restore(bundle.weights)
         return model
 
@@ -254,7 +254,7 @@ class Recommender(Estimator):
     def _remember(self, sessions: Sessions) -> None:
         """What it was learned from, and with what."""
         self.vocabulary_, self.fingerprint_ = sessions.vocabulary, sessions.fingerprint()
-        self.parameters_ = self.parameters()
+        self.span_, self.parameters_ = span_of(sessions, vars(self).get("span_")), self.parameters()
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         """How like each item (N,) is to one of them; minus infinity where nothing is known."""

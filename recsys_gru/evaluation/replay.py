@@ -1,5 +1,6 @@
 """Walk test sessions, rank every next item over the whole catalogue, and put the ranks into a ledger."""
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -18,6 +19,7 @@ from recsys_gru.observers import Evaluated, announce
 from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, vocabulary_of
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
+log = logging.getLogger("recsys_gru")
 Ties = Literal["conservative", "standard", "median"]
 UnknownRule = Literal["drop", "miss"]
 
@@ -96,8 +98,10 @@ def evaluate(
         unknown_rule=unknown,
         ranks=ledger,
         replay=replay,
-        warnings=doubts(replay),
+        warnings=doubts(replay, getattr(model, "span_", None)),
     )
+    for warning in report.warnings:
+        log.warning("%s", warning)
     announce(Evaluated(model, report, sessions, items))
     return report
 

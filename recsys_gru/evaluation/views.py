@@ -59,12 +59,30 @@ def shares(replay: pl.DataFrame) -> dict[str, float]:
     }
 
 
-def doubts(replay: pl.DataFrame) -> tuple[str, ...]:
-    """What a reader must know before believing a figure."""
+def doubts(replay: pl.DataFrame, learned: tuple[int, int] | None = None) -> tuple[str, ...]:
+    """What a reader must know before believing a figure.
+
+    Args:
+        replay: the ledger of all clicks.
+        learned: first and last event that the model has learned from, microseconds since 1970.
+    """
+    found = () if learned is None else _learned_already(replay, learned)
     share = shares(replay)["unknown_share"]
     if share <= MANY_UNKNOWN:
-        return ()
+        return found
     return (
+        *found,
         f"{share:.0%} of the clicks are on items that training does not know: figures of known clicks say "
         "little here; train later, lower min_support, or learn as clicks come",
+    )
+
+
+def _learned_already(replay: pl.DataFrame, learned: tuple[int, int]) -> tuple[str, ...]:
+    inside = int(replay["time"].dt.epoch("us").is_between(*learned).sum())
+    if not inside:
+        return ()
+    first, last = pl.Series(learned).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d %H:%M")
+    return (
+        f"{inside:,} of {replay.height:,} clicks lie within the time that the model has learned from "
+        f"({first} to {last} UTC): their figures are of what it has seen; test on later clicks",
     )

@@ -1,6 +1,6 @@
 """The replay: ranks and means against a plain loop, conventions for ties, unknown items and filters."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsys_gru.baselines import Markov
+from recsys_gru.clicks import generate_clicks
 from recsys_gru.errors import ClickLogError, NonFiniteScoresError, ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.ranking import ItemFilter, top_k
-from recsys_gru.sessions import Sessions
+from recsys_gru.sessions import Sessions, split_by_time
 from tests.oracles import slow_replay, slow_views
 from tests.ranking.scorers import TableScorer, events_of, random_table, vocabulary_of
 
@@ -224,3 +226,17 @@ def test_figures_of_all_clicks_of_known_ones_and_as_shown_stand_beside_each_othe
 
 def test_few_unknown_clicks_raise_no_warning() -> None:
     assert evaluate(model_of(9), events_of([[1, 2, 3, 4, 5, 6], [7, 99]])).warnings == ()
+
+
+def test_a_test_on_clicks_the_model_has_learned_from_is_warned_about_also_after_saving(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = generate_clicks(n_sessions=300, n_items=30, days=6, seed=1)
+    train, test = split_by_time(log, test=timedelta(days=1))
+    model = Markov().fit(train)
+    assert evaluate(model, test).warnings == ()
+    model.save(tmp_path / "model")
+    for same in (model, Markov.load(tmp_path / "model")):
+        (warning,) = evaluate(same, train).warnings
+        assert "within the time that the model has learned from" in warning
+        assert warning in caplog.text
