@@ -21,5 +21,5 @@ def test_the_log_has_one_json_object_a_line(home: Home) -> None:
 def test_lines_for_people_are_short(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="pipelines"):
         say("stage done", stage="train", seconds=1.23456, checks=[1, 2])
-    assert HumanLines().format(caplog.records[0]).endswith("stage done stage=train seconds=1.235")
+    assert HumanLines().format(caplog.records[0]).endswith(" train: stage done (seconds 1.235)")
     assert json.loads(JsonLines().format(caplog.records[0]))["checks"] == [1, 2]
