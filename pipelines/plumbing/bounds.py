@@ -4,6 +4,7 @@ import difflib
 import inspect
 import math
 import re
+import zoneinfo
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -121,6 +122,11 @@ def _require_readable(settings: "Settings") -> None:
     empty = [name for name, value in rules.items() if not value.strip()]
     if empty:
         raise BadInputError(f"expected input.{empty[0]} as a word, got empty text")
+    try:
+        zoneinfo.ZoneInfo(rules.get("time_zone", "UTC"))
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError) as error:
+        said = f"expected a zone such as Europe/Berlin in time_zone: {error}"
+        raise BadInputError(f"impossible settings in [input]: {said}") from error
     names = {rules.get(name, usual) for name, usual in (("session", "session_id"), ("item", "item_id"))}
     names |= {rules.get("time", "time"), *(rules[name] for name in ("user", "order") if name in rules)}
     try:
