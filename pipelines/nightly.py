@@ -19,7 +19,7 @@ from .plumbing.scratch import own_scratch
 from .plumbing.settings import Settings
 from .plumbing.workshop import Done, day_folder, stage_of, write_whole
 from .stages import STAGES
-from .stages.champion import forget_champion, require_known
+from .stages.champion import forget_champion, registry_of, require_known
 from .stages.record import record_failure
 from .stages.sessions import clicks_of
 from .stages.train import require_possible
@@ -49,6 +49,7 @@ def nightly(day: date, settings: Settings) -> Done:
 def check(settings: Settings) -> None:
     """Notice what would fail after an hour of training: impossible models, no tracking store, a lost one."""
     require_possible(settings)
+    registry_of(settings)
     require_known(settings)
 
 

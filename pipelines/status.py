@@ -17,6 +17,7 @@ from .stages import STAGES
 from .stages.champion import CHALLENGER, CHAMPION, registry_of, rolled_back
 
 SHOWN_DAYS, WIDTH = 10, 100
+STAGES_OF_HISTORY = ("ingest",)
 HEAD = ("day", "decision", "recall", "champion's", "minutes")
 
 
@@ -25,7 +26,7 @@ class Night:
     """What is known of one day.
 
     Attributes:
-        outcome: promoted, refused, rolled back, failed, dismissed, or not decided.
+        outcome: promoted, refused, rolled back, failed, dismissed, taken in (history), or not decided.
         recall: of the challenger, at the gate's cut-off; None where it was not measured.
         champions: the champion's on the same events.
         minutes: that all its stages took.
@@ -106,6 +107,7 @@ def _night(day: date, settings: Settings, given_up: list[date]) -> Night:
         measured[model].get(f"recall_at_{settings.gate.k}") for model in ("challenger", "champion")
     )
     outcome = _outcome(settings, decision, failure, dismissed=day in given_up)
+    outcome = "taken in" if outcome == "not decided" and stages == STAGES_OF_HISTORY else outcome
     minutes = sum(one.seconds for one in done.values()) / 60
     return Night(day, stages, failure, decision, outcome, recall, champions, minutes)
 
