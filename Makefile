@@ -50,8 +50,8 @@ docs: $(READY)  ## docs/api.md from the docstrings, the picture and table of the
 bench: $(READY)  ## the measurements in benchmarks/: LOGS=folder REFERENCE=checkout of the published code
 	$(BIN)/python -m benchmarks $(if $(LOGS),--logs $(LOGS)) $(if $(REFERENCE),--reference $(REFERENCE))
 
-dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000
-	@$(BIN)/recsys-gru dashboard --port $(PORT)
+dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000 EXPERIMENT=nightly
+	@$(BIN)/recsys-gru dashboard --port $(PORT) $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
 
 schedule: $(READY)  ## the nightly schedule with its own pages, no server needed: SETTINGS=my.toml SCHEDULE_PORT=3000
 	@exec $(BIN)/recsys-gru schedule --settings $(SETTINGS) --port $(SCHEDULE_PORT)

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import click
 
+from recsys_gru import errors
+
 from . import backfill, nightly, rollback, status
-from .plumbing.errors import DONE, REFUSED, BadInputError, PipelineError
+from .plumbing.errors import DONE, FAILED, REFUSED, STOPS, BadInputError, PipelineError
 from .plumbing.lock import locked
+from .plumbing.scratch import own_scratch
 from .plumbing.settings import DEFAULT, Settings, read_settings
 from .plumbing.workshop import results
 from .stages import STAGES
@@ -52,9 +55,12 @@ def command(name: str, *options: Option) -> Callable[[Callable[..., int]], objec
                 sys.exit(run(replace(read_settings(file), dry_run=dry_run), **given))
             except KeyboardInterrupt:
                 sys.exit(INTERRUPTED)
-            except Exception as error:  # a code and a reason, whatever it was
+            except STOPS:
+                raise
+            except BaseException as error:  # a code and a reason, whatever it was
                 kind = "" if isinstance(error, PipelineError) else f"{type(error).__name__}: "
-                click.echo(f"{click.get_current_context().find_root().info_name}: {kind}{error}", err=True)
+                said = errors.without_secrets(f"{kind}{error}")
+                click.echo(f"{click.get_current_context().find_root().info_name}: {said}", err=True)
                 sys.exit(nightly.code_of(error))
 
         packed: Function = answer
@@ -86,10 +92,16 @@ day_option = day_type("--day", default=_yesterday, show_default="yesterday")
 dry_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 
 
-@command("nightly", day_option, dry_option)
-def _nightly(settings: Settings, day: date) -> int:
+@command(
+    "nightly",
+    day_option,
+    dry_option,
+    click.option("--again", is_flag=True, help="Also a day that is decided: learn from late clicks too."),
+    click.option("--anew", is_flag=True, help="The registry was lost: begin with nothing."),
+)
+def _nightly(settings: Settings, day: date, again: bool, anew: bool) -> int:
     """Run the whole night of a day."""
-    code = nightly.run_night(day, settings)
+    code = nightly.run_night(day, settings, again=again, anew=anew)
     if code in (DONE, REFUSED):
         for decision in results(settings, day, "promote")[-1:]:
             click.echo((decision.folder / PAGE).read_text(encoding="utf-8"), nl=False)
@@ -107,12 +119,16 @@ def _stage(settings: Settings, name: str, day: date) -> int:
     day_type("--first", required=True),
     day_type("--last", default=_yesterday, show_default="yesterday"),
     dry_option,
+    click.option("--dismiss", is_flag=True, help="Do not run them, now or ever: they will not be made up."),
 )
-def _backfill(settings: Settings, first: date, last: date) -> int:
+def _backfill(settings: Settings, first: date, last: date, dismiss: bool) -> int:
     """Run the missed days of a span."""
     days = backfill.missed(first, last, settings)
     click.echo(f"missed: {', '.join(map(str, days)) or 'none'}")
-    if settings.dry_run:
+    if dismiss and not settings.dry_run:
+        backfill.dismiss(days, settings)
+        click.echo("they will not be made up")
+    if settings.dry_run or dismiss:
         return DONE
     codes = backfill.backfill(first, last, settings)
     click.echo("".join(f"{day} exit {code}\n" for day, code in codes.items()), nl=False)
@@ -124,18 +140,29 @@ def _backfill(settings: Settings, first: date, last: date) -> int:
 )
 def _rollback(settings: Settings, to: int | None) -> int:
     """Put the champion before back into use."""
-    with locked(settings.work.folder, "rollback"):
+    folder = settings.work.folder
+    with locked(folder, "rollback"), own_scratch(folder):
         before, now = rollback.rollback(settings, to)
-    click.echo(f"version {now} serves in place of version {before}")
+    click.echo(f"version {now} serves in place of {f'version {before}' if before else 'none'}")
     return DONE
 
 
-@command("status", click.option("--json", "machine", is_flag=True, help="For programs."))
-def _status(settings: Settings, machine: bool) -> int:
+@command(
+    "status",
+    click.option("--json", "machine", is_flag=True, help="For programs."),
+    click.option("--check", is_flag=True, help="Exit code 3 where no night has been decided of late."),
+    click.option(
+        "--days", type=click.IntRange(1), default=2, show_default=True, help="So many days count as late."
+    ),
+)
+def _status(settings: Settings, machine: bool, check: bool, days: int) -> int:
     """Tell what ran, what failed, what to do, which model serves."""
     told = status.status(settings)
     click.echo(json.dumps(told, indent=1, default=str) if machine else status.page(told))
-    return DONE
+    late = status.overdue(told, days) if check else None
+    if late is not None:
+        click.echo(late, err=True)
+    return DONE if late is None else FAILED
 
 
 @command("advise", day_option)

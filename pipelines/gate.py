@@ -7,6 +7,8 @@ from pathlib import Path
 from .plumbing.settings import Gate, Settings
 from .plumbing.workshop import Done, Facts
 
+NOTHING_ASKED = "something to ask"
+
 
 @dataclass(frozen=True)
 class Check:
@@ -53,12 +55,14 @@ class Standing:
         bar: the last day whose challenger cannot replace the champion: the day it came of, or the day of
             a model that was rolled back.
         own: the challenger's version, if it has been registered.
+        rolled_back: when that was rolled back and to which, if it was.
     """
 
     rival: int | None
     champion: int | None
     bar: date | None
     own: int | None
+    rolled_back: str | None = None
 
 
 def decide(
@@ -71,6 +75,10 @@ def decide(
             champion's value; None without a champion.
     """
     gate = settings.gate
+    if "unanswerable" in measured.facts:
+        said = f"no click of the day can be asked for: {measured.facts['unanswerable']}"
+        checks = [_newer(day, standing), Check(NOTHING_ASKED, False, said), _volume(gate, data.facts)]
+        return Decision(promoted=False, checks=tuple(checks))
     checks = [
         _newer(day, standing),
         _against_champion(gate, interval),
@@ -99,6 +107,8 @@ def compare_with_champion(settings: Settings, folder: Path, champion: str, chall
 
 def _newer(day: date, standing: Standing) -> Check:
     """A model of an older day, such as a backfilled one, would be judged on what the champion has seen."""
+    if standing.rolled_back is not None and standing.champion != standing.own:
+        return Check("newer", False, f"version {standing.own} was rolled back {standing.rolled_back}")
     if standing.bar is None or standing.champion == standing.own:
         return Check("newer", True, "no dated champion to be newer than")
     said = f"{day} must be after {standing.bar}"
@@ -137,14 +147,18 @@ def _against_baselines(gate: Gate, measured: Facts) -> Check:
 
 
 def _guard_rails(gate: Gate, data: Facts, measured: Facts) -> list[Check]:
-    usual = data["usual_clicks"]
-    needed = gate.min_volume * usual if usual else 0
     return [
-        Check("volume", data["clicks"] >= needed, f"{data['clicks']} clicks, {needed:.0f} are expected"),
+        _volume(gate, data),
         _limit("coverage", measured["coverage"], gate.min_coverage, least=True),
         _limit("latency p99, ms", measured["latency_p99_ms"], gate.max_latency_ms, least=False),
         _limit("unknown clicks", measured["unknown_share"], gate.max_unknown, least=False),
     ]
+
+
+def _volume(gate: Gate, data: Facts) -> Check:
+    usual = data["usual_clicks"]
+    needed = gate.min_volume * usual if usual else 0
+    return Check("volume", data["clicks"] >= needed, f"{data['clicks']} clicks, {needed:.0f} are expected")
 
 
 def _limit(name: str, value: float, limit: float, *, least: bool) -> Check:

@@ -12,6 +12,7 @@ REFUSALS = {
     "newer": "nothing to do, an older day never moves the champion",
     "against the champion": "nothing to do, the champion is no worse; if for weeks: `advise`, tune [model]",
     "against the baselines": "it has not learned: was [model] changed? see {day}/evaluate-*/report.html",
+    "something to ask": "is the day incomplete, did the ids change? have it delivered, then: {again}",
     "volume": "is the day incomplete? have all of it delivered, then: {again}; a holiday: nothing",
     "coverage": "the lists show too few items: was [model] changed? see {day}/evaluate-*/report.html",
     "latency p99, ms": "was the machine busy? rm -r {day}/evaluate-* {day}/promote-*, then: {again}",
@@ -40,7 +41,8 @@ def for_missed(lost: list[date], newest: date, today: date, settings: Settings) 
     told = []
     if lost:
         span = f"backfill --first {lost[0]} --last {lost[-1]}"
-        told.append(f"missed days: {settings.command(span)}")
+        given_up = settings.command(f"{span} --dismiss")
+        told.append(f"missed days: {settings.command(span)}; if they will not be made up: {given_up}")
     if newest < today - timedelta(days=1):
         span = f"backfill --first {newest + timedelta(days=1)}"
         told.append(f"no night since that of {newest}: is the schedule on? then: {settings.command(span)}")
@@ -65,11 +67,13 @@ def _failed(failure: dict[str, Any], settings: Settings) -> str | None:
         return "free some disk space (df -h; lower work.keep_days, `recsys-gru prune`)"
     if "TrackingError" in kinds:
         return f"the MLflow store {settings.tracking.where} does not answer: start it"
-    if "BundleError" in kinds and str(folder) in why:
+    if "BundleError" in kinds and f"{folder}/days" in why:
         return f"the night's own model is damaged: remove {folder}/days/{failure['day']}/train-*"
     if "BundleError" in kinds:
         back = settings.command("rollback")
         return f"the champion's files are damaged: restore mlruns/artifacts from a backup, or: {back}"
+    if "PanicException" in kinds:
+        return f"a library met a value it cannot take: look at the clicks that landed for {failure['day']}"
     known = {
         "MemoryError": "shorten window.days, or run on a larger machine",
         "DivergedError": "lower model.learning_rate, or set model.grad_clip",

@@ -13,49 +13,60 @@ from typing import NoReturn
 
 import dagster as dg
 
+from recsys_gru import errors
+
 from .nightly import LONGEST, check, watched
 from .plumbing.alert import alert
-from .plumbing.errors import BadInputError
+from .plumbing.errors import STOPS, BadInputError
 from .plumbing.settings import DEFAULT, Settings, read_settings
-from .plumbing.workshop import Done, Stage
+from .plumbing.workshop import Done, Stage, days, results
 from .stages import STAGES
 
-JOB, DECISION, GATE = "nightly", "promote", "promoted"
+JOB, DECISION, GATE = "nightly", "promote", "gate"
 FILE = "RECSYS_SETTINGS"
 INSTANCE = Path(__file__).with_name("deploy") / "dagster.yaml"
 
 
 def definitions_of(settings: Settings) -> dg.Definitions:
     """Everything the scheduler needs, for one settings file."""
-    days = dg.DailyPartitionsDefinition(start_date=settings.schedule.first_day.isoformat(), timezone="UTC")
+    daily = dg.DailyPartitionsDefinition(start_date=settings.schedule.first_day.isoformat(), timezone="UTC")
     names = list(STAGES)
     assets = [
-        asset_of(STAGES[name], names[:number][-1:], days, settings) for number, name in enumerate(names)
+        asset_of(STAGES[name], names[:number][-1:], daily, settings) for number, name in enumerate(names)
     ]
     job = dg.define_asset_job(JOB, selection=dg.AssetSelection.assets(*assets))
     return dg.Definitions(
-        assets=assets, jobs=[job], schedules=[schedule_of(settings)], sensors=[waking(settings)],
+        assets=assets, jobs=[job], schedules=[schedule_of(settings)],
+        sensors=[waking(settings), seeing(settings)],
         executor=dg.in_process_executor,  # a process a stage would load PyTorch and MLflow seven times
     )  # fmt: skip
 
 
 def asset_of(
-    stage: Stage, before: list[str], days: dg.DailyPartitionsDefinition, settings: Settings
+    stage: Stage, before: list[str], daily: dg.DailyPartitionsDefinition, settings: Settings
 ) -> dg.AssetsDefinition:
     """One stage as an asset; what it counted becomes the metadata of its partition."""
     checks = [dg.AssetCheckSpec(GATE, asset=stage.name)] if stage.name == DECISION else []
 
     @dg.asset(
-        name=stage.name, deps=before, partitions_def=days, pool=JOB, description=stage.make.__doc__,
+        name=stage.name, deps=before, partitions_def=daily, pool=JOB, description=stage.make.__doc__,
         check_specs=checks,
     )  # fmt: skip
     def asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg] # with a parameter it is refused
         done = attempt(stage, date.fromisoformat(context.partition_key), settings, context.retry_number)
-        told = {key: value for key, value in done.facts.items() if isinstance(value, str | int | float)}
-        told |= {"folder": str(done.folder), "seconds": done.seconds}
-        return dg.MaterializeResult(metadata=told, check_results=[gate_answer(done)] if checks else [])
+        return dg.MaterializeResult(
+            metadata=told_of(done), check_results=[gate_answer(done)] if checks else []
+        )
 
     return asset
+
+
+def told_of(done: Done) -> dict[str, str | int | float]:
+    """What a stage counted, as metadata of its partition; a decision in a word, so that none is misread."""
+    told = {key: value for key, value in done.facts.items() if isinstance(value, str | int | float)}
+    if "promoted" in told:
+        told["decision"] = "promoted" if told.pop("promoted") else "refused, the champion stays"
+    return told | {"folder": str(done.folder), "seconds": done.seconds}
 
 
 def attempt(stage: Stage, day: date, settings: Settings, tries: int) -> Done:
@@ -65,9 +76,12 @@ def attempt(stage: Stage, day: date, settings: Settings, tries: int) -> Done:
         with watched(day, settings, stage.name, wake=False):
             check(settings)
             return stage(day, settings)
+    except (*STOPS, dg.DagsterExecutionInterruptedError):
+        raise
     except BadInputError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
-    except Exception as error:
+        raise dg.Failure(str(error), allow_retries=False) from errors.hiding_secrets(error)
+    except BaseException as error:  # such as Polars' PanicException, which is no Exception
+        errors.hiding_secrets(error)
         if tries >= plan.retries:
             raise dg.Failure(f"{type(error).__name__}: {error}", allow_retries=False) from error
         pause = plan.retry_seconds * 2**tries
@@ -75,12 +89,13 @@ def attempt(stage: Stage, day: date, settings: Settings, tries: int) -> Done:
 
 
 def gate_answer(done: Done) -> dg.AssetCheckResult:
-    """The gate's answer beside the decision: a refusal is seen, and stops nothing."""
+    """The gate's answer beside the decision: passed is promoted, failed is refused, and stops nothing."""
     return dg.AssetCheckResult(
         check_name=GATE,
         passed=bool(done.facts["promoted"]),
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"reason": str(done.facts["reason"])},
+        description="passed: the challenger was promoted; failed: it was refused, the champion stays",
+        metadata={"decision": str(told_of(done)["decision"]), "reason": str(done.facts["reason"])},
     )
 
 
@@ -97,6 +112,48 @@ def schedule_of(settings: Settings) -> dg.ScheduleDefinition:
         return dg.RunRequest(partition_key=day)
 
     return every_night
+
+
+def seeing(settings: Settings) -> dg.SensorDefinition:
+    """Tell Dagster of nights that were done by hand or by cron: else their partitions would look missed."""
+
+    @dg.sensor(
+        name="hand_run_nights", minimum_interval_seconds=300,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+    )  # fmt: skip
+    def hand_run_nights(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        told = report_hand_run(context.instance, settings)
+        return dg.SkipReason(f"{told} stages that were done outside of Dagster were told of")
+
+    return hand_run_nights
+
+
+def report_hand_run(instance: dg.DagsterInstance, settings: Settings) -> int:
+    """Report every finished stage that no run of Dagster knows of; returns how many."""
+    told = 0
+    known = {name: instance.get_materialized_partitions(dg.AssetKey(name)) for name in STAGES}
+    for day in days(settings):
+        for done in results(settings, day) if day >= settings.schedule.first_day else ():
+            if done.stage not in known or day.isoformat() in known[done.stage]:
+                continue
+            metadata = {**told_of(done), "made": "outside of Dagster"}
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(done.stage, metadata=metadata, partition=day.isoformat())
+            )
+            if done.stage == DECISION:
+                instance.report_runless_asset_event(_evaluation(done))
+            known[done.stage].add(day.isoformat())
+            told += 1
+    return told
+
+
+def _evaluation(done: Done) -> dg.AssetCheckEvaluation:
+    """The gate's answer of a night that was run by hand."""
+    answer = gate_answer(done)
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey(DECISION), check_name=GATE, passed=answer.passed, severity=answer.severity,
+        metadata=answer.metadata, description=answer.description,
+    )  # fmt: skip
 
 
 def waking(settings: Settings) -> dg.SensorDefinition:

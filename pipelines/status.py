@@ -1,73 +1,165 @@
 """What to know at three in the morning: what ran, what failed and why, what to do, which model serves."""
 
 import json
+import textwrap
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from . import remedies
-from .backfill import missed
+from .backfill import dismissed, missed
 from .nightly import FAILURE
+from .plumbing.events import hidden
 from .plumbing.lock import holder
 from .plumbing.settings import Settings
 from .plumbing.workshop import day_folder, days, results
 from .stages import STAGES
-from .stages.champion import CHALLENGER, CHAMPION, registry_of
+from .stages.champion import CHALLENGER, CHAMPION, registry_of, rolled_back
 
-SHOWN_DAYS = 10
+SHOWN_DAYS, WIDTH = 10, 100
+STAGES_OF_HISTORY = ("ingest",)
+HEAD = ("day", "decision", "recall", "champion's", "minutes")
 
 
 @dataclass(frozen=True)
 class Night:
-    """What is known of one day: stages done, its failure, its decision."""
+    """What is known of one day.
+
+    Attributes:
+        outcome: promoted, refused, rolled back, failed, dismissed, taken in (history), or not decided.
+        recall: of the challenger, at the gate's cut-off; None where it was not measured.
+        champions: the champion's on the same events.
+        minutes: that all its stages took.
+    """
 
     day: date
     stages: tuple[str, ...]
     failure: dict[str, Any] | None
     decision: dict[str, Any] | None
+    outcome: str
+    recall: float | None
+    champions: float | None
+    minutes: float
 
 
 def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
-    """Everything the page tells, as plain values."""
+    """Everything the page tells, as plain values, without passwords."""
     today = today or datetime.now(UTC).date()
-    nights = [_night(day, settings) for day in days(settings)]
-    decided = [night.day for night in nights if night.decision is not None]
+    given_up = dismissed(settings)
+    worked_on = days(settings)
+    old, shown = worked_on[:-SHOWN_DAYS], worked_on[-SHOWN_DAYS:]
+    nights = [_night(day, settings, given_up) for day in shown]
+    decided = [day for day in old if results(settings, day, "promote")]
+    decided += [night.day for night in nights if night.decision is not None]
     lost = missed(decided[0], decided[-1], settings) if decided else []
-    return {
+    told: object = {
         "running": holder(settings.work.folder),
         "serving": _serving(settings),
-        "nights": [vars(night) for night in nights[-SHOWN_DAYS:]],
+        "nights": [vars(night) for night in nights],
         "missed": lost,
+        "dismissed": given_up,
+        "newest": decided[-1] if decided else None,
+        "age_days": (today - decided[-1]).days if decided else None,
+        "recall": f"recall@{settings.gate.k}",
         "logs": f"{settings.work.folder}/log/DAY.jsonl",
         "to_do": _to_do(nights, lost, today, settings),
     }
+    shown_all = hidden(told)
+    if not isinstance(shown_all, dict):
+        raise TypeError(f"expected a table, got {shown_all!r}")
+    return shown_all
+
+
+def overdue(told: dict[str, Any], days_allowed: int) -> str | None:
+    """Why somebody should be woken because no night has run, if so."""
+    if told["newest"] is None:
+        return "no night has run yet"
+    if told["age_days"] > days_allowed:
+        late = f"no night since that of {told['newest']}"
+        return f"{late}, {told['age_days']} days ago; {days_allowed} are allowed"
+    return None
 
 
 def page(told: dict[str, Any]) -> str:
     """The status for people."""
-    lines = [f"running   {told['running'] or 'nothing'}", f"serving   {told['serving']}", ""]
-    lines += [_line(night) for night in told["nights"]] or ["no night has run yet"]
-    lines += ["", f"missed    {', '.join(map(str, told['missed'])) or 'none'}", "to do"]
-    lines += [f"  {line}" for line in told["to_do"]] or ["  nothing"]
+    lines = [f"running   {told['running'] or 'nothing'}", *_wrapped("serving   ", told["serving"]), ""]
+    lines += _table(told["nights"], told["recall"]) if told["nights"] else ["no night has run yet"]
+    for night in told["nights"]:
+        why = _why(night)
+        lines += _wrapped(f"{night['day']} ", why) if why else []
+    lines += ["", f"missed    {', '.join(map(str, told['missed'])) or 'none'}"]
+    if told["dismissed"]:
+        lines.append(f"dismissed {', '.join(map(str, told['dismissed']))}")
+    lines.append("to do")
+    lines += [f"  {line}" for line in told["to_do"]] or ["  nothing"]  # not wrapped: commands to copy
     lines += ["", f"more in   {told['logs']}, docs/operations.md"]
     return "\n".join(lines)
 
 
-def _night(day: date, settings: Settings) -> Night:
+def _night(day: date, settings: Settings, given_up: list[date]) -> Night:
     done = {one.stage: one for one in results(settings, day)}
     decision = done["promote"].facts if "promote" in done else None
     path = day_folder(settings, day) / FAILURE
-    failure = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    failure = json.loads(path.read_text(encoding="utf-8")) if path.exists() and day not in given_up else None
     stages = tuple(stage for stage in STAGES if stage in done)
-    return Night(day, stages, failure, decision)
+    measured = done["evaluate"].facts if "evaluate" in done else {"challenger": {}, "champion": {}}
+    recall, champions = (
+        measured[model].get(f"recall_at_{settings.gate.k}") for model in ("challenger", "champion")
+    )
+    outcome = _outcome(settings, decision, failure, dismissed=day in given_up)
+    outcome = "taken in" if outcome == "not decided" and stages == STAGES_OF_HISTORY else outcome
+    minutes = sum(one.seconds for one in done.values()) / 60
+    return Night(day, stages, failure, decision, outcome, recall, champions, minutes)
 
 
-def _line(night: dict[str, Any]) -> str:
+def _outcome(settings: Settings, decision: dict[str, Any] | None, failure: object, *, dismissed: bool) -> str:
+    """What became of a day, in a word or two."""
+    if failure:
+        return "failed"
+    if decision is None:
+        return "dismissed" if dismissed else "not decided"
+    if not decision["promoted"]:
+        return "refused"
+    try:
+        back = rolled_back(settings, decision["version"])
+    except Exception:  # the store may be what is down: _serving tells of that
+        back = None
+    return "promoted" if back is None else "rolled back"
+
+
+def _table(nights: list[dict[str, Any]], recall: str) -> list[str]:
+    rows = [(HEAD[0], HEAD[1], recall, *HEAD[3:])]
+    for night in nights:
+        figures = [f"{night[key]:.4f}" if night[key] is not None else "-" for key in ("recall", "champions")]
+        rows.append((str(night["day"]), night["outcome"], *figures, f"{night['minutes']:.1f}"))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return [
+        "  ".join(
+            text.ljust(width) if column < 2 else text.rjust(width)
+            for column, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _why(night: dict[str, Any]) -> str | None:
+    """Why a day has no promoted model, in words; nothing where it has."""
     if night["failure"]:
-        return f"{night['day']} failed in {night['failure']['stage']}: {night['failure']['why'][:300]}"
-    if night["decision"]:
-        return f"{night['day']} {night['decision']['reason'][:300]}"
-    return f"{night['day']} not decided, done: {', '.join(night['stages']) or 'nothing'}"
+        return f"failed in {night['failure']['stage']}: {night['failure']['why']}"
+    if night["outcome"] == "refused":
+        return str(night["decision"]["reason"])
+    if night["outcome"] == "not decided":
+        return f"not decided, done: {', '.join(night['stages']) or 'nothing'}"
+    return None
+
+
+def _wrapped(head: str, text: str) -> list[str]:
+    """Lines of whole words, the first with a head; words that are too long, such as paths, stay whole."""
+    short = textwrap.shorten(text, 600, placeholder=" ...")
+    return textwrap.wrap(
+        short, WIDTH, initial_indent=head, subsequent_indent=" " * len(head),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _serving(settings: Settings) -> str:
@@ -78,7 +170,7 @@ def _serving(settings: Settings) -> str:
             return f"no champion yet; challenger: version {challenger}"
         tags = registry.tags(champion)
         told = f"version {champion} of {settings.tracking.model}, of {tags.get('day', 'no day')}"
-        return f"{told}, {tags.get('gate', '')[:200]}; challenger: version {challenger}"
+        return f"{told}, {tags.get('gate', '')}; challenger: version {challenger}"
     except Exception as error:  # the store may be what is down, and the rest must be told all the same
         return f"not known, the registry does not answer: {type(error).__name__}: {error}"
 

@@ -3,6 +3,8 @@
 import logging
 import subprocess
 
+from recsys_gru import errors
+
 from .events import say
 from .settings import Settings
 
@@ -15,6 +17,20 @@ def alert(settings: Settings, message: str) -> None:
     if not command:
         return
     try:
-        subprocess.run(command, input=message, text=True, timeout=SECONDS, check=True, capture_output=True)
+        subprocess.run(
+            command,
+            input=errors.without_secrets(message),
+            text=True,
+            timeout=SECONDS,
+            check=True,
+            capture_output=True,
+        )
     except (OSError, subprocess.SubprocessError) as error:
-        say("alert not sent", level=logging.ERROR, command=" ".join(command), why=str(error))
+        say("alert not sent", level=logging.ERROR, command=command[0], why=_said(error))
+
+
+def _said(error: Exception) -> str:
+    """What went wrong; never the arguments, which may hold a token."""
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with exit code {error.returncode}: {error.stderr}"
+    return f"no end within {SECONDS:.0f} s" if isinstance(error, subprocess.TimeoutExpired) else str(error)

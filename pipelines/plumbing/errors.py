@@ -4,6 +4,10 @@ DONE, REFUSED, BAD_INPUT, FAILED, LOCKED = 0, 1, 2, 3, 75
 """Exit codes: all done; the gate refused; bad input or settings; a stage failed; another run is at work."""
 
 
+STOPS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a process on purpose, and is no failure: nobody catches it."""
+
+
 class PipelineError(Exception):
     """The root: a stage failed, the champion stays.
 

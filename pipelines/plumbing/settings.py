@@ -8,18 +8,23 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from .bounds import did_you_mean, require_sane
 from .errors import BadInputError
 
 DEFAULT = Path(__file__).resolve().parents[1] / "settings.toml"
-WORDS = {
-    "train.mode": ("full", "warm"),
-    "evaluate.unknown": ("drop", "miss"),
-    "gate.metric": ("recall", "mrr"),
-    "recommend.what": ("items", "sessions"),
-}
-"""Settings that are one of a few words."""
+READING = (
+    "session",
+    "item",
+    "time",
+    "user",
+    "order",
+    "format",
+    "ids",
+    "time_zone",
+    "time_unit",
+    "time_format",
+)
 PATHS = (("work", "folder"), ("input", "path"), ("recommend", "sessions"), ("tracking", "where"))
-SHARES = ("input.max_rejected", "input.max_elsewhere", "gate.level", "gate.min_coverage", "gate.max_unknown")
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,21 @@ class Input:
     item: str | None = None
     time: str | None = None
     user: str | None = None
+    order: str | None = None
     format: str | None = None
+    ids: str | None = None
+    time_zone: str | None = None
+    time_unit: str | None = None
+    time_format: str | None = None
 
     def file(self, day: date) -> Path:
         """The landed clicks of a day."""
         return Path(self.path.replace("{day}", day.isoformat()))
 
     def columns(self) -> dict[str, str]:
-        """The column names that were given, as read_clicks takes them."""
-        names = {name: getattr(self, name) for name in ("session", "item", "time", "user", "format")}
-        return {name: value for name, value in names.items() if value is not None}
+        """The names of columns and how to read them, as far as given, as read_clicks takes them."""
+        given = {name: getattr(self, name) for name in READING}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -199,7 +209,7 @@ def read_settings(path: Path = DEFAULT) -> Settings:
         else:
             sections[name] = _section(name, kinds[name], {**usual[name], **entries})
     settings = Settings(**sections, file=path.absolute())
-    _check(settings)
+    require_sane(settings)
     return settings
 
 
@@ -220,7 +230,9 @@ def _known(section: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> 
     strange = sorted(set(given) - set(known))
     if strange:
         place = f"in [{section}]" if section else "as sections"
-        raise BadInputError(f"unknown settings {strange[:5]} {place}; known are {', '.join(sorted(known))}")
+        near = did_you_mean(strange[0], known)
+        known_here = ", ".join(sorted(known))
+        raise BadInputError(f"unknown settings {strange[:5]} {place}; known are {known_here}{near}")
 
 
 def _section(name: str, kind: Any, entries: dict[str, Any]) -> Any:  # noqa: ANN401 - one of the classes above
@@ -247,33 +259,3 @@ def _value(name: str, value: object, kind: Any) -> object:  # noqa: ANN401 - a t
     if type(value) is not kind:
         raise BadInputError(f"expected {name} as {kind.__name__}, got {value!r}")
     return value
-
-
-def _check(settings: Settings) -> None:
-    """Refuse values that can never work."""
-    for place in SHARES:
-        if not 0 <= _at(settings, place) <= 1:
-            raise BadInputError(f"expected {place} from 0 to 1, got {_at(settings, place)}")
-    for place, words in WORDS.items():
-        found = _at(settings, place)
-        strange = sorted(set((found,) if isinstance(found, str) else found) - set(words))
-        if strange:
-            raise BadInputError(f"expected {place} among {', '.join(words)}, got {strange}")
-    least = {"window.days": 1, "window.min_support": 1, "window.min_length": 1, "work.keep_days": 1}
-    least |= {"gate.k": 1, "gate.resamples": 100, "gate.volume_days": 1, "recommend.k": 1, "advise.days": 1}
-    least |= {"train.warm_epochs": 1, "train.checkpoint_every": 1, "evaluate.latency_requests": 1}
-    least |= {"input.gap_minutes": 1, "gate.margin": 0, "gate.min_volume": 0, "gate.max_latency_ms": 0}
-    for place, bound in least.items():
-        if _at(settings, place) < bound:
-            raise BadInputError(f"expected {place} of at least {bound}, got {_at(settings, place)}")
-    if settings.gate.k not in settings.evaluate.cutoffs:
-        raise BadInputError(f"expected gate.k among evaluate.cutoffs {settings.evaluate.cutoffs}")
-    if "class" not in settings.model:
-        raise BadInputError("expected the recommender's class in [model]: class = 'GRU4Rec'")
-    if "{day}" not in settings.input.path:
-        raise BadInputError(f"expected {{day}} in input.path, got {settings.input.path!r}")
-
-
-def _at(settings: Settings, place: str) -> Any:  # noqa: ANN401 - any setting
-    section, key = place.split(".")
-    return getattr(getattr(settings, section), key)

@@ -86,7 +86,7 @@ class Stage:
             done = self._found(day, settings, key) or self._make(day, settings, key, before)
             if self.after is not None and not settings.dry_run:
                 self.after(settings, done)
-        except Exception as error:
+        except BaseException as error:  # such as Polars' PanicException, which is no Exception
             error.add_note(STAGE_NOTE + self.name)
             raise
         return done
@@ -97,7 +97,7 @@ class Stage:
         Raises:
             MissingStageError: if it has not been done with these inputs, settings and code.
         """
-        done = read_done(_folder(self.name, day, settings, self.key(day, settings)))
+        done = read_done(folder_of(self.name, day, settings, self.key(day, settings)))
         if done is None:
             raise MissingStageError(
                 f"{self.name} of {day} is not done for these clicks, settings and code: "
@@ -106,7 +106,7 @@ class Stage:
         return done
 
     def _found(self, day: date, settings: Settings, key: str) -> Done | None:
-        done = read_done(_folder(self.name, day, settings, key))
+        done = read_done(folder_of(self.name, day, settings, key))
         if done is not None:
             say("stage skipped, it is done", stage=self.name, day=day, folder=str(done.folder))
         return done
@@ -115,7 +115,7 @@ class Stage:
         if settings.dry_run:
             raise NotYetError(f"{self.name} of {day} would run (fingerprint {key[:12]})")
         say("stage started", stage=self.name, day=day)
-        began, target = time.monotonic(), _folder(self.name, day, settings, key)
+        began, target = time.monotonic(), folder_of(self.name, day, settings, key)
         aside = target.with_name(f".{target.name}.new")
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(parents=True)
@@ -135,7 +135,7 @@ def stage(
     return lambda make: Stage(name, inputs, needs, after, make)
 
 
-def stage_of(error: Exception, otherwise: str) -> str:
+def stage_of(error: BaseException, otherwise: str) -> str:
     """The stage in which something failed."""
     notes = getattr(error, "__notes__", ())
     return next((n.removeprefix(STAGE_NOTE) for n in notes if n.startswith(STAGE_NOTE)), otherwise)
@@ -244,5 +244,6 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _folder(stage: str, day: date, settings: Settings, key: str) -> Path:
+def folder_of(stage: str, day: date, settings: Settings, key: str) -> Path:
+    """Where the result of a stage with this fingerprint is kept."""
     return day_folder(settings, day) / f"{stage}-{key[:12]}"

@@ -3,8 +3,10 @@
 import json
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..plumbing.errors import PipelineError
 from ..plumbing.settings import Settings, Tracking
 from ..plumbing.workshop import day_folder, results, write_whole
 from .sessions import sessions
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 HELD = "held_through"
 """On a version that was rolled back to: the day of the version that had to go."""
+REPLACES = "replaces"
+ROLLED_BACK = "rolled_back"
+"""On a version that had to go: when, and in favour of which."""
 
 
 def registry_of(settings: Settings) -> "Registry":
@@ -31,6 +36,60 @@ def _open(tracking: Tracking) -> "Registry":
     from recsys_gru.tracking import Registry
 
     return Registry(tracking.where, tracking.model, tracking.experiment)
+
+
+def serving(settings: Settings) -> int | None:
+    """The version that serves.
+
+    Raises:
+        PipelineError: if none does, though the work folder knows that one did.
+    """
+    version = registry_of(settings).version_of(CHAMPION)
+    if version is None:
+        require_known(settings)
+    return version
+
+
+def require_known(settings: Settings) -> None:
+    """Notice a registry that was lost: a night would begin with version 1 as if nothing had ever served.
+
+    Raises:
+        PipelineError: if no version serves, though the work folder knows that one did.
+    """
+    note = _note(settings)
+    if not note.exists() or registry_of(settings).version_of(CHAMPION) is not None:
+        return
+    known = json.loads(note.read_text(encoding="utf-8"))
+    back = settings.command(f"rollback --to {known['version']}")
+    raise PipelineError(
+        f"the registry was lost: no version of {settings.tracking.model} serves in "
+        f"{settings.tracking.where}, though {note} knows version {known['version']} of {known['model']} "
+        f"(day {known['day']}) as the champion. Restore the store from a backup; or, if only the alias is "
+        f"gone: {back}; or, to begin with nothing: {settings.command('nightly --anew')}"
+    )
+
+
+def note_champion(settings: Settings) -> None:
+    """Note in the work folder which version serves, if one does."""
+    registry = registry_of(settings)
+    version = registry.version_of(CHAMPION)
+    if version is not None:
+        known = {"version": version, "model": settings.tracking.model}
+        known["day"] = registry.tags(version).get("day", "not known")
+        text = json.dumps(known)
+        if not _note(settings).exists() or _note(settings).read_text(encoding="utf-8") != text:
+            write_whole(_note(settings), text)
+
+
+def forget_champion(settings: Settings) -> None:
+    """Begin anew: no version is known to have served."""
+    _note(settings).unlink(missing_ok=True)
+
+
+def rolled_back(settings: Settings, version: int | None) -> str | None:
+    """When a version was rolled back and to which, if it was and has not been put into use again."""
+    tags = {} if version is None else registry_of(settings).tags(version)
+    return tags.get(ROLLED_BACK) or None
 
 
 def day_of(settings: Settings, version: int) -> date | None:
@@ -53,7 +112,7 @@ def rival(day: date, settings: Settings) -> int | None:
     """
     made_of = sessions.key(day, settings)
     path = day_folder(settings, day) / f"rival-{made_of[:12]}.json"
-    standing = registry_of(settings).version_of(CHAMPION)
+    standing = serving(settings)
     if path.exists():
         noted: int | None = json.loads(path.read_text(encoding="utf-8"))
         if standing == noted or _is_child(settings, standing, made_of) or _is_decided(settings, day, made_of):
@@ -61,6 +120,10 @@ def rival(day: date, settings: Settings) -> int | None:
     if not settings.dry_run:
         write_whole(path, json.dumps(standing))
     return standing
+
+
+def _note(settings: Settings) -> Path:
+    return settings.work.folder / "champion.json"
 
 
 def _is_child(settings: Settings, version: int | None, made_of: str) -> bool:

@@ -28,8 +28,24 @@ def inputs(day: date, settings: Settings) -> list[object]:
 @stage("evaluate", inputs, sessions, train)
 def evaluate(day: date, settings: Settings, folder: Path, data: Done, trained: Done) -> Facts:
     """Write the rank ledgers of all models, and what else the gate asks."""
+    from recsys_gru import errors
+
+    try:
+        return _measured(day, settings, folder, data, trained)
+    except errors.ClickLogError as error:  # one click, or clicks on unknown items only: the gate refuses that
+        nothing: Facts = {"challenger": {}, "champion": {}, "baselines": {}}
+        return {"events": 0, "unanswerable": str(error), "rival": rival(day, settings), **nothing}
+
+
+def _measured(day: date, settings: Settings, folder: Path, data: Done, trained: Done) -> Facts:
+    """All figures of the day.
+
+    Raises:
+        ClickLogError: if none of its clicks can be asked for.
+    """
     import polars as pl
 
+    fresh = {name: new_model(name) for name in settings.evaluate.baselines}
     test = pl.read_parquet(data.folder / TEST)
     challenger = load(settings, trained)
     report = _ranked(challenger, test, settings, folder / CHALLENGER_RANKS)
@@ -41,8 +57,8 @@ def evaluate(day: date, settings: Settings, folder: Path, data: Done, trained: D
         champion = _metrics(_ranked(standing, test, settings, folder / CHAMPION_RANKS))
     train_set = pl.read_parquet(data.folder / TRAIN)
     baselines = {
-        name: _ranked(new_model(name).fit(train_set), test, settings, folder / f"baseline-{name}.parquet")
-        for name in settings.evaluate.baselines
+        name: _ranked(model.fit(train_set), test, settings, folder / f"baseline-{name}.parquet")
+        for name, model in fresh.items()
     }
     if settings.evaluate.page:
         _write_page(day, challenger, (train_set, test), report, baselines, folder)

@@ -1,17 +1,24 @@
 """Stage 1: the clicks that landed for a day are checked and put into the store."""
 
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..plumbing.errors import BadInputError
+from ..plumbing.events import say
+from ..plumbing.finished import landed
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import Facts, file_digest, stage, sync
+from ..plumbing.workshop import Done, Facts, file_digest, stage, sync
 
 if TYPE_CHECKING:
     import polars as pl
 
     from recsys_gru import CheckedClicks, ClickStore
+
+
+TAKEN = "taken.parquet"
+"""The checked clicks of a delivery, kept until the day goes: what to take out, should it be corrected."""
 
 
 def inputs(day: date, settings: Settings) -> list[object]:
@@ -30,25 +37,41 @@ def inputs(day: date, settings: Settings) -> list[object]:
     return [file_digest(path), rules, limits]
 
 
-@stage("ingest", inputs)
+def _forget_earlier(_: Settings, done: Done) -> None:
+    """Remove what was noted of the day's earlier deliveries: should one come again, it is taken in again."""
+    for earlier in done.folder.parent.glob(f"{done.stage}-*"):
+        if earlier != done.folder:
+            shutil.rmtree(earlier)
+
+
+@stage("ingest", inputs, after=_forget_earlier)
 def ingest(day: date, settings: Settings, folder: Path) -> Facts:
     """Check a day's clicks and put them into the store; taking them in twice changes nothing.
+
+    A file that was delivered anew takes the place of the one before: what only that had brought goes.
 
     Raises:
         BadInputError: if they have not landed, cannot be read, or look like garbage.
     """
     from recsys_gru import errors
 
-    store = store_of(settings)
+    store, digest = store_of(settings), landed(day, settings)
     try:
         checked, facts = _checked(day, settings, folder)
+        replaced = _take_out(day, settings, store, folder)
         added = store.add(checked.clicks)
     except errors.InputError as error:
         raise BadInputError(f"the clicks of {day} cannot be used: {error}") from error
     if store.folder.is_dir():
         for path in (*store.folder.rglob("*"), store.folder):
             sync(path)
-    return {**facts, "days_changed": [changed.isoformat() for changed in added.days], "known": added.known}
+    changed = sorted({*replaced, *added.days})
+    return {
+        **facts,
+        "days_changed": [one.isoformat() for one in changed],
+        "known": added.known,
+        "landed": digest,
+    }
 
 
 def store_of(settings: Settings) -> "ClickStore":
@@ -56,6 +79,33 @@ def store_of(settings: Settings) -> "ClickStore":
     from recsys_gru import ClickStore
 
     return ClickStore(settings.work.folder / "clicks", timedelta(minutes=settings.input.gap_minutes))
+
+
+def _take_out(day: date, settings: Settings, store: "ClickStore", folder: Path) -> "tuple[date, ...]":
+    """Take out of the store what earlier deliveries of the day brought, and no other file did or does."""
+    import polars as pl
+
+    earlier = sorted(folder.parent.glob(f"ingest-*/{TAKEN}"))
+    if not earlier:
+        return ()
+    elsewhere = sorted((settings.work.folder / "days").glob(f"????-??-??/ingest-*/{TAKEN}"))
+    others = [folder / TAKEN, *(path for path in elsewhere if path.parent.parent != folder.parent)]
+    gone = pl.concat([_taken(path) for path in earlier]).unique()
+    for path in others:
+        kept = _taken(path)
+        if kept.collect_schema() == gone.collect_schema():  # else its ids are of another type: other clicks
+            gone = gone.join(kept, on=kept.collect_schema().names(), how="anti")
+    rows = gone.collect()
+    if rows.is_empty():
+        return ()
+    say("a file was delivered anew, what only the earlier one had goes", day=day, clicks=rows.height)
+    return store.forget(rows)
+
+
+def _taken(path: Path) -> "pl.LazyFrame":
+    import polars as pl
+
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
 
 
 def _checked(day: date, settings: Settings, folder: Path) -> "tuple[CheckedClicks, Facts]":
@@ -82,6 +132,7 @@ def _checked(day: date, settings: Settings, folder: Path) -> "tuple[CheckedClick
         said = f"{number} of {counts['read']} rows of {path} are {what}, more than {limit:.0%}: {counts}"
         _require(share <= limit, said, checked.rejected, settings, day)
     checked.rejected.write_parquet(folder / "rejected.parquet")
+    clicks.write_parquet(folder / TAKEN)
     return checked, {**counts, "elsewhere": elsewhere}
 
 

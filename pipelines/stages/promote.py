@@ -6,9 +6,18 @@ from pathlib import Path
 
 from ..gate import Decision, Standing, compare_with_champion, decide
 from ..plumbing.errors import PipelineError
+from ..plumbing.finished import taken_in
 from ..plumbing.settings import Settings
 from ..plumbing.workshop import Done, Facts, stage
-from .champion import CHALLENGER, CHAMPION, bar_of, registry_of
+from .champion import (
+    CHALLENGER,
+    REPLACES,
+    bar_of,
+    note_champion,
+    registry_of,
+    rolled_back,
+    serving,
+)
 from .day_run import day_run
 from .evaluate import CHALLENGER_RANKS, CHAMPION_RANKS, evaluate
 from .sessions import sessions
@@ -18,11 +27,16 @@ PAGE = "decision.md"
 
 
 def inputs(day: date, settings: Settings) -> list[object]:
-    """What was measured, and the gate."""
-    return [evaluate.key(day, settings), settings.gate]
+    """What was measured, the gate, and whether the day's model was rolled back."""
+    own = registry_of(settings).find("ticket", train.key(day, settings))
+    return [evaluate.key(day, settings), settings.gate, rolled_back(settings, own)]
 
 
-@stage("promote", inputs, sessions, train, evaluate)
+def _note_champion(settings: Settings, _: Done) -> None:
+    note_champion(settings)
+
+
+@stage("promote", inputs, sessions, train, evaluate, after=_note_champion)
 def promote(day: date, settings: Settings, folder: Path, data: Done, trained: Done, measured: Done) -> Facts:
     """Register the challenger and decide; doing it again moves nothing."""
     registry = registry_of(settings)
@@ -35,13 +49,15 @@ def promote(day: date, settings: Settings, folder: Path, data: Done, trained: Do
         "rival": standing.rival,
         "serving": own if decision.promoted else standing.champion,
         "sessions": data.fingerprint,
+        "clicks": sessions.inputs(day, settings)[0],
+        "landed": taken_in(day, settings),
     }
     _write(day, folder, decision, facts)
     with day_run(day, settings, trained) as run:
         run.log(tags=decision_tags(facts))
         run.file(folder / PAGE)
     if decision.promoted and standing.champion != own:
-        registry.tag(own, "replaces", str(standing.champion or ""))
+        registry.tag(own, REPLACES, str(standing.champion or ""))
         registry.promote(own, decision.reason)
     elif not decision.promoted:
         registry.tag(own, "gate", decision.reason)
@@ -68,18 +84,18 @@ def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int
 
 
 def _standing(settings: Settings, measured: Done, own: int) -> Standing:
-    champion, met = registry_of(settings).version_of(CHAMPION), measured.facts["rival"]
-    if champion not in (met, own):
+    champion, met, back = serving(settings), measured.facts["rival"], rolled_back(settings, own)
+    if champion not in (met, own) and back is None:
         raise PipelineError(
             f"the champion was moved from version {met} to {champion} while this day was measured: "
             "run the day again, it is then compared with the new one"
         )
     bar = None if champion is None else bar_of(settings, champion)
-    return Standing(met, champion, bar, own)
+    return Standing(met, champion, bar, own, back)
 
 
 def _interval(settings: Settings, measured: Done) -> Facts | None:
-    if measured.facts["rival"] is None:
+    if measured.facts["rival"] is None or "unanswerable" in measured.facts:
         return None
     return compare_with_champion(settings, measured.folder, CHAMPION_RANKS, CHALLENGER_RANKS)
 

@@ -1,14 +1,16 @@
 """Stage 6: what to show, from the model that serves, as partitioned Parquet."""
 
+import json
 import shutil
+import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..plumbing.errors import BadInputError
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import Done, Facts, file_digest, stage, sync
-from .champion import registry_of
+from ..plumbing.workshop import Done, Facts, file_digest, results, stage, sync, write_whole
+from .champion import registry_of, serving
 from .promote import promote
 from .sessions import TEST, sessions
 
@@ -17,46 +19,45 @@ if TYPE_CHECKING:
 
     from recsys_gru import Recommender
 
-PART = "part-0.parquet"
+PART, CURRENT = "part-0.parquet", "current.json"
+DAY, VERSION = "day=", "model_version="
 
 
 def inputs(day: date, settings: Settings) -> list[object]:
-    """The decision, and what is asked for."""
+    """The decision, the version that serves, and what is asked for."""
     asked = _asked(day, settings)
     given = None if asked is None else file_digest(asked)
     wanted = settings.recommend
-    return [promote.key(day, settings), wanted.what, given, wanted.k, wanted.exclude_seen]
+    version = serving(settings)
+    return [promote.key(day, settings), version, wanted.what, given, wanted.k, wanted.exclude_seen]
 
 
 def _publish(settings: Settings, done: Done) -> None:
-    """Put the lists where their readers look, whole, in place of what the day had before.
-
-    They come to ``recommendations/KIND/day=DAY/model_version=VERSION/``; of a day run again only the newest
-    version stays.
-    """
-    home, version = settings.work.folder / "recommendations", done.facts.get("version")
-    for kind in settings.recommend.what if version is not None else ():
-        made = done.folder / f"{kind}.parquet"
-        place = home / kind / f"day={done.day}" / f"model_version={version}"
-        if not (place / PART).exists() or file_digest(place / PART) != file_digest(made):
-            place.mkdir(parents=True, exist_ok=True)
-            aside = place / f".{PART}.new"
-            shutil.copyfile(made, aside)
-            sync(aside)
-            aside.replace(place / PART)
-            sync(place)
-        for older in set(place.parent.iterdir()) - {place}:
-            shutil.rmtree(older)
+    version = done.facts.get("version")
+    if version is not None:
+        publish(settings, done.day, version, done.folder)
 
 
 @stage("recommend", inputs, sessions, promote, after=_publish)
-def recommend(day: date, settings: Settings, folder: Path, data: Done, decision: Done) -> Facts:
-    """Write the lists of the model that serves after this day's decision, and publish them."""
-    from recsys_gru import errors
-
-    version: int | None = decision.facts["serving"]
+def recommend(day: date, settings: Settings, folder: Path, data: Done, _decision: Done) -> Facts:
+    """Write the lists of the model that serves, and publish them."""
+    version = serving(settings)
     if version is None:
         return {"rows": 0, "why": "no model serves yet"}
+    return {"rows": write_lists(day, settings, version, folder, data), "version": version}
+
+
+def write_lists(day: date, settings: Settings, version: int, folder: Path, data: Done | None) -> int:
+    """Write a version's lists for a day into a folder; returns how many rows they have.
+
+    Args:
+        data: the day's sessions, if they are still there.
+
+    Raises:
+        BadInputError: if there are no sessions to recommend for, or they cannot be used.
+    """
+    from recsys_gru import errors
+
     model = registry_of(settings).load(version)
     rows = 0
     for kind in settings.recommend.what:
@@ -70,7 +71,72 @@ def recommend(day: date, settings: Settings, folder: Path, data: Done, decision:
         notes = {"day": day.isoformat(), "model_version": str(version)}
         lists.write_parquet(folder / f"{kind}.parquet", metadata=notes)
         rows += lists.height
-    return {"rows": rows, "version": version}
+    return rows
+
+
+def publish(settings: Settings, day: date, version: int, made: Path) -> None:
+    """Put the lists where their readers look, whole, in place of what the day had before.
+
+    They come to ``recommendations/KIND/day=DAY/model_version=VERSION/``; of a day only the lists of the
+    newest writing stay. ``recommendations/current.json`` then says which lists are to be shown.
+    """
+    home = _home(settings)
+    for kind in settings.recommend.what:
+        place = home / kind / f"{DAY}{day}" / f"{VERSION}{version}"
+        fresh = made / f"{kind}.parquet"
+        if not (place / PART).exists() or file_digest(place / PART) != file_digest(fresh):
+            place.mkdir(parents=True, exist_ok=True)
+            aside = place / f".{PART}.new"
+            shutil.copyfile(fresh, aside)
+            sync(aside)
+            aside.replace(place / PART)
+            sync(place)
+    _point(settings, version)
+    for kind in settings.recommend.what:
+        for older in set((home / kind / f"{DAY}{day}").iterdir()):
+            if older.name != f"{VERSION}{version}":
+                shutil.rmtree(older)
+
+
+def replace_lists(settings: Settings) -> date | None:
+    """Write the newest day's lists anew with the version that serves; returns the day, if there is one."""
+    version, days = serving(settings), _published(settings)
+    if version is None or not days:
+        return None
+    day = days[-1]
+    data = results(settings, day, "sessions")
+    with tempfile.TemporaryDirectory() as folder:
+        write_lists(day, settings, version, Path(folder), data[-1] if data else None)
+        publish(settings, day, version, Path(folder))
+    return day
+
+
+def _point(settings: Settings, version: int) -> None:
+    """Say in one small file, renamed into place, which lists are to be shown: the version's newest."""
+    pointers = {}
+    for kind in settings.recommend.what:
+        found = (_home(settings) / kind).glob(f"{DAY}*/{VERSION}{version}/{PART}")
+        path = max(found, key=lambda part: part.parent.parent.name)
+        day = path.parent.parent.name.removeprefix(DAY)
+        where = path.relative_to(_home(settings)).as_posix()
+        pointers[kind] = {"day": day, "model_version": version, "path": where}
+    text = json.dumps(pointers, indent=1)
+    place = _home(settings) / CURRENT
+    if not place.exists() or place.read_text(encoding="utf-8") != text:
+        write_whole(place, text)
+
+
+def _published(settings: Settings) -> list[date]:
+    """The days that have lists of each kind, in order."""
+    kinds = [_home(settings) / kind for kind in settings.recommend.what]
+    days = [{path.parent.parent.name for path in kind.glob(f"{DAY}*/{VERSION}*/{PART}")} for kind in kinds]
+    return sorted(
+        date.fromisoformat(day.removeprefix(DAY)) for day in (set.intersection(*days) if days else ())
+    )
+
+
+def _home(settings: Settings) -> Path:
+    return settings.work.folder / "recommendations"
 
 
 def _asked(day: date, settings: Settings) -> Path | None:
@@ -92,12 +158,16 @@ def _items(model: "Recommender") -> "pl.DataFrame":
     return pl.DataFrame({"session_id": ids, "item_id": ids}).with_columns(time=moment)
 
 
-def _sessions(day: date, settings: Settings, data: Done) -> "pl.DataFrame":
+def _sessions(day: date, settings: Settings, data: Done | None) -> "pl.DataFrame":
     import polars as pl
 
     from recsys_gru import check_clicks, read_clicks
 
     asked = _asked(day, settings)
-    if asked is None:
-        return pl.read_parquet(data.folder / TEST)
-    return check_clicks(read_clicks(asked, **settings.input.columns())).clicks.collect()
+    if asked is not None:
+        return check_clicks(read_clicks(asked, **settings.input.columns())).clicks.collect()
+    if data is None:
+        raise BadInputError(
+            f"the sessions of {day} are gone: run `{settings.command(f'nightly --day {day}')}`"
+        )
+    return pl.read_parquet(data.folder / TEST)

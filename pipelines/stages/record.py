@@ -6,6 +6,8 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
+from recsys_gru import errors
+
 from ..plumbing.settings import Settings
 from ..plumbing.workshop import MARK, Done, Facts, results, stage, tidy
 from .day_run import day_run
@@ -61,13 +63,13 @@ def record(day: date, settings: Settings, folder: Path, *stages: Done) -> Facts:
     return {"metrics": len(metrics)}
 
 
-def record_failure(day: date, settings: Settings, error: Exception) -> None:
+def record_failure(day: date, settings: Settings, error: BaseException) -> None:
     """Close the run of a day as failed, with what was said, if the night has come far enough to have one."""
     if not results(settings, day, "train"):
         return
     trained = train.made(day, settings)
     with day_run(day, settings, trained) as run:
-        run.log(tags={"error": f"{type(error).__name__}: {error}"[:5000]})
+        run.log(tags={"error": errors.without_secrets(f"{type(error).__name__}: {error}")[:5000]})
         run.fail()
         run.tell(trained.folder, without=LINKED)
 

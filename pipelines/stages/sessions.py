@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..plumbing.errors import BadInputError, PipelineError
+from ..plumbing.finished import clicks_decided_on
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import Facts, stage
+from ..plumbing.workshop import Facts, fingerprint, folder_of, read_done, stage
 from .ingest import store_of
 
 if TYPE_CHECKING:
@@ -19,10 +20,15 @@ TRAIN, TEST = "train.parquet", "test.parquet"
 
 
 def inputs(day: date, settings: Settings) -> list[object]:
-    """The stored clicks it looks at, and the window."""
+    """The stored clicks it looks at, and the window; of a finished day the clicks that were decided on."""
+    rules = [settings.window, settings.gate.volume_days]
+    return [_decided_on(day, settings, rules) or clicks_of(day, settings), *rules]
+
+
+def clicks_of(day: date, settings: Settings) -> str:
+    """The fingerprint of the stored clicks of a day, its window and the days its volume is compared with."""
     first = min(settings.first_day(day), day - timedelta(days=settings.gate.volume_days))
-    clicks = store_of(settings).fingerprint(first, day)
-    return [clicks, settings.window, settings.gate.volume_days]
+    return store_of(settings).fingerprint(first, day)
 
 
 @stage("sessions", inputs)
@@ -87,6 +93,15 @@ def stored(settings: Settings, first: date, last: date) -> "Iterator[pl.DataFram
                 f"the stored clicks of {day} in {store.folder} cannot be read: {error}; restore that "
                 "partition from a backup, or remove it and the day's ingest folder, and take the day in again"
             ) from error
+
+
+def _decided_on(day: date, settings: Settings, rules: list[object]) -> str | None:
+    """The clicks that were decided on, as long as what was made of them by these rules is there."""
+    clicks = clicks_decided_on(day, settings)
+    if clicks is None:
+        return None
+    made = folder_of("sessions", day, settings, fingerprint("sessions", day, clicks, *rules))
+    return clicks if read_done(made) is not None else None
 
 
 def _sizes(events: "pl.DataFrame") -> dict[str, int]:

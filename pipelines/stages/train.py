@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import recsys_gru
 
+from ..plumbing.bounds import did_you_mean, require_bounds
 from ..plumbing.errors import BadInputError
 from ..plumbing.events import say
 from ..plumbing.settings import Settings
@@ -54,15 +55,21 @@ def load(settings: Settings, trained: Done) -> "Recommender":
     return type(challenger_of(settings)).load(trained.folder / MODEL)
 
 
-def new_model(name: str, parameters: dict[str, Any] | None = None) -> "Recommender":
+def new_model(
+    name: str, parameters: dict[str, Any] | None = None, place: str = "model.class"
+) -> "Recommender":
     """An untrained recommender of a class by name.
 
     Raises:
         BadInputError: if there is no such class, or it does not take the parameters.
     """
-    kind = getattr(recsys_gru, name, None)
+    kind = getattr(recsys_gru, name, None) if name in recsys_gru.__all__ else None
     if not (isinstance(kind, type) and issubclass(kind, recsys_gru.Recommender)):
-        raise BadInputError(f"expected the name of a recommender such as GRU4Rec or Markov, got {name!r}")
+        known = _recommenders()
+        raise BadInputError(
+            f"expected the name of a recommender in {place}, got {name!r}{did_you_mean(str(name), known)}; "
+            f"known are {', '.join(known)}"
+        )
     given = {key: tuple(v) if isinstance(v, list) else v for key, v in (parameters or {}).items()}
     try:
         model = kind(**given)
@@ -71,15 +78,44 @@ def new_model(name: str, parameters: dict[str, Any] | None = None) -> "Recommend
     except (TypeError, recsys_gru.errors.ParameterError) as error:
         import inspect
 
-        known = ", ".join(inspect.signature(kind).parameters)
-        raise BadInputError(f"impossible settings in [model]: {error}; {name} knows {known}") from error
+        known = list(inspect.signature(kind).parameters)
+        near = "".join(did_you_mean(word, known) for word in sorted(set(given) - set(known))[:1])
+        raise BadInputError(
+            f"impossible settings in [model]: {error}{near}; {name} knows {', '.join(known)}"
+        ) from error
     return model
 
 
 def challenger_of(settings: Settings) -> "Recommender":
     """The untrained model of the settings."""
-    return new_model(
-        settings.model["class"], {name: value for name, value in settings.model.items() if name != "class"}
+    given = {name: value for name, value in settings.model.items() if name != "class"}
+    model = new_model(settings.model["class"], given)
+    require_bounds("model", given)
+    return model
+
+
+def require_possible(settings: Settings) -> None:
+    """Make what the settings ask for, untrained: the challenger and the baselines.
+
+    Raises:
+        BadInputError: if there is no such class, or it does not take the parameters.
+    """
+    challenger_of(settings)
+    for name in settings.evaluate.baselines:
+        new_model(name, place="evaluate.baselines")
+
+
+def _recommenders() -> list[str]:
+    """The names of all recommenders that can be made."""
+    import inspect
+
+    made = {name: getattr(recsys_gru, name) for name in recsys_gru.__all__ if name[0].isupper()}
+    return sorted(
+        name
+        for name, kind in made.items()
+        if isinstance(kind, type)
+        and issubclass(kind, recsys_gru.Recommender)
+        and not inspect.isabstract(kind)
     )
 
 

@@ -14,12 +14,13 @@ from recsys_gru.cli.options import threads_option, tracking_option
 @click.option(
     "--port", type=click.IntRange(1, 65_535), default=5000, show_default=True, help="Port on this machine."
 )
-def dashboard(where: str, port: int) -> None:
+@click.option("--experiment", help="The one to open; else the usual one, or that of the newest run.")
+def dashboard(where: str, port: int, experiment: str | None) -> None:
     """Open the MLflow pages of a local store on http://127.0.0.1:PORT until interrupted."""
     from recsys_gru.tracking.dashboard import comparison_url, server_command
 
     command, surroundings = server_command(where, port)
-    click.echo(f"In a moment, until Ctrl-C: {comparison_url(where, port)}")
+    click.echo(f"In a moment, until Ctrl-C: {comparison_url(where, port, experiment)}")
     os.execve(command[0], command, surroundings)  # noqa: S606 - so that a signal reaches the server itself
 
 

@@ -87,6 +87,28 @@ class ClickStore:
         changed = [day for day in days if self._rewrite(day, merged, owner)]
         return Added(tuple(changed), checked.counts, known, checked.warnings or self._reused(new))
 
+    def forget(self, clicks: Frame) -> tuple[date, ...]:
+        """Take clicks out again; the rest of their sessions stays, on the day on which that starts.
+
+        Doing it again changes nothing; one that was interrupted is made whole by doing it again.
+
+        Returns:
+            The partitions that changed.
+
+        Raises:
+            SchemaError: a column is missing, or ids are of another type than the store's.
+        """
+        gone = self._of_my_types(check_clicks(clicks)).clicks.collect()
+        if gone.is_empty():
+            return ()
+        owner = SESSION if SESSION in gone.columns else USER
+        old = self._near(gone, owner)
+        left = _distinct([old]).join(gone, on=[owner, ITEM, TIME], how="anti")
+        left = self._in_sessions(left, owner)
+        days = sorted({*old[_DAY].unique(), *left[_DAY].unique()}, reverse=True)  # rests move to later days
+        changed = [day for day in days if self._rewrite(day, left, owner, gone)]
+        return tuple(sorted(changed))
+
     def days(self) -> list[date]:
         """The days that have a partition, in order."""
         return [date.fromisoformat(day) for day in self._manifest()]
@@ -205,11 +227,16 @@ class ClickStore:
             events = events.with_columns((pl.col(USER).cast(pl.String) + "@" + moment).alias(SESSION))
         return events.with_columns(pl.col(START).dt.date().alias(_DAY))
 
-    def _rewrite(self, day: date, merged: pl.DataFrame, owner: str) -> bool:
-        """Put the merged sessions in the place of what the day knew of them; False where nothing changes."""
+    def _rewrite(
+        self, day: date, merged: pl.DataFrame, owner: str, known: pl.DataFrame | None = None
+    ) -> bool:
+        """Put the merged sessions in the place of what the day knew of them, or of all whose clicks are
+        ``known``; False where nothing changes.
+        """
         mine = merged.filter(pl.col(_DAY) == day)
         like = _stored(merged, owner)
-        others = self._partition(day, like).join(merged, on=owner, how="anti")
+        place = merged if known is None else known
+        others = self._partition(day, like).join(place, on=owner, how="anti")
         table = pl.concat([others, mine.select(like.columns)], how="diagonal")
         table = _in_order(table, owner)
         fingerprint = digest_of(*table.get_columns())

@@ -12,16 +12,41 @@ HOST = "127.0.0.1"
 BEST_BY = "test/mrr_at_20"
 
 
-def comparison_url(where: str | os.PathLike[str], port: int, experiment: str = EXPERIMENT) -> str:
+def comparison_url(where: str | os.PathLike[str], port: int, experiment: str | None = None) -> str:
     """The page that shows the charts of all models side by side, best MRR@20 first.
 
     Sorted by a metric, MLflow shows the runs below a parent without a click on it.
+
+    Args:
+        experiment: by name; if none is named the usual one, or that of the newest run where the usual one
+            has no runs, as in the store of a nightly job.
+
+    Raises:
+        TrackingError: if there is none of that name.
     """
-    desk = Desk(store_at(where), experiment)
+    desk = Desk(store_at(where), _shown(where, experiment))
     query = urlencode(
         {"workflowType": "machine_learning", "orderByKey": f"metrics.`{BEST_BY}`", "orderByAsc": "false"}
     )
     return f"http://{HOST}:{port}/#/experiments/{desk.experiment}/runs?{query}&compareRunsMode=CHART"
+
+
+def _shown(where: str | os.PathLike[str], wanted: str | None) -> str:
+    """The name of the experiment to be opened."""
+    client = connect(store_at(where))
+    names = {found.experiment_id: found.name for found in client.search_experiments()}
+    if wanted is not None:
+        if wanted not in names.values():
+            known = ", ".join(sorted(names.values()))
+            raise TrackingError(
+                f"expected the name of an experiment in {where}, got {wanted!r}; it has {known}"
+            )
+        return wanted
+    usual = [number for number, name in names.items() if name == EXPERIMENT]
+    if usual and client.search_runs(usual, max_results=1):
+        return EXPERIMENT
+    newest = client.search_runs(list(names), order_by=["attributes.start_time DESC"], max_results=1)
+    return names[newest[0].info.experiment_id] if newest else EXPERIMENT
 
 
 def server_command(where: str | os.PathLike[str], port: int) -> tuple[list[str], dict[str, str]]:

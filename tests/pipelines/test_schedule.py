@@ -10,11 +10,20 @@ dg = pytest.importorskip("dagster", reason="NO SCHEDULER: pip install recsys-gru
 from pipelines.backfill import missed  # noqa: E402 - only where there is a scheduler
 from pipelines.plumbing.errors import FAILED  # noqa: E402 - as above
 from pipelines.plumbing.workshop import Facts, stage  # noqa: E402 - as above
-from pipelines.schedule import FILE, JOB, attempt, definitions_of, defs, waking  # noqa: E402 - as above
+from pipelines.schedule import (  # noqa: E402 - as above
+    FILE,
+    JOB,
+    attempt,
+    definitions_of,
+    defs,
+    report_hand_run,
+    seeing,
+    waking,
+)
 from pipelines.stages import STAGES  # noqa: E402 - as above
 from pipelines.stages.ingest import ingest  # noqa: E402 - as above
 from pipelines.status import page, status  # noqa: E402 - as above
-from tests.pipelines.nights import DAY, FIRST, Home  # noqa: E402 - as above
+from tests.pipelines.nights import DAY, FIRST, SMALL_GATE, Home  # noqa: E402 - as above
 
 pytestmark = [
     pytest.mark.slow,
@@ -102,6 +111,33 @@ def test_a_missed_week_is_backfilled_and_old_days_leave_the_champion(home: Home)
     assert "newer" in home.decision(days[2])["reason"]
     assert done == {str(day) for day in days}
     assert missed(DAY, days[0], home.settings()) == []
+
+
+def test_a_refused_night_fails_the_gates_check_in_words(home: Home) -> None:
+    home.take_in_before()
+    home.configure(gate={**SMALL_GATE, "min_coverage": 1.0})
+    job = definitions_of(home.settings()).resolve_job_def(JOB)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(partition_key=str(DAY), instance=instance)
+        (check,) = result.get_asset_check_evaluations()
+        (made,) = (e for e in result.get_asset_materialization_events() if e.step_key == "promote")
+    assert result.success
+    assert (check.check_name, check.passed) == ("gate", False)
+    assert check.metadata["decision"].value == "refused, the champion stays"
+    assert made.materialization.metadata["decision"].value == "refused, the champion stays"
+    assert "promoted" not in made.materialization.metadata
+
+
+def test_a_night_that_was_run_by_hand_is_seen(home: Home) -> None:
+    home.take_in_before()
+    assert home.run() == 0
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance)
+        seeing(home.settings())(context)
+        for name in STAGES:
+            assert str(DAY) in instance.get_materialized_partitions(dg.AssetKey(name))
+        assert str(FIRST) in instance.get_materialized_partitions(dg.AssetKey("ingest"))
+        assert report_hand_run(instance, home.settings()) == 0
 
 
 def test_each_tick_asks_for_the_day_before(home: Home) -> None:
