@@ -11,6 +11,7 @@ from recsys_gru.clicks.adapters import scan_published
 from recsys_gru.clicks.frames import AS_READ, ITEM, KIND, SESSION, TIME, USER
 from recsys_gru.clicks.scan import Source, collect, damaged, scan
 from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.forked import need_threads
 
 log = logging.getLogger("recsys_gru")
 
@@ -64,6 +65,7 @@ def read_clicks(
     >>> read_clicks(raw).collect().row(1)
     (1, 'b', datetime.datetime(2020, 5, 31, 0, 20, 20, tzinfo=zoneinfo.ZoneInfo(key='UTC')))
     """
+    need_threads("read_clicks")
     if format is not None:
         log_rows, untyped = scan_published(source, format)
     else:

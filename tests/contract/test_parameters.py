@@ -33,7 +33,10 @@ GIVEN: dict[str, tuple[Callable[[], Recommender], dict[str, object]]] = {
     ),
     "a torch device": (lambda: small(layers=(8,)).set_params(device=torch.device("cpu")), {"device": "cpu"}),
     "a whole float": (lambda: rg.ItemKNN(neighbors=np.float64(5)), {"neighbors": 5}),  # type: ignore[arg-type]
-    "a small number": (lambda: rg.VSKNN(neighbors=np.int8(100), sample_size=np.int16(300)), {"neighbors": 100}),
+    "a small number": (
+        lambda: rg.VSKNN(neighbors=np.int8(100), sample_size=np.int16(300)),
+        {"neighbors": 100},
+    ),
     "NumPy's text": (lambda: rg.VSKNN(decay=np.str_("linear")), {"decay": "linear"}),
 }
 """How a hyper-parameter may come, and what it is then."""
@@ -236,5 +239,8 @@ def test_every_check_of_scikit_learn_is_in_the_table() -> None:
         def fit(self, _x: object, _y: object = None) -> "Plain":
             return self
 
-    asked = {getattr(check, "func", check).__name__ for check in estimator_checks._yield_all_checks(Plain(), legacy=True)}
+    asked = {
+        getattr(check, "func", check).__name__
+        for check in estimator_checks._yield_all_checks(Plain(), legacy=True)
+    }
     assert asked <= set(CHECKS)
