@@ -101,7 +101,7 @@ def filtered_rows(rows: list[ClickRow], support: int, length: int) -> list[Click
 def sessions_by_gap(rows: list[ClickRow], gap: int) -> list[tuple[int, int, int, int]]:
     """(session number, user, item, second): one walk along each user's clicks."""
     found: list[tuple[int, int, int, int]] = []
-    for user, time, item in sorted((user, time, item) for user, item, time in rows):
+    for user, item, time in sorted(rows, key=lambda row: (row[0], row[2])):
         same = bool(found) and found[-1][1] == user and time - found[-1][3] <= gap
         number = found[-1][0] + (not same) if found else 0
         found.append((number, user, item, time))

@@ -22,7 +22,7 @@ ROOMS = {
     "cli": (
         {
             "tracking", "recommender", "contract", "training", "evaluation",
-            "exploration", "sessions", "clicks",
+            "exploration", "preparation", "sessions", "clicks",
         },
         {"click", "polars"} | NUMBERS,
     ),

@@ -102,16 +102,14 @@ def compared(
 ) -> "tuple[Prepared, dict[str, Recommender], Tracker]":
     """Prepare the log, fit and evaluate each model inside a tracking run, and print all of it."""
     from recsys_gru import tracking
-    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli import parting, printing
     from recsys_gru.clicks import Ledger
     from recsys_gru.evaluation import report_page, write_report
     from recsys_gru.tracking.comparison import show_comparison
 
     ledger = Ledger()
     click.echo(f"log        {log.clicks or 'made up: Zipf popularity, planted transitions'}")
-    checked = preparing.read(log, ledger)
-    printing.show_checked(checked)
-    prepared = preparing.split(log, preparing.events_of(log, checked), test_days, ledger)
+    prepared = parting.parts(log, test_days, ledger)
     printing.show_prepared(prepared)
     with tracking.run(where, name=f"compare {log.name}", data=log.name) as tracker:
         models = fitted_models(prepared, parameters)

@@ -39,6 +39,11 @@ class Log:
     user: str | None
     item: str
     time: str | None
+    order: str | None
+    ids: str | None
+    time_zone: str
+    time_unit: str | None
+    time_format: str | None
     gap: float
     min_support: int
     min_length: int
@@ -47,6 +52,11 @@ class Log:
     def name(self) -> str:
         """For people: the file's name."""
         return self.clicks.stem if self.clicks else "generated"
+
+    def reading(self) -> dict[str, Any]:
+        """How ``read_clicks`` is to read it."""
+        own = ("session", "user", "item", "time", "order", "ids", "time_zone", "time_unit", "time_format")
+        return {name: getattr(self, name) for name in own}
 
 
 @final
@@ -66,9 +76,26 @@ MOST_DAYS = 36_500.0
 _LOG = (
     click.argument("clicks", type=click.Path(path_type=Path), required=False),
     click.option("--session", default="session_id", show_default=True, help="Column of the session."),
-    click.option("--user", help="Column of the user, for a log without sessions: they are cut at --gap."),
+    click.option(
+        "--user",
+        help="Column of the user, for a log without sessions: they are cut at --gap. Also the session's "
+        "column, where its ids begin anew every day.",
+    ),
     click.option("--item", default="item_id", show_default=True, help="Column of the item."),
     click.option("--time", help="Column of the time; found by its name where not given."),
+    click.option("--order", help="Column that tells the order of clicks of equal time; else the rows do."),
+    click.option(
+        "--ids",
+        type=click.Choice(["text", "whole"]),
+        help="What ids are, where a CSV does not say; else whole numbers if all look like some.",
+    ),
+    click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that name none."),
+    click.option(
+        "--time-unit",
+        type=click.Choice(["s", "ms", "us", "ns"]),
+        help="Of times that are numbers since 1970; found by their size where not given.",
+    ),
+    click.option("--time-format", help="Of times that are text, such as '%d.%m.%Y %H:%M'."),
     click.option(
         "--gap",
         type=Amount(0, MOST_DAYS * 24 * 60, min_open=True),
@@ -112,10 +139,15 @@ tracking_option = click.option(
     show_envvar=True,
     help="Folder of the MLflow store, or the URI of a server or database.",
 )
-test_days_option = click.option(
-    "--test-days",
-    type=Amount(0, MOST_DAYS, min_open=True),
-    help="Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions.",
+
+
+def last_days_option(told: str) -> Callable[[Command], Command]:
+    """``--test-days``, with what it does for a command."""
+    return click.option("--test-days", type=Amount(0, MOST_DAYS, min_open=True), help=told)
+
+
+test_days_option = last_days_option(
+    "Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions."
 )
 model_option = click.option(
     "--model",

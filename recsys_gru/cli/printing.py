@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
     from recsys_gru.clicks import CheckedClicks
     from recsys_gru.evaluation import Comparison, Report
+    from recsys_gru.preparation import Prepared as PreparedLog
     from recsys_gru.sessions import Sessions
     from recsys_gru.tracking.comparison import StoredRanks
     from recsys_gru.training import EpochReport
@@ -45,6 +46,12 @@ def show_counts(all_counts: dict[str, int]) -> None:
     click.echo(
         f"rows       {read:,} read, {kept:,} kept, {rejected:,} rejected{f' ({reasons})' if reasons else ''}"
     )
+
+
+def show_prepared_log(prepared: "PreparedLog") -> None:
+    """The rows of a log that ``prepare`` has prepared."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
+    click.echo(f"prepared   {prepared.folder}: {counts} rows")
 
 
 def show_prepared(prepared: "Prepared") -> None:

@@ -41,7 +41,7 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
         session = [_as_number(text) if numbers else text for text in items.split(",")]
         answer = model.recommend_one(session, k, exclude_seen=not seen)
     elif log.clicks is not None:
-        events = preparing.events_of(log, preparing.read(log, Ledger()))
+        events = preparing.events_of(log, preparing.read(log, Ledger(), model.vocabulary_))
         answer = model.recommend(events, k, exclude_seen=not seen)
     else:
         raise ParameterError(

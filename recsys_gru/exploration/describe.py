@@ -149,6 +149,7 @@ def page(profile: Profile, picture: bytes, title: str) -> str:
         "clicks per session": f"{profile.counts['kept'] / profile.sessions:.1f}",
         "steps to the same item": f"{profile.repeat_rate:.1%}",
         "clicks at one time with another": f"{profile.collision_rate:.1%}",
+        "steps within one time": f"{profile.tied_share:.1%}",
         "suggested session gap": _span(profile.gap)
         if profile.cut_at is not None or profile.gap is not None
         else "none: the log has sessions",
@@ -165,7 +166,9 @@ def page(profile: Profile, picture: bytes, title: str) -> str:
         if rows
         else "<p>None: every row can be used.</p>"
     )
-    name, note = html.escape(title), _ORDINAL if profile.first < _FIRST_CLOCK else ""
+    note = _ORDINAL if profile.first < _FIRST_CLOCK else ""
+    note += "".join(f"<p><b>Mind:</b> {html.escape(text)}.</p>" for text in profile.warnings())
+    name = html.escape(title)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head><body>
 <h1>{name}</h1><p>{profile.first:%Y-%m-%d %H:%M} to {profile.last:%Y-%m-%d %H:%M} UTC</p>{note}

@@ -1,8 +1,7 @@
 """Files that others may have written: opened, read and checked before anything in them is believed.
 
 In it: regular (open a file, no pipe or folder; sync), checked_json, arrays (heads of safetensors), layout
-(the table of arrays a model says it has). Used by whatever reads a saved thing. It must never import another
-room.
+(which arrays a model says it has). Used by whatever reads a saved thing. It must never import another room.
 """
 
 from recsys_gru.files.arrays import ArrayHead, arrays_of, heads_in, heads_of

@@ -216,7 +216,7 @@ class GRU4Rec(Recommender):
         if "network_" not in vars(self):
             return self.fit(newer, on_epoch=on_epoch, progress=progress)
         keep_vanished = flag("keep_vanished", keep_vanished)
-        extension = extend(self.vocabulary_, trainable(newer), keep_vanished=keep_vanished)
+        extension = extend(self.vocabulary_, trainable(newer, self.vocabulary_), keep_vanished=keep_vanished)
         sessions = extension.sessions
         with fitting(self, sessions):
             learner = self._learner(loop.settings, sessions)

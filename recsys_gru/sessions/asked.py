@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,8 @@ from recsys_gru.clicks.frames import TIME, UTC_TIME
 from recsys_gru.clicks.read import has_time
 from recsys_gru.clicks.scan import collect, scan
 from recsys_gru.errors import ParameterError
-from recsys_gru.sessions.packed import SessionData, Sessions, as_sessions
+from recsys_gru.sessions.data import as_sessions, packed_folder
+from recsys_gru.sessions.packed import SessionData, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 _WHOLE = re.compile(r"\s*(-?(?:0|[1-9][0-9]*))(?:\.0+)?\s*")
@@ -49,7 +51,8 @@ def asked_sessions(data: SessionData, vocabulary: Vocabulary) -> tuple[Sessions,
         SchemaError: a column is missing or of the wrong type.
         ClickLogError: a file cannot be read, or a value is null.
     """
-    if isinstance(data, Sessions):
+    is_folder = isinstance(data, str | Path) and packed_folder(Path(data), test=True) is not None
+    if isinstance(data, Sessions) or is_folder:
         return as_sessions(data, vocabulary), True
     names, rows = _opened(data)
     if has_time(names):

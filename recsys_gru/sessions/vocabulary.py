@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import ITEM
+from recsys_gru.clicks.ids import LARGEST, as_whole
 from recsys_gru.errors import ClickLogError, InputError, SchemaError
 from recsys_gru.files import read_file
 
@@ -18,6 +19,7 @@ MOST_ITEMS = 2**31 - 1
 MOST_ITEMS_A_BYTE = 64
 """Ids that are all different do not fit into fewer bytes."""
 MOST_EVENTS = 2**62
+_WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ class Vocabulary:
             SchemaError: whole numbers were asked of a vocabulary of text, or the other way round.
         """
         if len(ids) and ids.dtype != pl.Null:
-            ids = as_ids(ids)
+            ids = self._comparable(ids)
             if ids.dtype != self.ids.dtype and len(self):
                 raise SchemaError(
                     f"the vocabulary holds item ids of type {self.ids.dtype}; got {ids.dtype}: "
@@ -91,6 +93,28 @@ class Vocabulary:
             .join(table, on=ITEM, how="left", maintain_order="left")
         )
         return found["number"].fill_null(-1).to_numpy()
+
+    def found(self, ids: pl.Series) -> NDArray[np.int32]:
+        """The numbers of many ids, as ``numbers``, whatever way they are written: ``12`` and ``"12"`` are one
+        id; one that cannot be of the vocabulary's type is unknown.
+
+        Raises:
+            SchemaError: no id can be of that type.
+        """
+        if not len(self) or ids.dtype == self.ids.dtype or not len(ids):
+            return self.numbers(ids)
+        if self.ids.dtype == pl.String:
+            return self.numbers(ids.cast(pl.String) if ids.dtype.is_integer() else ids)
+        if ids.dtype != pl.String:
+            return self.numbers(ids)
+        whole = pl.select(as_whole(pl.lit(ids))).to_series()
+        return self.numbers(whole if whole.count() else ids)
+
+    def _comparable(self, ids: pl.Series) -> pl.Series:
+        """Ids as they may be found; those of more than 63 bits as what the vocabulary holds."""
+        if ids.dtype not in _WIDE:
+            return as_ids(ids)
+        return ids.cast(self.ids.dtype, strict=False) if len(self) else as_ids(ids)
 
     def take(self, numbers: "NDArray[np.integer] | list[int]") -> pl.Series:
         """The ids of many numbers."""
@@ -169,13 +193,14 @@ def _plain(item: str) -> str | None:
 
 
 def as_ids(ids: pl.Series) -> pl.Series:
-    """Ids as Int64 or String.
+    """Ids as Int64 or String; whole numbers as text where one is above the largest of 64 bits.
 
     Raises:
         SchemaError: they are something else.
     """
     if ids.dtype.is_integer():
-        return ids.cast(pl.Int64)
+        large = ids.dtype in _WIDE and len(ids) and (ids > LARGEST).any()
+        return ids.cast(pl.String if large else pl.Int64)
     if ids.dtype == pl.String or isinstance(ids.dtype, (pl.Categorical, pl.Enum)):
         return ids.cast(pl.String)
     if not len(ids):

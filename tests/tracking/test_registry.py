@@ -10,9 +10,9 @@ import pytest
 
 from recsys_gru import tracking
 from recsys_gru.baselines import Popularity
-from recsys_gru.contract import Bundle, read_bundle, write_bundle
+from recsys_gru.contract import Bundle, load, read_bundle, write_bundle
 from recsys_gru.errors import BundleError, TrackingError
-from recsys_gru.tracking.registry import Registry, _load_any, write_served
+from recsys_gru.tracking.registry import Registry, write_served
 from tests.tracking.helpers import announce_fit, client_of, fitted, runs_of
 
 
@@ -90,4 +90,4 @@ def test_a_folder_that_names_no_model_of_ours_is_refused(tmp_path: Path, name: s
     bent = Bundle(name, told.parameters, told.weights, told.vocabulary, told.fingerprint)
     write_bundle(tmp_path / "bent", bent)
     with pytest.raises(BundleError):
-        _load_any(tmp_path / "bent")
+        load(tmp_path / "bent")
