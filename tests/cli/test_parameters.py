@@ -1,4 +1,4 @@
-"""--param: what a model takes, in the words of any file of settings; what it does not take, before the log is read."""
+"""--param: what a model takes, as any file of settings writes it; what not, before the log is read."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a model is asked: ids as they are at hand, rows in order without times, what is like an item, any folder."""
+"""What a model is asked: ids as they are at hand, rows in order without times, what is like an item."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -48,7 +48,7 @@ def test_ids_that_no_whole_number_can_be_are_refused(one: object) -> None:
 
 def test_numbers_stand_for_texts_where_the_catalogue_has_numbers_as_texts() -> None:
     digits, codes = rg.Markov().fit(DIGITS), rg.Markov().fit(CODES)
-    assert_frame_equal(digits.recommend_one([100, np.int64(101)]), digits.recommend_one(["100", "101"]))
+    assert_frame_equal(digits.recommend_one(np.array([100, 101])), digits.recommend_one(["100", "101"]))
     assert digits.recommend_one(["100"], deny=[101])["item_id"].to_list().count("101") == 0
     assert digits.recommend_one([7])["source"][0] == "popularity"  # a new item, as "7" would be
     for ids in ([100], [100.0], [True], [None]):

@@ -34,8 +34,9 @@ def single():
     model.recommend_one(["1"], k=2, deny=[3, 2**70], allow=range(15))
     model.similar_items(1) if hasattr(model, "follows_") else None
 print(forked(single))
-for use in (lambda: model.recommend(log.head(50), k=2), lambda: rg.evaluate(model, log), lambda: model.fit(log),
-            lambda: model.describe(log), lambda: rg.load(folder), lambda: type(model).load(folder),
+for use in (lambda: model.recommend(log.head(50), k=2), lambda: rg.evaluate(model, log),
+            lambda: model.fit(log), lambda: model.describe(log), lambda: rg.load(folder),
+            lambda: type(model).load(folder),
             lambda: model.save(folder), lambda: rg.recommendation_lists(model, log),
             lambda: rg.as_sessions(log), lambda: rg.read_clicks(log)):
     print(refused(use))

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import mlflow.pyfunc
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from mlflow.pyfunc import PyFuncModel, load_model
 
 import recsys_gru as rg
 from recsys_gru.errors import ParameterError
@@ -17,6 +18,9 @@ from recsys_gru.tracking.registry import Registry, write_served
 from recsys_gru.tracking.tuning import Search, search
 from tests.contract.suite import log
 
+HERE: Any = rg  # wrong on purpose
+SEARCH: Any = Search
+find: Any = search
 ODD = [
     "run?1",
     "feature%2Flogin",
@@ -75,24 +79,24 @@ def test_a_registry_in_a_folder_of_any_name_gives_its_model_back(tmp_path: Path)
 @pytest.mark.parametrize(
     "use",
     [
-        lambda folder: rg.tracking.run(folder, name="").__enter__(),
-        lambda folder: rg.tracking.run(folder, name="  ").__enter__(),
-        lambda folder: rg.tracking.run(folder, name=5).__enter__(),
-        lambda folder: rg.tracking.run(folder, name="x", ticket="").__enter__(),
-        lambda folder: rg.tracking.run(folder, name="x", data="").__enter__(),
-        lambda folder: rg.tracking.run(folder, name="x", experiment="").__enter__(),
-        lambda _: rg.tracking.run("", name="x").__enter__(),
-        lambda _: rg.tracking.run(5, name="x").__enter__(),
-        lambda folder: rg.tracking.lasting_run(folder, name="x", ticket="").__enter__(),
+        lambda folder: HERE.tracking.run(folder, name="").__enter__(),
+        lambda folder: HERE.tracking.run(folder, name="  ").__enter__(),
+        lambda folder: HERE.tracking.run(folder, name=5).__enter__(),
+        lambda folder: HERE.tracking.run(folder, name="x", ticket="").__enter__(),
+        lambda folder: HERE.tracking.run(folder, name="x", data="").__enter__(),
+        lambda folder: HERE.tracking.run(folder, name="x", experiment="").__enter__(),
+        lambda _: HERE.tracking.run("", name="x").__enter__(),
+        lambda _: HERE.tracking.run(5, name="x").__enter__(),
+        lambda folder: HERE.tracking.lasting_run(folder, name="x", ticket="").__enter__(),
         lambda folder: Registry(folder, ""),
         lambda folder: Registry(folder, "a/b"),
         lambda folder: Registry(folder, "o'neil"),
-        lambda folder: search(Search("Markov"), log(), log(), where=folder),
-        lambda folder: search(Search("VSKNN", trials=0), log(), log(), where=folder),
-        lambda folder: search(Search("VSKNN", trials="5"), log(), log(), where=folder),
-        lambda folder: search(Search("VSKNN", study=""), log(), log(), where=folder),
-        lambda folder: search(Search("VSKN"), log(), log(), where=folder),
-        lambda folder: search(Search("VSKNN", {"neighbours": 3}), log(), log(), where=folder),
+        lambda folder: find(SEARCH("Markov"), log(), log(), where=folder),
+        lambda folder: find(SEARCH("VSKNN", trials=0), log(), log(), where=folder),
+        lambda folder: find(SEARCH("VSKNN", trials="5"), log(), log(), where=folder),
+        lambda folder: find(SEARCH("VSKNN", study=""), log(), log(), where=folder),
+        lambda folder: find(SEARCH("VSKN"), log(), log(), where=folder),
+        lambda folder: find(SEARCH("VSKNN", {"neighbours": 3}), log(), log(), where=folder),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_before_anything_is_made(
@@ -104,10 +108,16 @@ def test_a_name_that_cannot_be_is_refused_before_anything_is_made(
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> mlflow.pyfunc.PyFuncModel:
+def served(tmp_path_factory: pytest.TempPathFactory) -> PyFuncModel:
     path = tmp_path_factory.mktemp("served") / "model"
     write_served(rg.Markov().fit(log()), path)
-    return mlflow.pyfunc.load_model(str(path))
+    return load_model(str(path))
+
+
+def answered(served: PyFuncModel, rows: list[dict[str, object]]) -> list[dict[str, Any]]:
+    """The answer to each row."""
+    found: Any = served.predict(pd.DataFrame(rows), params={"k": 3})
+    return list(found)
 
 
 ROWS: list[list[dict[str, object]]] = [
@@ -122,11 +132,9 @@ ROWS: list[list[dict[str, object]]] = [
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", ROWS)
-def test_each_row_of_a_batch_has_its_own_lists(
-    rows: list[dict[str, object]], served: mlflow.pyfunc.PyFuncModel
-) -> None:
+def test_each_row_of_a_batch_has_its_own_lists(rows: list[dict[str, object]], served: PyFuncModel) -> None:
     model = rg.Markov().fit(log())
-    answers = served.predict(pd.DataFrame(rows), params={"k": 3})
+    answers = answered(served, rows)
     for row, answer in zip(rows, answers, strict=True):
         alone = model.recommend_one(row["items"], 3, allow=row.get("allow"), deny=row.get("deny"))  # type: ignore[arg-type]
         assert answer["items"] == alone["item_id"].to_list()
@@ -142,9 +150,9 @@ def test_each_row_of_a_batch_has_its_own_lists(
      {"items": [100], "deny": ["x"]}, {"items": [100] * 2000}],
 )  # fmt: skip
 def test_a_row_that_cannot_be_answered_does_not_fail_the_others(
-    bad: dict[str, object], served: mlflow.pyfunc.PyFuncModel
+    bad: dict[str, object], served: PyFuncModel
 ) -> None:
-    good, other = served.predict(pd.DataFrame([{"items": [100]}, bad]), params={"k": 3})
-    assert good == served.predict(pd.DataFrame([{"items": [100]}]), params={"k": 3})[0]
+    good, other = answered(served, [{"items": [100]}, bad])
+    assert [good] == answered(served, [{"items": [100]}])
     assert (other["items"], other["scores"], other["source"]) == ([], [], "none")
     assert "expected" in other["error"]
