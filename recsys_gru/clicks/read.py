@@ -14,6 +14,7 @@ from recsys_gru.clicks.frames import AS_READ, ITEM, KIND, ORDER, SESSION, TIME, 
 from recsys_gru.clicks.ids import Plan, as_whole, id_facts, id_plan, kinds_of
 from recsys_gru.clicks.scan import Source, collect, damaged, scan
 from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.forked import need_threads
 
 log = logging.getLogger("recsys_gru")
 
@@ -77,6 +78,7 @@ def read_clicks(
     >>> read_clicks(raw).collect().row(1)
     (1, 'b', datetime.datetime(2020, 5, 31, 0, 20, 20, tzinfo=zoneinfo.ZoneInfo(key='UTC')))
     """
+    need_threads("read_clicks")
     times.require_known(time_unit, time_zone, time_format)
     wish = _Wish(kinds_of(ids), time_unit, time_zone, time_format)
     if format is not None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from recsys_gru.arguments import did_you_mean, known_names
+from recsys_gru.arguments import did_you_mean, known_names, place
 from recsys_gru.contract.bundle import Bundle
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.reading import read_bundle, refused_as_bundle
@@ -34,6 +34,7 @@ def load(folder: str | os.PathLike[str]) -> Recommender:
     Markov()
     """
     need_threads("load")
+    folder = place("folder", folder)
     with refused_as_bundle(folder, "its class"):
         bundle = read_bundle(
             folder, lambda saved: recommender_class(saved.model).made_of(saved, folder)._layout()

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.arguments import whole_number
+from recsys_gru.arguments import place, whole_number
 from recsys_gru.contract import answers
 from recsys_gru.contract.answers import Allowed, bound_filter, one_session, ranked_items, require_moment
 from recsys_gru.contract.bundle import Bundle, write_bundle
@@ -127,8 +127,7 @@ class Recommender(Estimator):
         Args:
             items: ids in the order clicked, oldest first; none at all is answered by popularity. Numbers and
                 texts stand for each other where they say the same.
-            k: as in ``recommend``.
-            exclude_seen: as in ``recommend``.
+            k, exclude_seen: as in ``recommend``.
             allow: as in ``recommend``; an ItemFilter with availability needs its ``at``, as a raw session
                 has no times.
             deny: as in ``recommend``.
@@ -165,9 +164,7 @@ class Recommender(Estimator):
         number = int(asked_numbers(self.vocabulary_, [item], "the item")[0])
         scores = self._similarities(max(number, 0))
         if number < 0:
-            raise InputError(
-                f"expected an item of the catalogue, got {item!r}, which the model does not know"
-            )
+            raise InputError(f"expected an item of the catalogue, got {item!r}: the model does not know it")
         return answers.similar(self.vocabulary_, number, k, scores)
 
     def describe(self, sessions: SessionData) -> dict[str, int]:
@@ -202,6 +199,7 @@ class Recommender(Estimator):
             BundleError: if the folder cannot be written or holds something else.
         """
         need_threads("save")
+        folder = place("folder", folder)
         bundle = Bundle(
             model=type(self).__name__,
             parameters=vars(self).get("parameters_") or self.parameters(),
@@ -221,6 +219,7 @@ class Recommender(Estimator):
             BundleError: if anything in the folder is missing, damaged, foreign, newer, or of another class.
         """
         need_threads("load")
+        folder = place("folder", folder)
         with refused_as_bundle(folder, cls.__name__):
             bundle = read_bundle(folder, lambda manifest: cls.made_of(manifest, folder)._layout())
             return cls.of_bundle(bundle, folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from recsys_gru.arguments import choice, shown, whole_number
+from recsys_gru.arguments import choice, place, shown, whole_number
 from recsys_gru.errors import InputError, ParameterError, SchemaError
 from recsys_gru.evaluation.metrics import GAINS, Ranks, mean_gain
 from recsys_gru.files import read_file
@@ -43,7 +43,7 @@ def read_ranks(path: Path | str) -> pl.DataFrame:
         SchemaError: if there is no file, or it is not a rank ledger.
     """
     try:
-        return _possible(_complete(pl.read_parquet(BytesIO(read_file(Path(path))))))
+        return _possible(_complete(pl.read_parquet(BytesIO(read_file(Path(place("path", path)))))))
     except (*UNREADABLE, InputError) as error:
         raise SchemaError(f"expected a rank ledger in Parquet at {path}, cannot read it: {error}") from error
 
@@ -86,7 +86,7 @@ def whole_cutoffs(cutoffs: Sequence[int] | int) -> tuple[int, ...]:
     """
     if isinstance(cutoffs, str | bytes | dict):
         raise ParameterError(f"expected cut-offs of 1 or more, got {shown(cutoffs)}: give (5, 10, 20)")
-    given = tuple(cutoffs) if isinstance(cutoffs, Iterable) else (cutoffs,)
+    given = tuple(cutoffs) if isinstance(cutoffs, Iterable) and getattr(cutoffs, "ndim", True) else (cutoffs,)
     try:
         found = tuple(whole_number("a cut-off", k, 1) for k in given)
     except ParameterError as error:

@@ -1,9 +1,10 @@
-"""Hyper-parameters: what is given is kept, what is reckoned with is plain, what cannot be is refused by name."""
+"""Hyper-parameters: what is given is kept, what is reckoned with is plain, what cannot be is refused."""
 
 import json
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,26 +19,27 @@ from recsys_gru.errors import NotFittedError, ParameterError
 from tests.contract.suite import FACTORIES, log
 
 KINDS = [type(make()) for make in FACTORIES.values()]
-small = partial(rg.GRU4Rec, batch_size=8, n_sample=8, n_epochs=1, device="cpu")
+HERE: Any = rg  # wrong on purpose, or right at run time only
+small: Any = partial(rg.GRU4Rec, batch_size=8, n_sample=8, n_epochs=1, device="cpu")
 GIVEN: dict[str, tuple[Callable[[], Recommender], dict[str, object]]] = {
     "a path": (lambda: small(layers=8, checkpoint_dir=None), {"layers": (8,)}),
     "a list": (lambda: small(layers=[8, 4]), {"layers": (8, 4)}),
-    "an array": (lambda: small(layers=np.array([8, 4], np.int8)), {"layers": (8, 4)}),  # type: ignore[arg-type]
+    "an array": (lambda: small(layers=np.array([8, 4], np.int8)), {"layers": (8, 4)}),
     "NumPy's numbers": (
         lambda: small(layers=(np.int64(8),), logq=np.float32(0.5), seed=np.uint8(3)),
         {"layers": (8,), "logq": 0.5, "seed": 3},
     ),
     "NumPy's booleans": (
-        lambda: small(layers=(8,), constrained_embedding=np.bool_(False)),  # type: ignore[arg-type]
+        lambda: small(layers=(8,), constrained_embedding=np.bool_(False)),
         {"constrained_embedding": False},
     ),
     "a torch device": (lambda: small(layers=(8,)).set_params(device=torch.device("cpu")), {"device": "cpu"}),
-    "a whole float": (lambda: rg.ItemKNN(neighbors=np.float64(5)), {"neighbors": 5}),  # type: ignore[arg-type]
+    "a whole float": (lambda: HERE.ItemKNN(neighbors=np.float64(5)), {"neighbors": 5}),
     "a small number": (
-        lambda: rg.VSKNN(neighbors=np.int8(100), sample_size=np.int16(300)),
+        lambda: HERE.VSKNN(neighbors=np.int8(100), sample_size=np.int16(300)),
         {"neighbors": 100},
     ),
-    "NumPy's text": (lambda: rg.VSKNN(decay=np.str_("linear")), {"decay": "linear"}),
+    "NumPy's text": (lambda: HERE.VSKNN(decay=np.str_("linear")), {"decay": "linear"}),
 }
 """How a hyper-parameter may come, and what it is then."""
 
@@ -58,7 +60,7 @@ def test_a_path_for_checkpoints_is_saved_also_inside_a_tracked_run(tmp_path: Pat
         model = small(layers=(8,), checkpoint_dir=tmp_path / "points").fit(log())
     model.save(tmp_path / "model")
     assert rg.load(tmp_path / "model").parameters()["checkpoint_dir"] == str(tmp_path / "points")
-    small(layers=(8,)).fit(log(), checkpoint_dir=tmp_path / "others", checkpoint_every=np.int64(5))  # type: ignore[arg-type]
+    small(layers=(8,)).fit(log(), checkpoint_dir=tmp_path / "others", checkpoint_every=np.int64(5))
     assert (tmp_path / "others" / "checkpoint").exists()
 
 
@@ -73,14 +75,13 @@ WRONG: dict[str, tuple[object, ...]] = {
 
 def wrong_values() -> list[tuple[type[Recommender], str, object]]:
     """For every hyper-parameter of every model values that its signature does not allow."""
-    found = []
-    for kind in KINDS:
-        for name, readers in readers_of(kind).items():
-            words = {words for words, _ in readers}
-            for value in WRONG.get(readers[0][0], ()):
-                if not (value is None and "None" in words):
-                    found.append((kind, name, value))
-    return found
+    return [
+        (kind, name, value)
+        for kind in KINDS
+        for name, readers in readers_of(kind).items()
+        for value in WRONG.get(readers[0][0], ())
+        if value is not None or "None" not in {words for words, _ in readers}
+    ]
 
 
 @pytest.mark.parametrize(("kind", "name", "value"), wrong_values())
@@ -116,7 +117,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(kind: type[Recommender]) ->
 def test_an_impossible_value_is_refused_before_the_log_is_read(given: dict[str, object]) -> None:
     (name,) = given
     with pytest.raises(ParameterError, match=name):
-        rg.GRU4Rec(**given).fit("a log that is not there.csv")  # type: ignore[arg-type]
+        HERE.GRU4Rec(**given).fit("a log that is not there.csv")
 
 
 @pytest.mark.parametrize(

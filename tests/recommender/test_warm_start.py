@@ -1,11 +1,13 @@
 """partial_fit: the catalogue grows, old rows stay, new rows come from what they are clicked with."""
 
+import tracemalloc
+
 import numpy as np
 import polars as pl
 import pytest
 import torch
 
-from recsys_gru.clicks import generate_clicks
+from recsys_gru.clicks import generate_clicks, read_clicks
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.warm_start import carry_over, extend
@@ -75,3 +77,36 @@ def test_on_an_unfitted_model_it_is_fit() -> None:
     assert torch.equal(
         small().partial_fit(clicks).network_.tables["output"], small().fit(clicks).network_.tables["output"]
     )
+
+
+def articles(first: int, n: int, start: int) -> pl.DataFrame:
+    """Sessions of four clicks on items that nobody else clicks."""
+    place = np.arange(n)
+    return pl.DataFrame({"session_id": place // 4 + first, "item_id": place + first, "time": place + start})
+
+
+def test_new_items_that_meet_no_old_one_take_memory_of_their_number_only() -> None:
+    model = small().fit(articles(0, 3000, 1_600_000_000))
+    mean = model.network_.tables["output"].numpy().mean(0)
+    newer = Sessions.from_events(read_clicks(articles(10**6, 3000, 1_600_500_000)))
+    tracemalloc.start()
+    extension = extend(model.vocabulary_, newer, keep_vanished=True)
+    learner = model.settings().learner(extension.sessions.vocabulary.support, 4, torch.device("cpu"))
+    carry_over(extension, model.network_, model.slots_, learner)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 30e6  # each of 3,000 x 3,000 pairs would take 16 bytes: 144 MB
+    rows = dict(learner.network.parameters())["output"][3000:].numpy()
+    np.testing.assert_allclose(rows, np.broadcast_to(mean, rows.shape), rtol=1e-5, atol=1e-7)
+
+
+def test_where_all_old_items_vanish_the_new_ones_begin_at_their_mean() -> None:
+    model = small().fit(clicks_of("abc", "bca", "cab"))
+    mean = model.network_.tables["output"].numpy().mean(0)
+    extension = extend(model.vocabulary_, Sessions.from_events(clicks_of("xy", "yz")), keep_vanished=False)
+    assert extension.sessions.vocabulary.ids.to_list() == ["x", "y", "z"]
+    np.testing.assert_allclose(
+        extension.rows_from(model.network_.tables["output"].numpy()), [mean] * 3, rtol=1e-5
+    )
+    model.partial_fit(clicks_of("xy", "yz"), keep_vanished=False)
+    assert model.recommend_one(["x"])["item_id"].to_list() != []

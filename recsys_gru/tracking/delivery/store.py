@@ -6,7 +6,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from recsys_gru.arguments import place
 from recsys_gru.errors import TrackingError, hiding_secrets, without_secrets
@@ -18,8 +18,8 @@ EXPERIMENT = "recsys-gru"
 KIND = "mlflow.experimentKind"
 """Opens the experiment as model training; MLflow's pages would else begin with language models."""
 SQLITE = "sqlite:///"
-_MEANS_ITSELF = "".join(map(chr, range(32, 127))).translate(dict.fromkeys(map(ord, "%?#")))
-"""What a path in a URI may hold as it is."""
+ODD_SQLITE = "sqlite+pysqlite:///"
+"""Before a path with escapes: MLflow does not take it for the plain path and make folders of its name."""
 HEALTH_SECONDS = 3.0
 
 
@@ -83,7 +83,7 @@ def store_at(where: str | os.PathLike[str], folder: str | os.PathLike[str] = "ml
     if "://" in text:
         return Store(text, Path(folder).absolute())
     path = Path(text).absolute()
-    return Store(f"{SQLITE}{quote(str(path / 'mlflow.db'), safe=_MEANS_ITSELF)}", path)
+    return Store(_uri_of(path / "mlflow.db"), path)
 
 
 def connect(store: Store) -> "MlflowClient":
@@ -93,8 +93,8 @@ def connect(store: Store) -> "MlflowClient":
         TrackingError: if the folder cannot be written or the server does not answer.
     """
     check_reachable(store)
-    if store.uri.startswith(SQLITE):
-        _write_ahead(Path(unquote(store.uri.removeprefix(SQLITE).partition("?")[0])))
+    if store.uri.startswith((SQLITE, ODD_SQLITE)):
+        _write_ahead(Path(unquote(store.uri.partition(":///")[2].partition("?")[0])))
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
@@ -135,6 +135,14 @@ def experiment_id(client: "MlflowClient", store: Store, name: str = EXPERIMENT) 
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
+
+
+def _uri_of(database: Path) -> str:
+    """The URI of an SQLite file, whatever its folder is called."""
+    path = str(database)
+    if not set(path) & set("%?#"):
+        return f"{SQLITE}{path}"
+    return ODD_SQLITE + path.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
 
 
 def _write_ahead(database: Path) -> None:
