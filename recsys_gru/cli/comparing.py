@@ -8,7 +8,7 @@ import click
 
 from recsys_gru.cli.options import (
     Log,
-    log_options,
+    optional_log_options,
     parameters_option,
     parse_parameters,
     test_days_option,
@@ -30,7 +30,7 @@ EXAMPLES = 5
 
 
 @click.command()
-@log_options
+@optional_log_options
 @click.argument("run_b", required=False)
 @click.option(
     "--out",
@@ -63,7 +63,7 @@ def compare(
 
 
 @click.command()
-@log_options
+@optional_log_options
 @test_days_option
 @parameters_option
 @threads_option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.options import (
     Log,
     log_options,
@@ -38,6 +39,7 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
     from recsys_gru.clicks import Ledger
     from recsys_gru.sessions import Sessions, filter_sessions
 
+    require_room_for_model(out)
     ledger = Ledger()
     checked = preparing.read(log, ledger)
     printing.show_checked(checked)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import recsys_gru
+from recsys_gru.cli.doors import require_model
 from recsys_gru.cli.options import MODELS
 from recsys_gru.errors import BundleError, ParameterError
 
@@ -30,10 +31,11 @@ def load_model(folder: Path) -> "Recommender":
     """A saved recommender of whatever class the folder says.
 
     Raises:
-        BundleError: if the folder is damaged or of an unknown class.
+        BundleError: if the folder is not there, damaged or of an unknown class.
     """
     from recsys_gru.contract import read_manifest
 
+    require_model(folder)
     kind = read_manifest(folder).model
     if kind not in MODELS:
         raise BundleError(

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recsys_gru.cli.options import Log, log_options, threads_option
+from recsys_gru.cli.doors import require_log, require_writable
+from recsys_gru.cli.options import Log, optional_log_options, threads_option
+from recsys_gru.errors import ParameterError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@log_options
+@optional_log_options
 @click.option("--items", help="One session: item ids with commas between, oldest first, instead of CLICKS.")
 @click.option("--k", default=20, show_default=True, help="Items wanted.")
 @click.option("--seen", is_flag=True, help="Items of the session itself may come again.")
@@ -26,20 +28,23 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
     from recsys_gru.cli import preparing
     from recsys_gru.cli.models import load_model
     from recsys_gru.clicks import Ledger
-    from recsys_gru.errors import ParameterError
 
+    if items is None and log.clicks is None:
+        raise ParameterError(
+            "expected a click log or --items, got neither: write recommend FOLDER --items 12,7"
+        )
+    if log.clicks is not None:
+        require_log(log.clicks)
+    if out is not None:
+        require_writable(out)
     model = load_model(folder)
     if items is not None:
         numbers = model.vocabulary_.ids.dtype.is_integer()
         session = [_as_number(text) if numbers else text for text in items.split(",")]
         answer = model.recommend_one(session, k, exclude_seen=not seen)
-    elif log.clicks is not None:
+    else:
         events = preparing.events_of(log, preparing.read(log, Ledger()))
         answer = model.recommend(events, k, exclude_seen=not seen)
-    else:
-        raise ParameterError(
-            "expected a click log or --items, got neither: write recommend FOLDER --items 12,7"
-        )
     _give(answer, out)
 
 
