@@ -27,7 +27,7 @@ ROOMS = {
         {"click", "polars"} | NUMBERS,
     ),
     "tracking": (
-        {"recommender", "contract", "training", "evaluation", "ranking", "sessions"},
+        {"recommender", "contract", "training", "evaluation", "ranking", "sessions", "pages"},
         {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
     ),
     "recommender": (
@@ -36,14 +36,15 @@ ROOMS = {
     ),
     "baselines": ({"contract", "ranking", "sessions", "kernels"}, {"scipy"} | NUMBERS),
     "contract": ({"ranking", "sessions"}, {"polars", "safetensors"} | NUMBERS),
-    "evaluation": ({"ranking", "sessions"}, {"polars", "matplotlib", "rich"} | NUMBERS),
+    "evaluation": ({"ranking", "sessions", "pages"}, {"polars", "matplotlib", "rich"} | NUMBERS),
     "training": ({"model", "kernels"}, {"torch", "safetensors"} | NUMBERS),
     "ranking": ({"sessions", "kernels"}, {"polars"} | NUMBERS),
     "model": ({"kernels"}, {"torch"} | NUMBERS),
-    "exploration": ({"preparation", "clicks"}, {"polars", "matplotlib"} | NUMBERS),
+    "exploration": ({"preparation", "clicks", "pages"}, {"polars", "matplotlib"} | NUMBERS),
     "preparation": ({"sessions", "clicks", "kernels"}, {"polars"} | NUMBERS),
     "sessions": ({"clicks", "kernels"}, {"polars"} | NUMBERS),
     "clicks": ({"kernels"}, {"polars", "pandas"} | NUMBERS),
+    "pages": (set(), NUMBERS),
     "kernels": (set(), {"numba", "llvmlite", "torch"} | NUMBERS),
 }  # fmt: skip
 """The rooms from top to bottom: the rooms and the third-party libraries that each one imports, and no others.

@@ -9,10 +9,10 @@ import polars as pl
 
 from recsys_gru.evaluation.cases import recall_curve, worst_sessions
 from recsys_gru.evaluation.compare import compare_many
-from recsys_gru.evaluation.html import Html, bars, chips, curves, document, section, table, text, tiles
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.slices import slices
 from recsys_gru.evaluation.statistics import intervals
+from recsys_gru.pages import Html, bars, chips, curves, document, facts, section, table, text, tiles
 
 METRIC_NOTES = {
     "coverage": "share of the catalogue that is ever recommended",
@@ -230,10 +230,7 @@ def _place(place: int | None) -> str:
 
 
 def _facts(page: ReportPage) -> str:
-    lines = "".join(
-        f"<div><span>{text(name)}</span><b>{text(value)}</b></div>" for name, value in page.facts.items()
-    )
-    return section("Parameters and facts", "", f'<div class="facts">{lines}</div>' if lines else "")
+    return section("Parameters and facts", "", facts(page.facts))
 
 
 def _reading(page: ReportPage) -> str:

@@ -5,18 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from recsys_gru import tracking
 from recsys_gru.errors import TrackingError
 from recsys_gru.tracking.comparison import show_comparison
 from recsys_gru.tracking.dashboard import comparison_url, server_command
 from recsys_gru.tracking.registry import Registry
+from tests.browser import chromium
 from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of
 from tests.tracking.servers import free_port, mlflow_server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 30_000
 
 
@@ -44,15 +43,11 @@ def dashboard(filled: Path) -> Iterator[str]:
 @pytest.fixture
 def page(dashboard: str) -> Iterator[Page]:
     """A fresh browser page that sees the dashboard only."""
-    if CHROMIUM is None:
-        pytest.skip("NO BROWSER: expected chromium or google-chrome on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.route("**", lambda route: route.continue_() if dashboard in route.request.url else route.abort())
         page.set_default_timeout(PATIENCE)
         yield page
-        browser.close()
 
 
 @pytest.mark.slow
