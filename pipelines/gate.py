@@ -109,6 +109,9 @@ def _against_champion(gate: Gate, interval: Facts | None) -> Check:
     if interval is None:
         return Check("against the champion", True, "there is none")
     bound = -gate.margin * interval["a"] if gate.fresher else 0.0
+    if interval["low"] is None:
+        said = f"{interval['events']} events are of too few sessions for an interval"
+        return Check("against the champion", False, said)
     better = interval["low"] > 0
     said = (
         f"{gate.metric}@{gate.k} {interval['b']:.4f} against {interval['a']:.4f}, difference "

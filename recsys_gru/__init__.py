@@ -6,6 +6,8 @@ Names are loaded on first use, so that importing the package costs nothing until
 import importlib
 from typing import TYPE_CHECKING
 
+from recsys_gru import forked as _forked  # noqa: F401 - it watches forks from the first import on
+
 if TYPE_CHECKING:
     from recsys_gru import errors as errors
     from recsys_gru import tracking as tracking
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from recsys_gru.clicks import recipe_of as recipe_of
     from recsys_gru.clicks import sessionize as sessionize
     from recsys_gru.contract import Recommender as Recommender
+    from recsys_gru.contract import load as load
     from recsys_gru.evaluation import Report as Report
     from recsys_gru.evaluation import compare as compare
     from recsys_gru.evaluation import evaluate as evaluate
@@ -101,7 +104,7 @@ _HOMES = {
         "report_page",
         "write_ranks",
     ),
-    "recsys_gru.contract": ("Recommender",),
+    "recsys_gru.contract": ("Recommender", "load"),
     "recsys_gru.baselines": (
         "SKNN",
         "STAN",

@@ -42,6 +42,26 @@ def slow_replay(
     return rows
 
 
+def slow_views(
+    table: list[list[float]], support: list[int], sessions: list[list[int]]
+) -> list[tuple[float, float, str]]:
+    """(rank, rank as shown, source) of every click from the second of its session on, conservatively."""
+    rows: list[tuple[float, float, str]] = []
+    for clicked in sessions:
+        for place in range(1, len(clicked)):
+            known = [item for item in clicked[:place] if item < len(support)]
+            target = clicked[place]
+            if target >= len(support):
+                rows.append((float("inf"), float("inf"), "unknown"))
+                continue
+            scores = table[known[-1]] if known else [float(count) for count in support]
+            better = [item for item, score in enumerate(scores) if score >= scores[target]]
+            shown = [item for item in better if item not in known]
+            rank_shown = float("inf") if target in known else float(len(shown))
+            rows.append((float(len(better)), rank_shown, "model" if known else "popularity"))
+    return rows
+
+
 # ---- clicks
 
 ClickRow = tuple[int, int, int]
@@ -81,7 +101,7 @@ def filtered_rows(rows: list[ClickRow], support: int, length: int) -> list[Click
 def sessions_by_gap(rows: list[ClickRow], gap: int) -> list[tuple[int, int, int, int]]:
     """(session number, user, item, second): one walk along each user's clicks."""
     found: list[tuple[int, int, int, int]] = []
-    for user, time, item in sorted((user, time, item) for user, item, time in rows):
+    for user, item, time in sorted(rows, key=lambda row: (row[0], row[2])):
         same = bool(found) and found[-1][1] == user and time - found[-1][3] <= gap
         number = found[-1][0] + (not same) if found else 0
         found.append((number, user, item, time))

@@ -22,7 +22,7 @@ ROOMS = {
     "cli": (
         {
             "tracking", "recommender", "contract", "training", "evaluation",
-            "exploration", "sessions", "clicks",
+            "exploration", "preparation", "sessions", "clicks",
         },
         {"click", "polars"} | NUMBERS,
     ),
@@ -31,27 +31,28 @@ ROOMS = {
         {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
     ),
     "recommender": (
-        {"contract", "evaluation", "training", "ranking", "model", "sessions", "kernels"},
+        {"contract", "evaluation", "training", "ranking", "model", "sessions", "kernels", "files"},
         {"torch", "polars", "scipy", "rich"} | NUMBERS,
     ),
-    "baselines": ({"contract", "ranking", "sessions", "kernels"}, {"scipy"} | NUMBERS),
-    "contract": ({"ranking", "sessions"}, {"polars", "safetensors"} | NUMBERS),
-    "evaluation": ({"ranking", "sessions", "pages"}, {"polars", "matplotlib", "rich"} | NUMBERS),
-    "training": ({"model", "kernels"}, {"torch", "safetensors"} | NUMBERS),
+    "baselines": ({"contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
+    "contract": ({"ranking", "sessions", "files"}, {"polars", "safetensors"} | NUMBERS),
+    "evaluation": ({"ranking", "sessions", "files", "pages"}, {"polars", "matplotlib", "rich"} | NUMBERS),
+    "training": ({"model", "kernels", "files"}, {"torch", "safetensors"} | NUMBERS),
     "ranking": ({"sessions", "kernels"}, {"polars"} | NUMBERS),
     "model": ({"kernels"}, {"torch"} | NUMBERS),
     "exploration": ({"preparation", "clicks", "pages"}, {"polars", "matplotlib"} | NUMBERS),
     "preparation": ({"sessions", "clicks", "kernels"}, {"polars"} | NUMBERS),
-    "sessions": ({"clicks", "kernels"}, {"polars"} | NUMBERS),
+    "sessions": ({"clicks", "kernels", "files"}, {"polars"} | NUMBERS),
     "clicks": ({"kernels"}, {"polars", "pandas"} | NUMBERS),
     "pages": (set(), NUMBERS),
     "kernels": (set(), {"numba", "llvmlite", "torch"} | NUMBERS),
+    "files": (set(), NUMBERS),
 }  # fmt: skip
 """The rooms from top to bottom: the rooms and the third-party libraries that each one imports, and no others.
 
 Every room may use errors and observers besides.
 """
-FOUNDATION = {"errors", "observers"}
+FOUNDATION = {"errors", "observers", "arguments", "forked"}
 SUB_ROOMS = {"kernels": "machine", "tracking": "delivery"}
 """Rooms within rooms, which know nothing of what lies around them."""
 HEAVY = ("torch", "polars", "mlflow", "numpy", "numba", "matplotlib", "scipy")

@@ -227,8 +227,17 @@ def put_in_place(aside: Path, target: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Have the disk keep a file or folder, whatever happens to the machine."""
-    handle = os.open(path, os.O_RDONLY)
+    """Have the disk keep a file or folder, whatever happens to the machine.
+
+    A folder that the system does not open, as on Windows, is left to the system.
+    """
+    folder = path.is_dir()
+    try:
+        handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
+    except PermissionError:
+        if folder:
+            return
+        raise
     try:
         os.fsync(handle)
     finally:

@@ -44,10 +44,12 @@ class ItemKNN(ItemToItem):
             "balance": ("float", 0.0, 1.0, False),
         }
 
-    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
+    def _require_possible(self) -> None:
         check_number("neighbors", self.neighbors, 1)
         check_number("damping", self.damping, 0)
         check_number("balance", self.balance, 0, 1)
+
+    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
         holds = session_items(sessions)  # (n, N)
         shared = (holds.T @ holds).tocoo()
         other = shared.row != shared.col

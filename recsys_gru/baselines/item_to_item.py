@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Recommender, SearchSpace, check_number, prefix_ends
+from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
@@ -31,17 +32,30 @@ class ItemToItem(Recommender):
             yield SparseBlock(chunk, base, follows, sessions.items[chunk].astype(np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.follows_ = Rows.of(self._matrix(sessions))
+        self.follows_ = Rows.of(self._plain()._matrix(sessions))
 
     @abstractmethod
     def _matrix(self, sessions: Sessions) -> sparse.csr_array:
-        """Scores (N, N): row = last item, column = next item."""
+        """Scores (N, N): row = last item, column = next item; asked of a model of plain parameters."""
+
+    def _similarities(self, number: int) -> NDArray[np.float32]:
+        scores = np.full(len(self.vocabulary_), -np.inf, dtype=np.float32)
+        row = slice(*self.follows_.offsets[number : number + 2])
+        scores[self.follows_.items[row]] = self.follows_.values[row]
+        return scores
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {
             "offsets": self.follows_.offsets,
             "items": self.follows_.items,
             "values": self.follows_.values,
+        }
+
+    def _layout(self) -> Layout:
+        return {
+            "offsets": Field("int64", ("N+1",), ends="P"),
+            "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
+            "values": Field("float32", ("P",), low=0),
         }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -93,8 +107,10 @@ class SequentialRules(ItemToItem):
     def search_space(cls) -> SearchSpace:
         return {"reach": ("int", 1, 30, True)}
 
-    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
+    def _require_possible(self) -> None:
         check_number("reach", self.reach, 1)
+
+    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
         return counted_pairs(sessions, self.reach)
 
 

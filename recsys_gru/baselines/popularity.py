@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Recommender, SearchSpace, check_number, popularity, prefix_ends
+from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
@@ -31,14 +32,17 @@ class PopularityBased(Recommender):
             yield SparseBlock(chunk, scores, _NO_ROWS, np.zeros(len(chunk), dtype=np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.scores_ = self._scores(sessions)
+        self.scores_ = self._plain()._scores(sessions)
 
     @abstractmethod
     def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        """Scores (N,)."""
+        """Scores (N,); asked of a model of plain parameters."""
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {"scores": self.scores_}
+
+    def _layout(self) -> Layout:
+        return {"scores": Field("float32", ("N",), low=0)}
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         self.scores_ = state["scores"].astype(np.float32)
@@ -83,8 +87,10 @@ class RecentPopularity(PopularityBased):
     def search_space(cls) -> SearchSpace:
         return {"half_life": ("float", 0.05, 60.0, True)}
 
-    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
+    def _require_possible(self) -> None:
         check_number("half_life", self.half_life, 0, above=True)
+
+    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
         age = (sessions.times.max() - sessions.times) / MICROSECONDS_A_DAY  # (E,) days
         weight = np.exp2(-age / self.half_life)
         return np.bincount(sessions.items, weight, len(sessions.vocabulary)).astype(np.float32)

@@ -1,19 +1,23 @@
 """Session nearest neighbours: what the recommender of all their variants has in common."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Recommender, check_choice, check_number, prefix_ends
+from recsys_gru.files import Field, Layout
 from recsys_gru.kernels.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
+MOST = 2**31 - 1
+"""Sessions that the kernels can tell apart."""
 
 
 class Plan(NamedTuple):
@@ -36,15 +40,7 @@ class Plan(NamedTuple):
     idf_weight: float = 0.0
 
     def rule(self) -> Rule:
-        """The part the kernels look at, checked."""
-        for name in ("sample_size", "neighbors"):
-            check_number(name, getattr(self, name), 1)
-        for name in ("decay_scale", "match_scale"):
-            check_number(name, getattr(self, name), 0, above=True)
-        for name in ("recency", "nearness", "idf_weight"):
-            check_number(name, getattr(self, name), 0)
-        for name in ("decay", "match"):
-            check_choice(name, getattr(self, name), DECAYS)
+        """The part the kernels look at."""
         return Rule(
             int(self.sample_size),
             int(self.neighbors),
@@ -66,13 +62,15 @@ class SessionNeighbors(Recommender):
     Attributes:
         index_: the training sessions' distinct items, without ids, by session and by item.
         ages_: (S,) days from each training session's last event to the last of all.
+        rule_: how two sessions are compared and how neighbours vote.
     """
 
     index_: Index
     ages_: NDArray[np.float64]
+    rule_: Rule
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
-        index, rule, ends = self.index_, self._plan().rule(), prefix_ends(sessions, every)
+        index, rule, ends = self.index_, self.rule_, prefix_ends(sessions, every)
         base = np.zeros(len(self.vocabulary_), dtype=np.float32)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
@@ -82,10 +80,15 @@ class SessionNeighbors(Recommender):
 
     @abstractmethod
     def _plan(self) -> Plan:
-        """The variant's setting."""
+        """The variant's setting; asked of a model of plain parameters."""
+
+    def _require_possible(self) -> None:
+        for names, check in CHECKS:
+            for name in names:
+                if name in vars(self):
+                    check(name, getattr(self, name))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self._plan().rule()
         offsets, items, places, ages = recent_sessions(sessions)
         self._build(offsets, items, places, ages, len(sessions.vocabulary))
 
@@ -97,18 +100,27 @@ class SessionNeighbors(Recommender):
         ages: NDArray[np.float64],
         n_items: int,
     ) -> None:
-        plan = self._plan()
+        plan = self._plain()._plan()
         holders = np.bincount(items, minlength=n_items)  # (N,)
         idf = np.log(len(ages) / np.maximum(holders, 1))
         newness = np.exp(-ages / plan.recency) if plan.recency > 0 else np.ones(len(ages))
         posting_offsets, postings = posting_lists(offsets, items, n_items, int(plan.sample_size))
         gain = plan.idf_base + plan.idf_weight * idf
         self.index_ = Index(offsets, items, places, posting_offsets, postings, newness, gain)
-        self.ages_ = ages
+        self.ages_, self.rule_ = ages, plan.rule()
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         index = self.index_
         return {"offsets": index.offsets, "items": index.items, "places": index.places, "ages": self.ages_}
+
+    def _layout(self) -> Layout:
+        self._plan().rule()
+        return {
+            "offsets": Field("int64", ("S+1",), ends="P"),
+            "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
+            "places": Field("int32", ("P",), low=0),
+            "ages": Field("float64", ("S",), low=0, order="falling"),
+        }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         self._build(
@@ -118,6 +130,15 @@ class SessionNeighbors(Recommender):
             state["ages"].astype(np.float64),
             len(self.vocabulary_),
         )
+
+
+CHECKS: tuple[tuple[tuple[str, ...], Callable[[str, Any], None]], ...] = (
+    (("neighbors", "sample_size"), partial(check_number, low=1, high=2**31)),
+    (("click_decay", "match_decay"), partial(check_number, low=0, above=True)),
+    (("recency", "nearness", "idf_weight"), partial(check_number, low=0)),
+    (("decay", "match"), partial(check_choice, choices=DECAYS)),
+)
+"""Hyper-parameters by the names that the variants share, and what refuses an impossible value."""
 
 
 def recent_sessions(

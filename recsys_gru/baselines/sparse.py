@@ -56,7 +56,8 @@ class SparseBlock(Block):
         fill_tile(self._matrix.offsets, self._matrix.items, self._matrix.values, self._which, start, scores)
         return scores
 
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        scores = self._base[items]  # (Q,) a copy
-        fill_own(self._matrix.offsets, self._matrix.items, self._matrix.values, self._which, items, scores)
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        which = self._which if rows is None else self._which[rows]
+        scores = self._base[items]  # (P,) a copy
+        fill_own(self._matrix.offsets, self._matrix.items, self._matrix.values, which, items, scores)
         return scores

@@ -14,7 +14,7 @@ from recsys_gru.cli.recommending import recommend
 from recsys_gru.cli.storing import dashboard, prune, register
 from recsys_gru.cli.tuning import tune
 from recsys_gru.cli.verifying import verify
-from recsys_gru.errors import RecsysError
+from recsys_gru.errors import RecsysError, without_secrets
 
 USAGE_ERROR = 2
 
@@ -59,5 +59,12 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, prog_name="recsys-gru")
     except RecsysError as error:
-        click.echo(f"recsys-gru: {error}", err=True)
-        sys.exit(USAGE_ERROR)
+        _refuse(error)
+    except OSError as error:  # a place that cannot be read or written; click sees to broken pipes
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> None:
+    said = " ".join(without_secrets(error).split())
+    click.echo(f"recsys-gru: {said}", err=True)
+    sys.exit(USAGE_ERROR)

@@ -15,7 +15,7 @@ from recsys_gru.cli.options import (
     threads_option,
     tracking_option,
 )
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import TrackingError, without_secrets
 
 if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
@@ -57,7 +57,7 @@ def compare(
     compared event by event from their stored ledgers, without scoring again; a picture goes to --out.
     """
     if run_b is None:
-        compared(log, test_days, parse_parameters(parameters), where)
+        compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where)
     else:
         compared_runs(str(log.clicks), run_b, where, out)
 
@@ -72,13 +72,14 @@ def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: 
     """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
     from recsys_gru.cli.examples import show_examples
 
-    prepared, models, tracker = compared(log, test_days, {**DEMO, **parse_parameters(parameters)}, where)
+    own = parse_parameters(parameters, "GRU4Rec")
+    prepared, models, tracker = compared(log, test_days, {**DEMO, **own}, where)
     gru = models["GRU4Rec"]
     show_examples(gru, prepared.test, EXAMPLES)
     gru.save(DEMO_FOLDER)
     click.echo(f"\nmodel      {DEMO_FOLDER}/     recsys-gru recommend {DEMO_FOLDER} --items ID,ID,...")
     click.echo(f"registry   {registered(gru, tracker, where)}")
-    click.echo(f"dashboard  make dashboard     the runs lie in {where}")
+    click.echo(f"dashboard  make dashboard     the runs lie in {without_secrets(where)}")
     click.echo("compare    recsys-gru compare Markov GRU4Rec     any two runs, by name or id")
 
 
@@ -101,16 +102,14 @@ def compared(
 ) -> "tuple[Prepared, dict[str, Recommender], Tracker]":
     """Prepare the log, fit and evaluate each model inside a tracking run, and print all of it."""
     from recsys_gru import tracking
-    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli import parting, printing
     from recsys_gru.clicks import Ledger
     from recsys_gru.evaluation import report_page, write_report
     from recsys_gru.tracking.comparison import show_comparison
 
     ledger = Ledger()
     click.echo(f"log        {log.clicks or 'made up: Zipf popularity, planted transitions'}")
-    checked = preparing.read(log, ledger)
-    printing.show_checked(checked)
-    prepared = preparing.split(log, preparing.events_of(log, checked), test_days, ledger)
+    prepared = parting.parts(log, test_days, ledger)
     printing.show_prepared(prepared)
     with tracking.run(where, name=f"compare {log.name}", data=log.name) as tracker:
         models = fitted_models(prepared, parameters)
@@ -164,4 +163,4 @@ def tested(model: "Recommender", prepared: "Prepared") -> "Report":
     """The test report of a fitted model."""
     from recsys_gru.evaluation import evaluate
 
-    return evaluate(model, prepared.test)
+    return evaluate(model, prepared.test, unknown="miss")

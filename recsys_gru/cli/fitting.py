@@ -8,7 +8,9 @@ import click
 
 from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.options import (
+    LENGTH,
     Log,
+    last_days_option,
     log_options,
     model_option,
     parameters_option,
@@ -29,24 +31,23 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
 )
+@last_days_option("Days at the log's end to leave out, for a test; else the whole log is learned.")
 @threads_option
 @tracking_option
-def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str) -> None:
-    """Fit a model on the whole of a click log and save it."""
+def fit(
+    log: Log, kind: str, parameters: tuple[str, ...], out: Path, test_days: float | None, where: str
+) -> None:
+    """Fit a model on a click log, the whole of it or all but its last days, and save it."""
     from recsys_gru import tracking
-    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli import parting
     from recsys_gru.cli.models import new_model
     from recsys_gru.clicks import Ledger
-    from recsys_gru.sessions import Sessions, filter_sessions
 
     require_room_for_model(out)
-    ledger = Ledger()
-    checked = preparing.read(log, ledger)
-    printing.show_checked(checked)
-    events = preparing.events_of(log, checked)
-    train = Sessions.from_events(filter_sessions(events, log.min_support, log.min_length, ledger))
+    model = new_model(kind, parse_parameters(parameters, kind))
+    train = parting.training(log, test_days, Ledger())
     with tracking.run(where, name=f"fit {log.name}", data=log.name):
-        model = fit_aloud(new_model(kind, parse_parameters(parameters)), train)
+        model = fit_aloud(model, train)
     model.save(out)
     click.echo(f"saved in {out}/")
 
@@ -55,26 +56,37 @@ def fit(log: Log, kind: str, parameters: tuple[str, ...], out: Path, where: str)
 @click.argument("folder", type=click.Path(path_type=Path))
 @log_options
 @click.option(
-    "--k", "cutoffs", type=int, multiple=True, default=(5, 10, 20), show_default=True, help="List length."
+    "--k",
+    "cutoffs",
+    type=LENGTH,
+    multiple=True,
+    default=(5, 10, 20),
+    show_default=True,
+    help="List length.",
 )
-@click.option("--unknown", type=click.Choice(["drop", "miss"]), default="drop", show_default=True)
+@click.option(
+    "--unknown",
+    type=click.Choice(["miss", "drop"]),
+    default="miss",
+    show_default=True,
+    help="Clicks on items that the model does not know: count as misses, or leave out.",
+)
+@last_days_option("Days at the log's end to test on; else on all of it.")
 @threads_option
 @tracking_option
-def evaluate(folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, where: str) -> None:
-    """Test the model in FOLDER on every session of a click log."""
+def evaluate(
+    folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, test_days: float | None, where: str
+) -> None:
+    """Test the model in FOLDER on the sessions of a click log, all of them or those of its last days."""
     from recsys_gru import tracking
-    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli import parting, printing
     from recsys_gru.cli.models import load_model
-    from recsys_gru.clicks import Ledger
     from recsys_gru.evaluation import evaluate as evaluate_on
-    from recsys_gru.sessions import Sessions
 
     model = load_model(folder)
-    checked = preparing.read(log, Ledger())
-    printing.show_checked(checked)
-    test = Sessions.from_events(preparing.events_of(log, checked), model.vocabulary_)
+    test = parting.testing(log, test_days, model.vocabulary_)
     with tracking.run(where, name=f"evaluate {log.name}", data=log.name):
-        report = evaluate_on(model, test, cutoffs, unknown="miss" if unknown == "miss" else "drop")
+        report = evaluate_on(model, test, cutoffs, unknown="drop" if unknown == "drop" else "miss")
     printing.show_reports({type(model).__name__: report})
 
 

@@ -39,9 +39,12 @@ def describe(log: Log, out: Path) -> None:
     click.echo(f"items      {found.items:,}, {rare:,} with under {log.min_support} clicks")
     click.echo(f"           the most clicked 1 % get {top:.0%} of the clicks")
     click.echo(f"times      {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M} UTC")
+    click.echo(f"equal      {found.tied_share:.1%} of the steps are between clicks of one time")
     if found.gap is not None:
         minutes = found.gap.total_seconds() / 60
         click.echo(f"pauses     a visit seems to end after {minutes:g} minutes of silence")
+    for warning in found.warnings():
+        click.echo(f"warning    {warning}")
     click.echo(f"written    {out / 'log.html'}, {out / 'log.png'}")
 
 
@@ -76,7 +79,9 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     clicks = preparing.raw(log)
     preparing.make_folder(out)
     prepared = rg.prepare(clicks, out, recipe, on_progress=_tell)
-    click.echo(f"\n{prepared.ledger}\n")
+    shown = rg.Ledger([*prepared.ledger])
+    shown.record("test part", *prepared.test_part())
+    click.echo(f"\n{shown}\n")
     counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
     click.echo(f"rows       {counts}\nsplit      test: sessions from {prepared.cut:%Y-%m-%d %H:%M} UTC")
     if doctor:

@@ -2,11 +2,12 @@
 
 import ast
 import functools
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import click
 
@@ -39,6 +40,11 @@ class Log:
     user: str | None
     item: str
     time: str | None
+    order: str | None
+    ids: str | None
+    time_zone: str
+    time_unit: str | None
+    time_format: str | None
     gap: float
     min_support: int
     min_length: int
@@ -48,17 +54,61 @@ class Log:
         """For people: the file's name."""
         return self.clicks.stem if self.clicks else "generated"
 
+    def reading(self) -> dict[str, Any]:
+        """How ``read_clicks`` is to read it."""
+        own = ("session", "user", "item", "time", "order", "ids", "time_zone", "time_unit", "time_format")
+        return {name: getattr(self, name) for name in own}
 
+
+@final
+class Amount(click.FloatRange):
+    """A number in a range; no range of click's holds off what is no number."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - click's
+        found: float = super().convert(value, param, ctx)
+        if math.isnan(found):
+            self.fail(f"{value} is no number.", param, ctx)
+        return found
+
+
+COUNT, LENGTH = click.IntRange(0, 2**31 - 1), click.IntRange(1, 2**31 - 1)
+MOST_DAYS = 36_500.0
+"""A hundred years."""
 _LOG = (
     click.option("--session", default="session_id", show_default=True, help="Column of the session."),
-    click.option("--user", help="Column of the user, for a log without sessions: they are cut at --gap."),
+    click.option(
+        "--user",
+        help="Column of the user, for a log without sessions: they are cut at --gap. Also the session's "
+        "column, where its ids begin anew every day.",
+    ),
     click.option("--item", default="item_id", show_default=True, help="Column of the item."),
     click.option("--time", help="Column of the time; found by its name where not given."),
+    click.option("--order", help="Column that tells the order of clicks of equal time; else the rows do."),
     click.option(
-        "--gap", default=30.0, show_default=True, help="Minutes of silence that end a user's session."
+        "--ids",
+        type=click.Choice(["text", "whole"]),
+        help="What ids are, where a CSV does not say; else whole numbers if all look like some.",
     ),
-    click.option("--min-support", default=5, show_default=True, help="Fewest training events of an item."),
-    click.option("--min-length", default=2, show_default=True, help="Fewest training events of a session."),
+    click.option("--time-zone", default="UTC", show_default=True, help="Zone of times that name none."),
+    click.option(
+        "--time-unit",
+        type=click.Choice(["s", "ms", "us", "ns"]),
+        help="Of times that are numbers since 1970; found by their size where not given.",
+    ),
+    click.option("--time-format", help="Of times that are text, such as '%d.%m.%Y %H:%M'."),
+    click.option(
+        "--gap",
+        type=Amount(0, MOST_DAYS * 24 * 60, min_open=True),
+        default=30.0,
+        show_default=True,
+        help="Minutes of silence that end a user's session.",
+    ),
+    click.option(
+        "--min-support", type=COUNT, default=5, show_default=True, help="Fewest training events of an item."
+    ),
+    click.option(
+        "--min-length", type=COUNT, default=2, show_default=True, help="Fewest training events of a session."
+    ),
 )
 
 THREADS = "OMP_NUM_THREADS"
@@ -89,10 +139,15 @@ tracking_option = click.option(
     show_envvar=True,
     help="Folder of the MLflow store, or the URI of a server or database.",
 )
-test_days_option = click.option(
-    "--test-days",
-    type=float,
-    help="Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions.",
+
+
+def last_days_option(told: str) -> Callable[[Command], Command]:
+    """``--test-days``, with what it does for a command."""
+    return click.option("--test-days", type=Amount(0, MOST_DAYS, min_open=True), help=told)
+
+
+test_days_option = last_days_option(
+    "Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions."
 )
 model_option = click.option(
     "--model",
@@ -140,24 +195,51 @@ def _log_options(command: Command, shown: str) -> Callable[..., object]:
     return wrapped
 
 
-def parse_parameters(texts: tuple[str, ...]) -> dict[str, object]:
-    """Values of ``name=value``: Python literals where they are such, else text.
+def parse_parameters(texts: tuple[str, ...], kind: str = "") -> dict[str, object]:
+    """Values of ``name=value``: Python literals where they are such, else text; true, false and none in any
+    case. With the class of the model names and values are checked at once, before a log is read.
 
     Raises:
-        ParameterError: where there is no ``=``.
+        ParameterError: where there is no ``=``, a name comes twice, or the model does not take it.
 
-    >>> parse_parameters(("layers=(128,)", "loss=bpr-max", "logq=1"))
-    {'layers': (128,), 'loss': 'bpr-max', 'logq': 1}
+    >>> parse_parameters(("layers=(128,)", "loss=bpr-max", "logq=1", "exclude_hits=false"))
+    {'layers': (128,), 'loss': 'bpr-max', 'logq': 1, 'exclude_hits': False}
     """
     parameters: dict[str, object] = {}
     for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
             raise ParameterError(
                 f"expected a hyper-parameter as name=value, got {text!r}: write layers=(100,)"
             )
-        try:
-            parameters[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            parameters[name] = value
+        if name in parameters:
+            raise ParameterError(f"expected each hyper-parameter once, got {name} twice: leave one out")
+        parameters[name] = _value(value)
+    return _checked(kind, parameters, texts) if kind else parameters
+
+
+def _value(text: str) -> object:
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+
+
+def _checked(kind: str, parameters: dict[str, object], texts: tuple[str, ...]) -> dict[str, object]:
+    """The parameters, checked; where only a text will do, what looks like a number is the text it was."""
+    from recsys_gru.cli.models import class_of
+    from recsys_gru.contract import new_recommender
+    from recsys_gru.contract.parameters import takes_only_text
+
+    model = class_of(kind)
+    for text in texts:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if parameters[name] is not None and takes_only_text(model, name):
+            parameters[name] = value.strip("'\"")
+    new_recommender(model, parameters)
     return parameters
+
+
+_WORDS: dict[str, object] = {"true": True, "false": False, "none": None, "null": None}

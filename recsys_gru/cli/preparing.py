@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from recsys_gru.clicks import CheckedClicks, Ledger
-    from recsys_gru.sessions import Sessions, Split
+    from recsys_gru.sessions import Sessions, Split, Vocabulary
 
 VALIDATION_SHARE = 0.02
 
@@ -33,20 +33,23 @@ class Prepared:
     ledger: "Ledger"
 
 
-def read(log: Log, ledger: "Ledger") -> "CheckedClicks":
-    """Read and check the log; a made-up one where no path is given."""
+def read(log: Log, ledger: "Ledger", like: "Vocabulary | None" = None) -> "CheckedClicks":
+    """Read and check the log; a made-up one where no path is given. Item ids are of the type of ``like``."""
     from recsys_gru.clicks import check_clicks
 
-    return check_clicks(raw(log), ledger)
+    return check_clicks(raw(log, like), ledger)
 
 
-def raw(log: Log) -> "pl.LazyFrame":
+def raw(log: Log, like: "Vocabulary | None" = None) -> "pl.LazyFrame":
     """The log as it is read, nothing checked yet; a made-up one where no path is given."""
     from recsys_gru.clicks import generate_clicks, read_clicks
 
     if log.clicks is None:
         return generate_clicks().lazy()
-    return read_clicks(log.clicks, session=log.session, item=log.item, time=log.time, user=log.user)
+    options = log.reading()
+    if log.ids is None and like is not None and not like.ids.dtype.is_integer():
+        options["ids"] = {"item_id": "text"}
+    return read_clicks(log.clicks, **options)
 
 
 def events_of(log: Log, checked: "CheckedClicks") -> "pl.DataFrame":
@@ -60,18 +63,27 @@ def events_of(log: Log, checked: "CheckedClicks") -> "pl.DataFrame":
 
 def split(log: Log, events: "pl.DataFrame", test_days: float | None, ledger: "Ledger") -> Prepared:
     """Cut off the test part, then the last sessions before it for validation; filter what is left."""
-    from recsys_gru.clicks import Ledger
-    from recsys_gru.sessions import Sessions, split_at
+    from recsys_gru.sessions import Sessions
 
-    parts = cut(events, test_days, ledger)
-    before = parts.train.lazy().collect()
+    whole = cut(events, test_days, ledger)
+    inner, validation = validation_part(whole.train.lazy().collect(), ledger)
+    train = Sessions.from_events(filtered(log, inner, ledger))
+    held_out, test = (Sessions.from_events(part, train.vocabulary) for part in (validation, whole.test))
+    return Prepared(train, held_out, test, whole.cut, ledger)
+
+
+def validation_part(before: "pl.DataFrame", ledger: "Ledger") -> "tuple[pl.DataFrame, pl.DataFrame]":
+    """Cut off the last sessions before the test part."""
+    from recsys_gru.clicks import Ledger
+    from recsys_gru.sessions import split_at
+    from recsys_gru.sessions.split import TEST_PART
+
     inner_ledger = Ledger()
     inner = split_at(before, last_sessions(before), inner_ledger)
     for entry in inner_ledger:
-        ledger.record(f"validation: {entry.rule}", entry.before, entry.after)
-    train = Sessions.from_events(filtered(log, inner.train, ledger))
-    validation, test = (Sessions.from_events(part, train.vocabulary) for part in (inner.test, parts.test))
-    return Prepared(train, validation, test, parts.cut, ledger)
+        rule = "validation part" if entry.rule == TEST_PART else f"validation: {entry.rule}"
+        ledger.record(rule, entry.before, entry.after)
+    return inner.train.lazy().collect(), inner.test.lazy().collect()
 
 
 def without_validation(log: Log, events: "pl.DataFrame", moment: datetime) -> "tuple[Sessions, Sessions]":

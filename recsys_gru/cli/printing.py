@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
     from recsys_gru.clicks import CheckedClicks
     from recsys_gru.evaluation import Comparison, Report
+    from recsys_gru.preparation import Prepared as PreparedLog
     from recsys_gru.sessions import Sessions
     from recsys_gru.tracking.comparison import StoredRanks
     from recsys_gru.training import EpochReport
@@ -47,6 +48,12 @@ def show_counts(all_counts: dict[str, int]) -> None:
     )
 
 
+def show_prepared_log(prepared: "PreparedLog") -> None:
+    """The rows of a log that ``prepare`` has prepared."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
+    click.echo(f"prepared   {prepared.folder}: {counts} rows")
+
+
 def show_prepared(prepared: "Prepared") -> None:
     """The ledger of the rules, and the three parts."""
     click.echo(f"\n{prepared.ledger}\n")
@@ -74,7 +81,7 @@ def epoch_line(epochs: int) -> "Callable[[EpochReport], None]":
 
 
 def show_reports(reports: "dict[str, Report]") -> None:
-    """Recall and MRR of every model at every cut-off, best MRR first."""
+    """Recall and MRR of every model at every cut-off, best MRR first; then each way to count the clicks."""
     cutoffs = list(next(iter(reports.values())).recall)
     head = ["model", *(f"recall@{k}" for k in cutoffs), *(f"MRR@{k}" for k in cutoffs)]
     ordered = sorted(reports.items(), key=lambda entry: -entry[1].mrr[cutoffs[-1]])
@@ -84,10 +91,36 @@ def show_reports(reports: "dict[str, Report]") -> None:
     ]
     first = ordered[0][1]
     click.echo(f"\n{table(head, rows)}")
+    counted = {
+        "miss": "every click from the second of its session on; on an item unknown to training, a miss",
+        "drop": f"{first.unknown:,} clicks on items unknown to training are left out",
+    }[first.unknown_rule]
     click.echo(
-        f"{first.events:,} test events of {first.sessions:,} sessions, every one ranked against all items; "
-        f"{first.unknown:,} clicks on items unknown to the training part are left out"
+        f"{first.events:,} test events of {first.sessions:,} sessions, ranked against all items: {counted}"
     )
+    _show_views([(name, report) for name, report in ordered], cutoffs[-1])
+
+
+def _show_views(reports: "Sequence[tuple[str, Report]]", k: int) -> None:
+    """The models at one cut-off under each view, the shares of unknown and repeated targets, and warnings."""
+    found = {name: report.views().filter(k=k) for name, report in reports}
+    views = next(iter(found.values()))["view"].to_list()
+    rows = [
+        [name, *(_pair(row["recall"], row["mrr"]) for row in one.iter_rows(named=True))]
+        for name, one in found.items()
+    ]
+    click.echo(f"\n{table([f'recall@{k} / MRR@{k}', *views], rows)}")
+    shares = reports[0][1].shares()
+    click.echo(
+        f"{shares['unknown_share']:.1%} of all clicks are on unknown items; {shares['repeat_share']:.1%} of "
+        "known clicks are on an item of their session, which recommend does not show again"
+    )
+    for warning in dict.fromkeys(warning for _, report in reports for warning in report.warnings):
+        click.echo(f"warning    {warning}", err=True)
+
+
+def _pair(recall: float | None, mrr: float | None) -> str:
+    return "-" if recall is None or mrr is None else f"{recall:.4f} / {mrr:.4f}"
 
 
 def show_comparison(found: "Comparison", a: "StoredRanks", b: "StoredRanks") -> None:
@@ -98,7 +131,7 @@ def show_comparison(found: "Comparison", a: "StoredRanks", b: "StoredRanks") -> 
         [
             f"{row['metric']}@{row['k']}",
             *(f"{row[name]:.4f}" for name in ("a", "b")),
-            *(f"{row[name]:+.4f}" for name in ("difference", "low", "high")),
+            *("-" if row[name] is None else f"{row[name]:+.4f}" for name in ("difference", "low", "high")),
             *(f"{row[name]:.4f}" for name in ("p", "p_holm")),
         ]
         for row in found.table.iter_rows(named=True)

@@ -1,23 +1,28 @@
 """`recommend`: what a saved model would show next."""
 
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from recsys_gru.cli.doors import require_log, require_writable
-from recsys_gru.cli.options import Log, optional_log_options, threads_option
+from recsys_gru.cli.doors import require_log
+from recsys_gru.cli.options import LENGTH, Log, optional_log_options, threads_option
 from recsys_gru.errors import ParameterError
 
 if TYPE_CHECKING:
     import polars as pl
+
+FORMULA = r"^[\t\r]*[=+@-]"
+"""How ids begin that spreadsheets take for formulas."""
 
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @optional_log_options
 @click.option("--items", help="One session: item ids with commas between, oldest first, instead of CLICKS.")
-@click.option("--k", default=20, show_default=True, help="Items wanted.")
+@click.option("--k", type=LENGTH, default=20, show_default=True, help="Items wanted.")
 @click.option("--seen", is_flag=True, help="Items of the session itself may come again.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write: .parquet or .csv; else a table is printed."
@@ -36,21 +41,32 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
     if log.clicks is not None:
         require_log(log.clicks)
     if out is not None:
-        require_writable(out)
+        _require_writable(out)
     model = load_model(folder)
     if items is not None:
         numbers = model.vocabulary_.ids.dtype.is_integer()
         session = [_as_number(text) if numbers else text for text in items.split(",")]
         answer = model.recommend_one(session, k, exclude_seen=not seen)
     else:
-        events = preparing.events_of(log, preparing.read(log, Ledger()))
+        events = preparing.events_of(log, preparing.read(log, Ledger(), model.vocabulary_))
         answer = model.recommend(events, k, exclude_seen=not seen)
     _give(answer, out)
 
 
-def _as_number(text: str) -> int | str:
-    """An id as the log has it; what is no number stays text and is unknown to the model."""
-    return int(text) if text.strip().lstrip("-").isdigit() else text
+def _as_number(text: str) -> int:
+    """An id as a log of whole numbers has it.
+
+    Raises:
+        ParameterError: if it is none, so that it could not be known to the model.
+
+    >>> _as_number(" -5")
+    -5
+    """
+    from recsys_gru.errors import ParameterError
+
+    if not re.fullmatch(r"\s*-?[0-9]{1,19}\s*", text):
+        raise ParameterError(f"expected --items as whole numbers, as the model's ids are; got {text!r}")
+    return int(text)
 
 
 def _give(answer: "pl.DataFrame", out: Path | None) -> None:
@@ -59,7 +75,32 @@ def _give(answer: "pl.DataFrame", out: Path | None) -> None:
     if out is None:
         with pl.Config(tbl_rows=-1, tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True):
             click.echo(str(answer))
-    elif out.suffix == ".parquet":
-        answer.write_parquet(out)
-    else:
-        answer.write_csv(out)
+        return
+    with out.open("wb") as file:
+        if out.suffix == ".parquet":
+            answer.write_parquet(file)
+        else:
+            answer.write_csv(file)
+    if out.suffix != ".parquet" and (count := _formulas(answer)):
+        click.echo(
+            f"{count} ids in {out} begin with =, +, - or @: a spreadsheet would run them as formulas. Import "
+            "those columns as text, or write .parquet",
+            err=True,
+        )
+
+
+def _require_writable(out: Path) -> None:
+    """Find out before the work is done that its place is none."""
+    from recsys_gru.errors import InputError
+
+    folder = out.absolute().parent
+    if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
+        raise InputError(f"cannot write {out}: expected a file's name in a folder that can be written")
+
+
+def _formulas(answer: "pl.DataFrame") -> int:
+    """How many different ids a spreadsheet would take for formulas; they are written as they are."""
+    from polars import selectors as cs
+
+    texts = answer.select(cs.by_name("session_id", "item_id", require_all=False) & cs.string())
+    return sum(int(column.unique().str.contains(FORMULA).sum()) for column in texts)

@@ -11,7 +11,9 @@ from recsys_gru.cli.options import threads_option, tracking_option
 
 @click.command()
 @tracking_option
-@click.option("--port", default=5000, show_default=True, help="Port on this machine.")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=5000, show_default=True, help="Port on this machine."
+)
 def dashboard(where: str, port: int) -> None:
     """Open the MLflow pages of a local store on http://127.0.0.1:PORT until interrupted."""
     from recsys_gru.tracking.dashboard import comparison_url, server_command
@@ -39,7 +41,13 @@ def register(folder: Path, name: str, alias: str, where: str) -> None:
 
 
 @click.command()
-@click.option("--keep-days", default=30, show_default=True, help="Runs younger than this stay.")
+@click.option(
+    "--keep-days",
+    type=click.IntRange(0, 36_500),
+    default=30,
+    show_default=True,
+    help="Runs younger than this stay.",
+)
 @click.option("--yes", is_flag=True, help="Really remove; without it, only say what would go.")
 @tracking_option
 def prune(keep_days: int, yes: bool, where: str) -> None:

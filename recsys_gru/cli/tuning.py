@@ -23,10 +23,18 @@ from recsys_gru.cli.options import (
 @parameters_option
 @test_days_option
 @click.option(
-    "--trials", default=30, show_default=True, help="Trials in all, those of an interrupted call included."
+    "--trials",
+    type=click.IntRange(1, 2**31 - 1),
+    default=30,
+    show_default=True,
+    help="Trials in all, those of an interrupted call included.",
 )
 @click.option(
-    "--seed", default=42, show_default=True, help="Of the search; give each parallel process its own."
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=42,
+    show_default=True,
+    help="Of the search; give each parallel process its own.",
 )
 @click.option("--study", default=None, help="Name to resume under, or to share among processes.")
 @click.option(
@@ -55,14 +63,14 @@ def tune(
     from recsys_gru.tracking.tuning import Search, refit, search
 
     require_room_for_model(out)
-    ledger = Ledger()
+    fixed, ledger = parse_parameters(parameters, kind), Ledger()
     checked = preparing.read(log, ledger)
     printing.show_checked(checked)
     events = preparing.events_of(log, checked)
     prepared = preparing.split(log, events, test_days, ledger)
     printing.show_prepared(prepared)
-    fixed = parse_parameters(parameters)
     asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
+    asked = asked.of(prepared.train, prepared.validation)
     best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)
     model, report = refit(asked, best, *preparing.without_validation(log, events, prepared.cut), where)
     printing.show_reports({type(model).__name__: report})

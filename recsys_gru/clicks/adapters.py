@@ -10,7 +10,7 @@ import polars as pl
 
 from recsys_gru.clicks.frames import KIND, TIME
 from recsys_gru.clicks.recipe import Recipe
-from recsys_gru.clicks.scan import Source, collect, files_of, opened
+from recsys_gru.clicks.scan import Source, collect, exactly, files_of, opened
 from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
 
 log = logging.getLogger("recsys_gru")
@@ -160,7 +160,7 @@ def _open_csv(file: Path, adapter: Adapter) -> pl.LazyFrame:
 
 def _open_otto(file: Path) -> pl.LazyFrame:
     with opened(file):
-        frame = pl.scan_ndjson(file, schema={"session": pl.Int64, "events": pl.List(_OTTO_EVENT)})
+        frame = pl.scan_ndjson(exactly(file), schema={"session": pl.Int64, "events": pl.List(_OTTO_EVENT)})
         frame.collect_schema()
     return frame.explode("events").unnest("events")
 

@@ -1,34 +1,42 @@
 """Checking clicks: rows that cannot be used are set aside with the rule they broke, counted, never lost."""
 
+import logging
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
+from recsys_gru.clicks.believable import Limits, time_limits
 from recsys_gru.clicks.frames import (
     AS_READ,
     ITEM,
     KIND,
+    ORDER,
     SESSION,
     TIME,
     USER,
-    UTC_TIME,
     Frame,
     key_columns,
     lazy,
 )
+from recsys_gru.clicks.ids import NULL_WORDS, ODD_WORDS
 from recsys_gru.clicks.ledger import Ledger, Tally
-from recsys_gru.clicks.order import sorted_rows
-from recsys_gru.clicks.read import read_clicks
+from recsys_gru.clicks.order import by_hash, by_item, in_runs, item_steps, sorted_rows, tied
+from recsys_gru.clicks.read import read_clicks, was_read
 from recsys_gru.clicks.scan import collect
+from recsys_gru.clicks.sessionize import reused_ids
+
+log = logging.getLogger("recsys_gru")
 
 REASON = "reason"
 NOT_A_CLICK, DUPLICATE = "not a click", "duplicate"
-FAR_TIME = "time far outside the log"
-_ODD_WORDS = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity")
-_NULL_WORDS = ("null", "none", "na", "n/a")
-_EDGE, _FEW = 100, 10  # at each end one click in a hundred, or one of ten or more, may be astray
-_LEAST_MARGIN_DAYS = 366
-_DAY = 86_400_000_000
+FAR_TIME, NO_CLOCK = "time far outside the log", "time of an unset clock"
+TIED_LIMIT = 0.2
+"""The share of tied neighbours above which there is a warning."""
+BY_ITEM = (
+    "clicks of equal time lie in the order of their items, not as they were made: they are put in an order "
+    "that means nothing. Name a column that says it (order=), or log finer times"
+)
 
 
 @dataclass(frozen=True)
@@ -36,14 +44,17 @@ class CheckedClicks:
     """The usable clicks and what was set aside.
 
     Attributes:
-        clicks: usable rows with their columns named, sorted by session (or user), time and item.
+        clicks: usable rows with their columns named, sorted by session (or user) and time; equal times as
+            they came, or by the column ``click_order`` where there is one.
         rejected: the other rows as they came, with the column ``reason``.
         counts: rows ``read``, ``kept`` and ``rejected`` (their sum), then rows by reason.
+        warnings: what is odd about the usable rows, in words.
     """
 
     clicks: pl.LazyFrame
     rejected: pl.DataFrame
     counts: dict[str, int]
+    warnings: tuple[str, ...] = ()
 
 
 def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
@@ -51,7 +62,8 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     is kept).
 
     Reasons: ``null item_id``, ``non-finite item_id``, ``bad item_id`` (the same for session_id, user_id and
-    time), ``time far outside the log`` (further from the middle 98 % of the clicks than a year and ten times
+    time), ``time of an unset clock`` (away from the log in the first days of 1970, or one same time),
+    ``time far outside the log`` (further from the middle 98 % of the clicks than a year and ten times
     their span), ``duplicate``, and for published logs ``not a click``. Rows kept and rejected add up to the
     rows read. The log is held in memory; for larger ones there is ``prepare``.
 
@@ -65,34 +77,60 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     >>> checked.counts
     {'read': 4, 'kept': 2, 'rejected': 2, 'duplicate': 1, 'null session_id': 1}
     """
-    rows = collect(ready(lazy(clicks)))
+    rows = collect(ready(clicks))
     kept, bad = sieve(rows, time_limits(rows.lazy()))
+    kept, warnings = _looked_at(kept)
     rejected = as_they_came(bad)
     reasons = rejected[REASON].value_counts().sort(REASON)
     counts = {"read": rows.height, "kept": kept.height, "rejected": rejected.height}
     if ledger is not None:
         _note(ledger, pl.concat([kept, bad], how="diagonal"))
-    usable = kept.lazy().select(used_columns(rows.lazy()))
+    for warning in warnings:
+        log.warning("%s", warning)
+    usable = kept.lazy().select(*used_columns(rows.lazy()), *(name for name in kept.columns if name == ORDER))
     return CheckedClicks(
-        usable, rejected, counts | {str(reason): int(n) for reason, n in reasons.iter_rows()}
+        usable, rejected, counts | {str(reason): int(n) for reason, n in reasons.iter_rows()}, warnings
     )
 
 
-def ready(frame: pl.LazyFrame) -> pl.LazyFrame:
+def _looked_at(kept: pl.DataFrame) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The usable rows, those of equal time in no order where theirs is that of the items; and warnings."""
+    owner = key_columns(kept.lazy())[0]
+    warnings = []
+    if by_item(item_steps(kept, owner)):
+        warnings.append(BY_ITEM)
+        kept = by_hash(kept, owner)
+    follows = (pl.col(owner) == pl.col(owner).shift()).sum()  # rows of one owner lie together
+    share = float(np.count_nonzero(tied(kept, owner))) / max(1, kept.select(follows).item())
+    if share > TIED_LIMIT and ORDER not in kept.columns:
+        warnings.append(tied_warning(share))
+    if owner == SESSION and (reused := reused_ids(kept)) is not None:
+        warnings.append(reused)
+    return kept, tuple(warnings)
+
+
+def tied_warning(share: float) -> str:
+    """What to say of a log in which this share of neighbouring clicks have one time."""
+    return (
+        f"{share:.0%} of the neighbouring clicks of a session have the same time: their order is that of the "
+        "rows, and may be no order at all. Log finer times, or name a column that tells the order (order=)"
+    )
+
+
+def ready(clicks: Frame) -> pl.LazyFrame:
     """The frame as read_clicks gives it; one that does not come from there goes through it now."""
-    schema = frame.collect_schema()
-    ids = [name for name in (SESSION, USER, ITEM) if name in schema]
-    read_before = len(ids) > 1 and ITEM in ids and schema.get(TIME) == UTC_TIME
-    if read_before and not any(schema[name].is_float() for name in ids):
+    frame = lazy(clicks)
+    names = frame.collect_schema().names()
+    if was_read(frame) or any(name.endswith(AS_READ) for name in names):
         return frame
-    return read_clicks(frame, user=USER if USER in ids else None)
+    return read_clicks(frame, user=USER if USER in names else None)
 
 
 def check_rules(frame: pl.LazyFrame) -> list[str]:
     """The rules of ``check_clicks`` in the order in which a row is held against them."""
     fields = [f"{fault} {name}" for name in used_columns(frame) for fault in ("null", "non-finite", "bad")]
     first = [NOT_A_CLICK] if KIND in frame.collect_schema() else []
-    return [*first, *fields, FAR_TIME, DUPLICATE]
+    return [*first, *fields, NO_CLOCK, FAR_TIME, DUPLICATE]
 
 
 def used_columns(frame: pl.LazyFrame) -> list[str]:
@@ -100,51 +138,37 @@ def used_columns(frame: pl.LazyFrame) -> list[str]:
     return [*key_columns(frame), ITEM, TIME]
 
 
-def sort_columns(frame: pl.LazyFrame) -> list[str]:
-    """An order that does not depend on the order of the rows that came."""
-    names = frame.collect_schema().names()
-    owner, *others = key_columns(frame)
-    return [owner, TIME, ITEM, *others, *(name for name in names if name.endswith(AS_READ))]
-
-
-def time_limits(frame: pl.LazyFrame) -> tuple[int, int]:
-    """The first and last believable time in microseconds since 1970.
-
-    They are the days of the middle 98 % of the clicks, widened by a year or ten times their span, whichever
-    is more. One number per day is all that is kept, so a log of any size can be asked.
-    """
-    day = (pl.col(TIME).dt.epoch("us") // _DAY).alias("day")
-    if KIND in frame.collect_schema():
-        frame = frame.filter(pl.col(KIND).is_null())
-    days = collect(frame.filter(pl.col(TIME).is_not_null()).group_by(day).agg(pl.len().alias("n"))).sort(
-        "day"
-    )
-    if days.is_empty():
-        return 0, 0
-    clicks, so_far = int(days["n"].sum()), days["n"].cum_sum()
-    edge = max(clicks // _EDGE, int(clicks >= _FEW))
-    first, last = (int(days["day"][int(so_far.search_sorted(place))]) for place in (edge + 1, clicks - edge))
-    margin = max(_LEAST_MARGIN_DAYS, 10 * (last - first))
-    return (first - margin) * _DAY, (last + 1 + margin) * _DAY
-
-
-def sieve(rows: pl.DataFrame, limits: tuple[int, int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def sieve(rows: pl.DataFrame, limits: Limits) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The usable rows, sorted, and the others with the first rule each one breaks in ``reason``."""
     used = used_columns(rows.lazy())
-    ordered = sorted_rows(rows, sort_columns(rows.lazy()))  # equal rows lie side by side now
+    ordered = sorted_rows(rows, used[0])
     unread = pl.any_horizontal(pl.col(used).is_null())
-    far = ~pl.col(TIME).dt.epoch("us").is_between(*limits)
-    again = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in used)
-    broken = ordered.select((unread | far | again).fill_null(value=False)).to_series()
+    far, no_clock = limits.far(), limits.no_clock()
+    again = _again(ordered, used)
+    broken = ordered.select((unread | far | no_clock).fill_null(value=False)).to_series() | again
     kind = [pl.when(pl.col(KIND).is_not_null()).then(pl.lit(NOT_A_CLICK))] if KIND in rows.columns else []
     rules = [
         *kind,
         *(_field_reason(name, rows.columns) for name in used),
+        pl.when(no_clock).then(pl.lit(NO_CLOCK)),
         pl.when(far).then(pl.lit(FAR_TIME)),
     ]
     reason = pl.coalesce(*rules, pl.lit(DUPLICATE)).alias(REASON)
     bad = ordered.filter(broken).with_columns(reason)
+    bad = bad.sort(used[0], TIME, ITEM, nulls_last=True, maintain_order=True)
     return (ordered.filter(~broken) if bad.height else ordered), bad
+
+
+def _again(ordered: pl.DataFrame, used: list[str]) -> pl.Series:
+    """Whether the same click stands in an earlier row; only rows of equal time can be."""
+    follows = tied(ordered, used[0])
+    if not follows.any():
+        return follows
+    places = np.flatnonzero(in_runs(follows).to_numpy())
+    first = ordered[places].select(pl.struct(used).is_first_distinct()).to_series()
+    found = np.zeros(ordered.height, dtype=np.bool_)
+    found[places] = ~first.to_numpy()
+    return pl.Series(found)
 
 
 def _field_reason(name: str, names: list[str]) -> pl.Expr:
@@ -152,9 +176,9 @@ def _field_reason(name: str, names: list[str]) -> pl.Expr:
     if name + AS_READ in names:
         raw = pl.col(name + AS_READ).str.strip_chars().str.to_lowercase()
         odd = (
-            pl.when(raw.is_in(_ODD_WORDS)).then(pl.lit(f"non-finite {name}")).otherwise(pl.lit(f"bad {name}"))
+            pl.when(raw.is_in(ODD_WORDS)).then(pl.lit(f"non-finite {name}")).otherwise(pl.lit(f"bad {name}"))
         )
-        missing = pl.when(raw.is_null() | raw.is_in(_NULL_WORDS)).then(missing).otherwise(odd)
+        missing = pl.when(raw.is_null() | raw.is_in(NULL_WORDS)).then(missing).otherwise(odd)
     return pl.when(pl.col(name).is_null()).then(missing)
 
 

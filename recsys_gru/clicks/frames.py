@@ -1,6 +1,7 @@
 """What the room's functions agree on: the columns of a click log and the kinds of frames they take."""
 
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import polars as pl
 
@@ -10,13 +11,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SESSION, ITEM, TIME, USER = "session_id", "item_id", "time", "user_id"
+ORDER = "click_order"  # in which order clicks of equal time came, where the log says so
 AS_READ = "_as_read"  # the end of the name of a column that holds values as they came
 KIND = "kind" + AS_READ  # in published logs: what a row is that is no click
 START = "_start"  # the first time of a row's session
-EVENT_ORDER = (SESSION, TIME, ITEM)
+EVENT = (SESSION, ITEM, TIME)
 UTC_TIME = pl.Datetime("us", "UTC")
 
-Frame: TypeAlias = "pl.LazyFrame | pl.DataFrame | pd.DataFrame"
+Frame: TypeAlias = "pl.LazyFrame | pl.DataFrame | pd.DataFrame | Mapping[str, Any]"
+"""A Polars (lazy or not) or pandas frame, an Arrow table, or a dict of columns."""
 PolarsFrame = TypeVar("PolarsFrame", pl.LazyFrame, pl.DataFrame)
 
 
@@ -25,28 +28,67 @@ def is_pandas(data: object) -> bool:
     return type(data).__module__.partition(".")[0] == "pandas" and type(data).__name__ == "DataFrame"
 
 
+def is_arrow(data: object) -> bool:
+    """Whether the object is an Arrow table or batch, found out without importing pyarrow."""
+    return type(data).__module__.partition(".")[0] == "pyarrow" and type(data).__name__ in (
+        "Table",
+        "RecordBatch",
+    )
+
+
+def is_frame(data: object) -> bool:
+    """Whether the object is a frame of any kind that is taken."""
+    known = isinstance(data, (pl.LazyFrame, pl.DataFrame, Mapping))
+    return known or is_pandas(data) or is_arrow(data)
+
+
 def lazy(frame: Frame) -> pl.LazyFrame:
     """The frame as a Polars LazyFrame; the caller's frame is not changed."""
     if isinstance(frame, pl.LazyFrame):
         return frame
     if isinstance(frame, pl.DataFrame):
         return frame.lazy()
-    if is_pandas(frame):
-        return _of_pandas(frame).lazy()
-    raise SchemaError(f"expected a Polars or pandas frame, got {type(frame).__name__}")
+    try:
+        if is_pandas(frame):
+            return _of_pandas(frame).lazy()  # type: ignore[arg-type]
+        if is_arrow(frame):
+            return pl.DataFrame(frame).lazy()
+        if isinstance(frame, Mapping):
+            return pl.DataFrame({name: _told_as_text(values) for name, values in frame.items()}).lazy()
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise SchemaError(
+            f"cannot take the {type(frame).__name__}: {error}. What to do: give each column one type"
+        ) from error
+    raise SchemaError(
+        f"expected a Polars or pandas frame, got {type(frame).__name__}. An Arrow table or a dict of columns "
+        "is taken too"
+    )
 
 
 def _of_pandas(frame: "pd.DataFrame") -> pl.DataFrame:
     """Times with a zone go over as UTC: the way between the libraries drops the zone."""
     zoned = [str(name) for name, kind in frame.dtypes.items() if getattr(kind, "tz", None) is not None]
     plain = frame.assign(**{name: frame[name].dt.tz_convert(None) for name in zoned})
-    try:
-        table = pl.from_pandas(plain)
-    except (TypeError, ValueError) as error:
-        raise SchemaError(
-            f"cannot take the pandas frame: {error}. What to do: give each column one type"
-        ) from error
+    for name, kind in frame.dtypes.items():
+        if str(kind) == "object":
+            plain[name] = _told_as_text(plain[name])
+    table = pl.from_pandas(plain)
     return table.with_columns(pl.col(name).dt.replace_time_zone("UTC") for name in zoned)
+
+
+def _told_as_text(values: Any) -> Any:  # noqa: ANN401 - a column of whatever the caller has
+    """A column of UUIDs as text, and one of whole numbers that need more than 64 bits."""
+    if isinstance(values, (str, bytes)) or not (isinstance(values, (list, tuple)) or is_series(values)):
+        return values
+    kinds = {type(value).__name__ for value in values if value is not None and value == value}  # not NaN
+    if kinds == {"UUID"} or (kinds == {"int"} and any(abs(v) >= 1 << 63 for v in values if type(v) is int)):
+        return pl.Series([None if type(v).__name__ not in kinds else str(v) for v in values]).to_list()
+    return values
+
+
+def is_series(data: object) -> bool:
+    """Whether the object is a pandas column."""
+    return type(data).__module__.partition(".")[0] == "pandas" and type(data).__name__ == "Series"
 
 
 def same_kind(frame: pl.DataFrame, given: Frame) -> pl.LazyFrame | pl.DataFrame:
@@ -76,3 +118,8 @@ def key_columns(frame: pl.LazyFrame) -> list[str]:
     if not keys:
         raise SchemaError(f"expected a column {SESSION} or {USER}; found {', '.join(found)}")
     return keys
+
+
+def event_columns(frame: pl.LazyFrame) -> list[str]:
+    """The columns of events: session, item, time, and the order of equal times where there is one."""
+    return [*EVENT, *(name for name in frame.collect_schema().names() if name == ORDER)]

@@ -91,7 +91,7 @@ class Ledger:
     def read(cls, path: str | Path) -> "Ledger":
         """Read the Parquet file that ``write`` wrote."""
         ledger = cls()
-        for row in pl.read_parquet(path).iter_rows(named=True):
+        for row in pl.read_parquet(path, glob=False).iter_rows(named=True):
             sizes = [Size(*(row[f"{what}_{when}"] for what in _COUNTED)) for when in ("before", "after")]
             ledger.record(row["rule"], *sizes)
         return ledger

@@ -2,13 +2,16 @@
 
 import difflib
 import logging
-from dataclasses import dataclass
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import polars as pl
 
 from recsys_gru.clicks import times
-from recsys_gru.clicks.adapters import scan_published
-from recsys_gru.clicks.frames import AS_READ, ITEM, KIND, SESSION, TIME, USER
+from recsys_gru.clicks.adapters import adapter_of, scan_published
+from recsys_gru.clicks.frames import AS_READ, ITEM, KIND, ORDER, SESSION, TIME, USER
+from recsys_gru.clicks.ids import Plan, as_whole, id_facts, id_plan, kinds_of
 from recsys_gru.clicks.scan import Source, collect, damaged, scan
 from recsys_gru.errors import ClickLogError, SchemaError
 
@@ -29,9 +32,9 @@ _SYNONYMS = {
         "unixtime",
     ),
     USER: ("userid", "user", "visitorid", "visitor", "uid", "clientid", "customerid"),
+    ORDER: ("clickorder",),
 }
-_NOT_A_NUMBER = ("nan", "inf", "+inf", "-inf", "infinity", "-infinity", "null", "none", "na", "n/a")
-_WHOLE = r"^\s*-?(0|[1-9]\d{0,17})(\.0+)?\s*$"
+_FINE = {pl.Float32: 1 << 24}  # whole seconds beyond are further apart than one
 
 
 def read_clicks(
@@ -41,22 +44,32 @@ def read_clicks(
     item: str = ITEM,
     time: str | None = None,
     user: str | None = None,
+    order: str | None = None,
     format: str | None = None,  # noqa: A002 - the word users expect
+    ids: str | Mapping[str, str] | None = None,
     time_unit: str | None = None,
     time_zone: str = "UTC",
+    time_format: str | None = None,
 ) -> pl.LazyFrame:
     """Scan a click log as a LazyFrame with the columns session_id, item_id, time (UTC, microseconds) and
     user_id if asked for.
 
-    ``source`` is a path, folder, glob, list of paths, Polars or pandas frame. Columns of the usual names are
-    found by themselves. Ids stay whole numbers or text. Numbers as times count from 1970; their unit is
-    found from their size unless ``time_unit`` names it. ``format`` reads a published file (yoochoose,
-    diginetica, retailrocket, otto, globo, rees46, coveo, lastfm-1k) without naming columns. Times without a
-    zone are of ``time_zone``. No row is dropped: a value that cannot be read is null and kept as it came in
-    a column such as ``time_as_read``, which check_clicks takes up; so does the item of a row of a published
-    log that is no click, a purchase say.
+    ``source`` is a path, folder, glob, list of paths, Polars or pandas frame, Arrow table or dict of columns.
+    Columns of the usual names are found by themselves. Ids stay whole numbers or text; ``ids="text"`` or
+    ``"whole"`` (or a dict by column, ``{"item_id": "text"}``) says which, where a CSV does not. Numbers as
+    times count from 1970; their unit is found from their size unless ``time_unit`` names it; 20260301 is a
+    date. ``time_format`` reads other texts (``"%d.%m.%Y %H:%M"``). Times without a zone are of
+    ``time_zone``. ``order`` names a column that says in which order clicks of equal time came; without one
+    it is that of the rows. ``user`` may name the column of the session: its ids are then cut at silences,
+    as sessionize does, because they begin anew every day, say. ``format`` reads a published file
+    (yoochoose, diginetica, retailrocket, otto, globo, rees46, coveo, lastfm-1k) without naming columns.
+
+    No row is dropped: a value that cannot be read is null and kept as it came in a column such as
+    ``time_as_read``, which check_clicks takes up; so does the item of a row of a published log that is no
+    click, a purchase say.
 
     Raises:
+        ParameterError: there is no such time zone, unit, format or kind of ids.
         SchemaError: a column is missing, or files differ in their columns.
         ClickLogError: a file cannot be read.
 
@@ -64,61 +77,90 @@ def read_clicks(
     >>> read_clicks(raw).collect().row(1)
     (1, 'b', datetime.datetime(2020, 5, 31, 0, 20, 20, tzinfo=zoneinfo.ZoneInfo(key='UTC')))
     """
+    times.require_known(time_unit, time_zone, time_format)
+    wish = _Wish(kinds_of(ids), time_unit, time_zone, time_format)
     if format is not None:
-        log_rows, untyped = scan_published(source, format)
+        adapter_of(format)
+        rows, wish.untyped = scan_published(source, format)
     else:
-        raw, untyped = scan(source)
-        wanted = {SESSION: session, ITEM: item, TIME: time, USER: user}
+        raw, wish.untyped = scan(source)
+        wanted = {SESSION: session, ITEM: item, TIME: time, USER: user, ORDER: order}
         names = _find_columns(raw.collect_schema().names(), wanted)
-        log_rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
-    is_click = pl.col(KIND).is_null() if KIND in log_rows.collect_schema() else None
+        rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
+    is_click = pl.col(KIND).is_null() if KIND in rows.collect_schema() else None
     try:
-        plans = _plans(
-            log_rows.drop(KIND, strict=False), untyped=untyped, time_unit=time_unit, time_zone=time_zone
-        )
+        plans = _plans(rows.drop(KIND, strict=False), wish)
     except ClickLogError as error:
         raise ClickLogError(f"{error}{damaged(source)}") from error
     if is_click is not None:
-        plans[ITEM] = _Plan(pl.when(is_click).then(plans[ITEM].value), lossy=True)
-    return log_rows.select(
+        plans[ITEM] = Plan(pl.when(is_click).then(plans[ITEM].value), lossy=True)
+    kinds = rows.collect_schema()
+    found = rows.select(
         *(plan.value.alias(name) for name, plan in plans.items()),
-        *(pl.col(name).cast(pl.String).alias(name + AS_READ) for name, plan in plans.items() if plan.lossy),
+        *(
+            times.as_read(pl.col(name), kinds[name]).alias(name + AS_READ)
+            for name, plan in plans.items()
+            if plan.lossy
+        ),
         *([pl.col(KIND)] if is_click is not None else []),
     )
+    _READ[id(found)] = found
+    return found
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How one column is read, and whether some values cannot be."""
-
-    value: pl.Expr
-    lossy: bool
+def was_read(frame: pl.LazyFrame) -> bool:
+    """Whether this is a frame that read_clicks gave, unchanged."""
+    return _READ.get(id(frame)) is frame
 
 
-def _find_columns(found: list[str], wanted: dict[str, str | None]) -> dict[str, str]:
+_READ: "weakref.WeakValueDictionary[int, pl.LazyFrame]" = weakref.WeakValueDictionary()
+
+
+@dataclass
+class _Wish:
+    """What the caller said of the log, and whether it is untyped text."""
+
+    kinds: Mapping[str, str]
+    unit: str | None
+    zone: str
+    format: str | None
+    untyped: bool = field(default=False)
+
+
+def _find_columns(given: list[str], wanted: dict[str, str | None]) -> dict[str, str]:
+    found = {name.strip(): name for name in reversed(given)} | {name: name for name in given}
+    if wanted[USER] is not None and wanted[USER] == wanted[SESSION]:
+        wanted = {role: name for role, name in wanted.items() if role != SESSION}
     names = {}
     for role, name in wanted.items():
         if name in found:
-            names[role] = str(name)
+            names[role] = found[name]
         elif role == USER and name is None:
             continue
         elif name is None or name == role:
-            match = _synonym(role, found)
+            match = _synonym(role, list(found))
             if match is not None:
-                names[role] = match
+                names[role] = found[match]
     if USER in names and SESSION not in names:
         wanted = {role: name for role, name in wanted.items() if role != SESSION}
     missing = {
-        role: name or role for role, name in wanted.items() if role not in names and (role != USER or name)
+        role: name or role
+        for role, name in wanted.items()
+        if role not in names and (role not in (USER, ORDER) or name)
     }
     if missing:
-        raise SchemaError(_missing_message(missing, found))
+        raise SchemaError(_missing_message(missing, given))
     return names
 
 
 def _synonym(role: str, found: list[str]) -> str | None:
     plain = {"".join(c for c in name.lower() if c.isalnum()): name for name in reversed(found)}
     return next((plain[name] for name in _SYNONYMS[role] if name in plain), None)
+
+
+def has_time(names: list[str]) -> bool:
+    """Whether one of these columns would be read as the time."""
+    return _synonym(TIME, names) is not None
 
 
 def _missing_message(missing: dict[str, str], found: list[str]) -> str:
@@ -135,47 +177,55 @@ def _missing_message(missing: dict[str, str], found: list[str]) -> str:
     return f"{'; '.join(parts)}. Found: {', '.join(found) or 'no columns'}. What to do: {advice}"
 
 
-def _plans(rows: pl.LazyFrame, *, untyped: bool, time_unit: str | None, time_zone: str) -> dict[str, _Plan]:
+def _plans(rows: pl.LazyFrame, wish: _Wish) -> dict[str, Plan]:
     schema = rows.collect_schema()
-    facts = _probe(rows, schema, untyped=untyped, time_zone=time_zone)
+    facts = _probe(rows, schema, wish)
     plans = {}
     for name, kind in schema.items():
         if name == TIME:
-            plans[name] = _time_plan(kind, facts, time_unit, time_zone)
+            plans[name] = _time_plan(kind, facts, wish)
+        elif name == ORDER:
+            plans[name] = Plan(_order(kind, facts, untyped=wish.untyped), lossy=False)
         else:
-            plans[name] = _id_plan(name, kind, facts, untyped=untyped)
+            plans[name] = id_plan(name, kind, facts, wish.kinds.get(name), untyped=wish.untyped)
     return plans
 
 
-def _probe(rows: pl.LazyFrame, schema: pl.Schema, *, untyped: bool, time_zone: str) -> dict[str, float]:
+def _probe(rows: pl.LazyFrame, schema: pl.Schema, wish: _Wish) -> dict[str, float]:
     """Facts about whole columns, so that neither types nor units depend on which rows come first: one
     pass.
     """
     wanted: list[pl.Expr] = []
     for name, kind in schema.items():
-        column = pl.col(name)
         if name == TIME:
-            wanted += _time_facts(column, kind, time_zone)
-        elif kind == pl.String and untyped:
-            word = column.str.strip_chars().str.to_lowercase().is_in(_NOT_A_NUMBER)
-            whole = column.str.contains(_WHOLE)
-            wanted.append(whole.sum().alias(f"{name}_whole"))
-            wanted.append((~whole & word).sum().alias(f"{name}_bad"))
-            wanted.append((~whole & ~word).sum().alias(f"{name}_text"))
-        elif kind.is_float():
-            wanted.append((column != column.floor()).fill_null(value=False).sum().alias(f"{name}_bad"))
-            wanted.append((~column.is_finite()).sum().alias(f"{name}_odd"))
+            wanted += _time_facts(pl.col(name), kind, wish)
+        elif name != ORDER:
+            wanted += id_facts(name, kind, untyped=wish.untyped)
+        elif kind == pl.String:
+            other = pl.col(name).is_not_null() & as_whole(pl.col(name)).is_null()
+            wanted.append(other.sum().alias(f"{name}_text"))
     if not wanted:
         return {}
     return collect(rows.select(wanted)).row(0, named=True)
 
 
-def _time_facts(column: pl.Expr, kind: pl.DataType, time_zone: str) -> list[pl.Expr]:
+def _order(kind: pl.DataType, facts: dict[str, float], *, untyped: bool) -> pl.Expr:
+    """A column that can be sorted: whole numbers of a CSV as such, other text by its letters."""
+    column = pl.col(ORDER)
+    if kind.is_nested() or kind in (pl.Object, pl.Boolean, pl.Null):
+        raise SchemaError(f"expected the order of clicks as numbers, text or times; the column is {kind}")
+    return as_whole(column) if kind == pl.String and untyped and not facts[f"{ORDER}_text"] else column
+
+
+def _time_facts(column: pl.Expr, kind: pl.DataType, wish: _Wish) -> list[pl.Expr]:
+    if wish.format is not None and (kind.is_numeric() or kind == pl.String):
+        utc = times.from_text(_written(column, kind), wish.format, wish.zone)
+        return [(column.is_not_null() & utc.is_null()).sum().alias("unread")]
     if kind.is_numeric():
         return [*times.unit_votes(column), *_range_facts(column.cast(pl.Float64))]
     if kind == pl.String:
         number = times.number_of_text(column)
-        parsed = {f: times.from_text(column, f, time_zone).is_not_null() for f in times.TEXT_FORMATS}
+        parsed = {f: times.from_text(column, f, wish.zone).is_not_null() for f in times.TEXT_FORMATS}
         read = pl.any_horizontal(number.is_finite().fill_null(value=False), *parsed.values())
         return [
             *times.unit_votes(number),
@@ -184,9 +234,14 @@ def _time_facts(column: pl.Expr, kind: pl.DataType, time_zone: str) -> list[pl.E
             (column.is_not_null() & ~read).sum().alias("unread"),
         ]
     if isinstance(kind, (pl.Datetime, pl.Date)):
-        utc = times.from_datetime(column, kind, time_zone)
+        utc = times.from_datetime(column, kind, wish.zone)
         return [(column.is_not_null() & utc.is_null()).sum().alias("unread")]
     return []
+
+
+def _written(column: pl.Expr, kind: pl.DataType) -> pl.Expr:
+    """Numbers as text, for a format: 20260301 and 20260301.0 alike."""
+    return column if kind == pl.String else column.cast(pl.Int64, strict=False).cast(pl.String)
 
 
 def _range_facts(number: pl.Expr) -> list[pl.Expr]:
@@ -194,33 +249,24 @@ def _range_facts(number: pl.Expr) -> list[pl.Expr]:
     return [finite.min().alias("low"), finite.max().alias("high"), (~number.is_finite()).sum().alias("odd")]
 
 
-def _time_plan(kind: pl.DataType, facts: dict[str, float], time_unit: str | None, time_zone: str) -> _Plan:
-    unit = time_unit or times.elected(facts)
+def _time_plan(kind: pl.DataType, facts: dict[str, float], wish: _Wish) -> Plan:
+    column = pl.col(TIME)
+    if wish.format is not None and (kind.is_numeric() or kind == pl.String):
+        value = times.from_text(_written(column, kind), wish.format, wish.zone)
+        return Plan(value, lossy=bool(facts["unread"]))
+    unit = wish.unit or times.elected(facts)
     voters = sum(int(count) for fact, count in facts.items() if fact.startswith("votes_"))
-    if voters and time_unit is None:
-        agree = facts[f"votes_{unit}"]
-        log.info("time is read as %s since 1970 (%d of %d numbers are of that size)", unit, agree, voters)
+    if voters and wish.unit is None:
+        agree = facts["dates" if unit == times.COMPACT else f"votes_{unit}"]
+        told = "dates such as 20260301" if unit == times.COMPACT else f"{unit} since 1970"
+        log.info("time is read as %s (%d of %d numbers are of that size)", told, agree, voters)
+    if kind in (pl.Float32, pl.Float16) and (facts["high"] or 0) >= _FINE[pl.Float32]:
+        log.warning(
+            "time is a column of %s, which cannot hold seconds since 1970 closer than 128 s: clicks of "
+            "different times may share one. What to do: write times as whole numbers or Float64",
+            kind,
+        )
     formats = [f for f in times.TEXT_FORMATS if facts.get(f"format {f}")]
-    value = times.to_utc(pl.col(TIME), kind, unit=unit, time_zone=time_zone, formats=formats)
-    outside = not times.fits(facts.get("low"), facts.get("high"), unit)
-    return _Plan(value, lossy=bool(outside or facts.get("odd") or facts.get("unread")))
-
-
-def _id_plan(name: str, kind: pl.DataType, facts: dict[str, float], *, untyped: bool) -> _Plan:
-    column = pl.col(name)
-    if kind.is_integer():
-        return _Plan(column.cast(pl.Int64), lossy=False)
-    if kind.is_float():
-        whole = pl.when(column.is_finite() & (column == column.floor())).then(column)
-        return _Plan(whole.cast(pl.Int64), lossy=facts[f"{name}_bad"] + facts[f"{name}_odd"] > 0)
-    if kind == pl.String and untyped and facts[f"{name}_whole"] and not facts[f"{name}_text"]:
-        number = column.str.strip_chars().str.replace(r"\.0+$", "").cast(pl.Int64, strict=False)
-        return _Plan(number, lossy=facts[f"{name}_bad"] > 0)
-    if kind == pl.String or isinstance(kind, (pl.Categorical, pl.Enum)):
-        if facts.get(f"{name}_whole"):
-            n_text, n_whole = facts[f"{name}_text"], facts[f"{name}_whole"]
-            log.warning(
-                "%s: %d values are whole numbers and %d are not; all are kept as text", name, n_whole, n_text
-            )
-        return _Plan(column.cast(pl.String), lossy=False)
-    raise SchemaError(f"expected {name} as whole numbers or text; the column is {kind}")
+    value = times.to_utc(column, kind, unit=unit, time_zone=wish.zone, formats=formats)
+    outside = unit == times.COMPACT or not times.fits(facts.get("low"), facts.get("high"), unit)
+    return Plan(value, lossy=bool(outside or facts.get("odd") or facts.get("unread")))

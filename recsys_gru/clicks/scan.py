@@ -3,6 +3,7 @@ glob.
 """
 
 import glob
+import gzip
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TypeAlias
 
 import polars as pl
 
-from recsys_gru.clicks.frames import Frame, is_pandas, lazy
+from recsys_gru.clicks.frames import Frame, is_frame, lazy
 from recsys_gru.errors import ClickLogError, RecsysError, SchemaError
 
 log = logging.getLogger("recsys_gru")
@@ -28,6 +29,8 @@ _KINDS = {
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
 }
+PREPARED = "prepared.json"
+"""What a folder that ``prepare`` wrote holds, beside train/ and test/."""
 _COMPRESSED = (".gz", ".zst", ".zstd")
 _SEPARATORS = ",\t;|"
 
@@ -61,6 +64,11 @@ def files_of(source: str | Path | Iterable[str | Path], pattern: str = "*") -> l
 
 def _expand(path: Path, pattern: str) -> list[Path]:
     if path.is_dir():
+        if (path / PREPARED).is_file():
+            raise ClickLogError(
+                f"{path} is a prepared log, no raw one. What to do: give it to fit, evaluate or compare, or "
+                "to read_prepared"
+            )
         inside = (file for file in path.rglob(pattern) if file.is_file())
         return [file for file in inside if kind_of(file) and not file.name.startswith((".", "_"))]
     if path.exists():
@@ -75,7 +83,7 @@ def scan(source: Source) -> tuple[pl.LazyFrame, bool]:
         SchemaError: files of different columns or types.
         ClickLogError: a file cannot be opened.
     """
-    if isinstance(source, (pl.LazyFrame, pl.DataFrame)) or is_pandas(source):
+    if is_frame(source) or not is_paths(source):
         return lazy(source), False  # type: ignore[arg-type]
     files = files_of(source)  # type: ignore[arg-type]
     kinds = {file: kind_of(file) for file in files}
@@ -93,12 +101,31 @@ def scan(source: Source) -> tuple[pl.LazyFrame, bool]:
     return _together(frames), kind == "csv"
 
 
+def is_paths(source: object) -> bool:
+    """Whether the source is a path or a list of paths.
+
+    Raises:
+        SchemaError: it is a list of something else.
+    """
+    if isinstance(source, (list, tuple)) and not all(isinstance(one, (str, Path)) for one in source):
+        raise SchemaError(
+            "expected a list of paths; got one of other things. What to do: for rows in a list, make a frame "
+            "of them, or a dict of columns"
+        )
+    return isinstance(source, (str, Path, list, tuple))
+
+
+def exactly(file: Path) -> str:
+    """A path for a reader that takes names for patterns: brackets and stars stand for themselves."""
+    return glob.escape(str(file))
+
+
 def _open(file: Path, kind: str) -> pl.LazyFrame:
     with opened(file):
         if kind == "csv":
             frame = pl.scan_csv(file, infer_schema=False, glob=False, separator=separator_of(file))
         elif kind == "ndjson":
-            frame = pl.scan_ndjson(file, infer_schema_length=None)
+            frame = pl.scan_ndjson(exactly(file), infer_schema_length=None)
         else:
             frame = pl.scan_parquet(file, glob=False)
         frame.collect_schema()
@@ -118,6 +145,11 @@ def opened(file: Path) -> Iterator[None]:
 
 def separator_of(file: Path) -> str:
     """The character that occurs most in the first line, of comma, tab, semicolon and bar."""
+    if (encoding := _wide_encoding(file)) is not None:
+        raise ClickLogError(
+            f"cannot read {file}: it is text in {encoding}, expected UTF-8. What to do: save it as UTF-8 "
+            f"(iconv -f {encoding} -t UTF-8)"
+        )
     first = pl.scan_csv(
         file, has_header=False, infer_schema=False, separator="\x1f", quote_char=None, n_rows=1, glob=False
     )
@@ -127,12 +159,28 @@ def separator_of(file: Path) -> str:
     return max(_SEPARATORS, key=header.count)
 
 
+def _wide_encoding(file: Path) -> str | None:
+    """UTF-16 or UTF-32 by the first bytes of a file, None where it is neither."""
+    try:
+        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened_file:
+            start = opened_file.read(64)
+    except (OSError, EOFError):
+        return None  # the reader will say what is wrong
+    marks = {"UTF-32": (b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "UTF-16": (b"\xff\xfe", b"\xfe\xff")}
+    for name, beginnings in marks.items():
+        if start.startswith(beginnings):
+            return name
+    even, odd = start[::2], start[1::2]
+    letters = len(start) > 3 and (not any(even) or not any(odd))  # every other byte is zero
+    return "UTF-16" if letters and any(start) else None
+
+
 def damaged(source: Source) -> str:
     """Which files of a log cannot be read to their end, in words."""
-    if not isinstance(source, (str, Path, list, tuple)):
+    if is_frame(source) or not is_paths(source):
         return ""
     broken = []
-    for file in files_of(source):
+    for file in files_of(source):  # type: ignore[arg-type]
         try:
             _open(file, str(kind_of(file))).select(pl.all().null_count()).collect(engine="streaming")
         except (OSError, RecsysError, pl.exceptions.PolarsError):

@@ -1,16 +1,19 @@
 """What every model promises: fit, recommend, save and load, and the folder a saved model is.
 
-In it: recommender (the promise), answers (scores to ranked ids), bundle and manifest (the folder),
-parameters, prefixes. Used by every model, and by whoever takes any model. It must never import torch,
-training or a model.
+In it: recommender (the promise), estimator and parameters (hyper-parameters), loading (any model by its
+name), trainable, answers (scores to ranked ids), bundle, manifest and reading (the folder), prefixes. Used
+by every model, and by whoever takes any model. It must never import torch, training or a model.
 """
 
-from recsys_gru.contract.answers import popularity
-from recsys_gru.contract.bundle import Bundle, read_bundle, read_manifest, write_bundle
+from recsys_gru.contract.bundle import Bundle, write_bundle
+from recsys_gru.contract.loading import load, new_recommender, recommender_class
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number
 from recsys_gru.contract.prefixes import prefix_ends
-from recsys_gru.contract.recommender import Recommender, trainable
+from recsys_gru.contract.reading import read_bundle, read_manifest
+from recsys_gru.contract.recommender import Recommender
+from recsys_gru.contract.trainable import trainable
+from recsys_gru.ranking import popularity
 
 __all__ = [
     "Bundle",
@@ -19,10 +22,13 @@ __all__ = [
     "SearchSpace",
     "check_choice",
     "check_number",
+    "load",
+    "new_recommender",
     "popularity",
     "prefix_ends",
     "read_bundle",
     "read_manifest",
+    "recommender_class",
     "trainable",
     "write_bundle",
 ]

@@ -1,5 +1,6 @@
 """From blocks of scores to ranked items per session; popularity where a session has no known item."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import final
@@ -8,9 +9,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import flag
 from recsys_gru.errors import ParameterError
-from recsys_gru.ranking import PREFIXES, BoundFilter, Candidates, ItemFilter, MatrixBlock, Scorer, top_k
+from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, popularity_block, top_k
+from recsys_gru.ranking.fallback import candidates_of_nothing, last_unknown
 from recsys_gru.sessions import Sessions, Vocabulary
+
+log = logging.getLogger("recsys_gru")
 
 SOURCES = pl.Series("source", ["model", "popularity"])
 
@@ -55,11 +60,8 @@ def ranked_items(scorer: Scorer, sessions: Sessions, k: int, bound: BoundFilter)
     """The k best items that the filter lets pass, for every session.
 
     Raises:
-        ParameterError: if k is below 1.
         NonFiniteScoresError: if a score is NaN or infinite.
     """
-    if k < 1:
-        raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
     shape = (sessions.n_sessions, min(k, len(sessions.vocabulary)))
     items, scores = np.full(shape, -1, dtype=np.int32), np.zeros(shape, dtype=np.float32)
     for block in scorer.blocks(sessions, every=False, rows=PREFIXES):
@@ -80,19 +82,44 @@ def bound_filter(
     itself.
 
     Raises:
-        ParameterError: if a list of ids is a single text, or an ItemFilter comes with further ids to deny.
+        ParameterError: if a list of ids is none, or an ItemFilter comes with further ids to deny.
         InputError: if no known item is left.
     """
-    for name, given in (("allow", allow), ("deny", deny)):
-        if isinstance(given, str | bytes):
-            raise ParameterError(
-                f"expected {name} as a list of item ids, got the text {given!r}: put it in a list"
-            )
     if not isinstance(allow, ItemFilter):
         return ItemFilter(allow=allow, deny=deny, exclude_seen=exclude_seen).bind(sessions)
     if deny is not None:
         raise ParameterError("expected deny inside the ItemFilter, got both: ItemFilter(deny=[...]) takes it")
-    return replace(allow.bind(sessions), exclude_seen=exclude_seen or allow.exclude_seen)
+    seen_too = flag("exclude_seen", exclude_seen) or allow.exclude_seen
+    return replace(allow.bind(sessions), exclude_seen=seen_too)
+
+
+def require_moment(bound: BoundFilter, what: str) -> None:
+    """Refuse a filter with availability that would look for the times of sessions which have none.
+
+    Raises:
+        ParameterError: if it has no moment of its own.
+    """
+    if bound.live is not None and bound.at is None:
+        raise ParameterError(f"{what} has no times: give the moment that counts, ItemFilter(..., at=moment)")
+
+
+def similar(vocabulary: Vocabulary, number: int, k: int, scores: NDArray[np.float32]) -> pl.DataFrame:
+    """The k items of the highest finite scores (N,), the item itself left out: rank, item_id, score."""
+    order = np.argsort(-scores, kind="stable")
+    order = order[np.isfinite(scores[order]) & (order != number)][:k]
+    return pl.DataFrame(
+        {
+            "rank": pl.Series(np.arange(1, len(order) + 1, dtype=np.int32)),
+            "item_id": vocabulary.take(order),
+            "score": pl.Series(scores[order], dtype=pl.Float32),
+        }
+    )
+
+
+def log_unknown(unknown: int, known: int, n_sessions: int) -> None:
+    """Log what was left out, if anything was."""
+    if unknown:
+        log.info("%d of %d clicks in %d sessions are on unknown items", unknown, unknown + known, n_sessions)
 
 
 def one_session(items: NDArray[np.int32], vocabulary: Vocabulary) -> Sessions:
@@ -107,31 +134,12 @@ def one_session(items: NDArray[np.int32], vocabulary: Vocabulary) -> Sessions:
     )
 
 
-def popularity(vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """Share (N,) of all training events."""
-    return (vocabulary.support / max(int(vocabulary.support.sum()), 1)).astype(np.float32)
-
-
 def _popular_items(
     sessions: Sessions, owner: NDArray[np.int64], k: int, bound: BoundFilter
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """The k most popular items for sessions (Q,) that hold no known item."""
-    shares = np.broadcast_to(popularity(sessions.vocabulary), (len(owner), len(sessions.vocabulary)))
-    moments = np.full(len(owner), bound.at or 0, dtype=np.int64)
-    if bound.live is not None and bound.at is None:
-        moments = _last_unknown(sessions)[owner]
-    nothing = np.empty(0, dtype=np.int64)
-    candidates = Candidates(bound.keep, bound.live, moments, nothing.astype(np.int32), nothing)
-    return top_k(MatrixBlock(owner, shares), k, candidates)
-
-
-def _last_unknown(sessions: Sessions) -> NDArray[np.int64]:
-    """Time (n,) of each session's last unknown click, 0 where it has none."""
-    last = sessions.unknown.group_by("session_id").agg(pl.col("time").max().dt.epoch("us"))
-    order = pl.DataFrame({"session_id": sessions.ids}).join(
-        last, on="session_id", how="left", maintain_order="left"
-    )
-    return order["time"].fill_null(0).to_numpy()
+    moments = last_unknown(sessions, sessions.unknown)[owner]
+    return top_k(popularity_block(sessions.vocabulary, owner), k, candidates_of_nothing(bound, moments))
 
 
 _NO_ID = pl.Series("session_id", [0], dtype=pl.Int64)

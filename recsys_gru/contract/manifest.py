@@ -5,13 +5,27 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-from recsys_gru.errors import BundleError
+from recsys_gru.errors import BundleError, InputError
+from recsys_gru.files import Kind, require_kind, strict_json
 
 FORMAT = 1
-"""Version of the folder's layout; a reader refuses newer ones."""
+"""Version of the folder's layout; a reader refuses others."""
 MANIFEST = "manifest.json"
+LONGEST = 64 << 20
+"""Bytes of the longest manifest."""
+CONTENT: Kind = {
+    "format": int,
+    "model": str,
+    "parameters": {str: object},
+    "metrics": {str: float},
+    "metadata": {str: object},
+    "fingerprint": str,
+    "libraries": {str: str},
+    "files": {str: {"size": int, "sha256": str}},
+}
+SCALARS = (str, int, float, type(None))
 
 
 @final
@@ -21,6 +35,11 @@ class FileSeal:
 
     size: int
     sha256: str
+
+    @classmethod
+    def of(cls, data: bytes | bytearray) -> "FileSeal":
+        """The seal of these bytes."""
+        return cls(size=len(data), sha256=hashlib.sha256(data).hexdigest())
 
 
 @final
@@ -47,27 +66,31 @@ def render_manifest(manifest: Manifest) -> bytes:
     """
     try:
         content = json.loads(canonical(asdict(manifest)))
-    except (TypeError, ValueError) as error:
+        data = canonical({**content, "digest": digest_of(content)})
+        _require_content(strict_json(data))
+        if len(data) > LONGEST:
+            raise InputError(f"they make {len(data):,} bytes, the most is {LONGEST:,}")
+    except (TypeError, ValueError, RecursionError) as error:
         raise BundleError(
             f"expected parameters, metrics and metadata of numbers, texts, lists and nothing else: {error}"
         ) from error
-    return canonical({**content, "digest": digest_of(content)})
+    return data
 
 
-def parse_manifest(data: bytes, path: Path) -> Manifest:
+def parse_manifest(data: bytes | bytearray, path: Path) -> Manifest:
     """The manifest in these bytes; ``path`` is for messages only.
 
     Raises:
-        BundleError: if a byte is not as it was written, or the format is newer than this library.
+        BundleError: if a byte is not as it was written, a value is not what it must be, or the format is
+            newer than this library.
     """
     try:
-        content = json.loads(data)
+        content = require_kind(strict_json(data), {str: object})
         digest = content.pop("digest")
-        newer = content["format"] > FORMAT
         whole = digest == digest_of(content)
         # the same object can be spelt in other bytes (1e5, 1E5): only the canonical spelling was ever written
         whole = whole and data == canonical({**content, "digest": digest})
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise BundleError(
             f"{path} is damaged or not a model's manifest ({type(error).__name__}: {error})"
         ) from error
@@ -75,15 +98,18 @@ def parse_manifest(data: bytes, path: Path) -> Manifest:
         raise BundleError(
             f"{path} is damaged: its digest does not fit its content; copy it again or save anew"
         )
-    if newer:
+    version = content.get("format")
+    if type(version) is int and version > FORMAT:
         raise BundleError(
-            f"{path} has format {content['format']}, this library reads up to {FORMAT}: update recsys-gru"
+            f"{path} has format {version}, this library reads up to {FORMAT}: update recsys-gru"
         )
     try:
-        files = {name: FileSeal(**seal) for name, seal in content.pop("files").items()}
-        return Manifest(files=files, **content)
-    except (TypeError, KeyError, AttributeError) as error:
+        _require_content({**content, "digest": digest})
+    except InputError as error:
         raise BundleError(f"{path} is not the manifest of a model: {error}") from error
+    files = {name: FileSeal(**seal) for name, seal in content.pop("files").items()}
+    metadata = {name: str(note) for name, note in content.pop("metadata").items()}
+    return Manifest(files=files, metadata=metadata, **content)
 
 
 def digest_of(content: object) -> str:
@@ -96,3 +122,14 @@ def canonical(content: object) -> bytes:
     return json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     ).encode()
+
+
+def _require_content(content: object) -> None:
+    """Check that every key is there and every value what it must be."""
+    told: dict[str, Any] = require_kind(content, {str: object})
+    require_kind({name: value for name, value in told.items() if name != "digest"}, CONTENT)
+    if told["format"] != FORMAT:
+        raise InputError(f"expected format {FORMAT}, got {told['format']}")
+    for name, note in told["metadata"].items():
+        if not isinstance(note, SCALARS):
+            raise InputError(f"expected metadata as texts, got {type(note).__name__} for {name!r}")

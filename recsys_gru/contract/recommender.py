@@ -1,9 +1,7 @@
 """The contract that every model keeps: fit, recommend, save and load in one way, over any catalogue."""
 
-import inspect
-import logging
 import os
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Self
 
@@ -11,31 +9,47 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.contract.answers import Allowed, bound_filter, one_session, ranked_items
-from recsys_gru.contract.bundle import Bundle, read_bundle, write_bundle
+from recsys_gru.arguments import whole_number
+from recsys_gru.contract import answers
+from recsys_gru.contract.answers import Allowed, bound_filter, one_session, ranked_items, require_moment
+from recsys_gru.contract.bundle import Bundle, write_bundle
+from recsys_gru.contract.estimator import Estimator
+from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace
-from recsys_gru.errors import BundleError, ClickLogError, NotFittedError, ParameterError
+from recsys_gru.contract.reading import read_bundle, refused_as_bundle
+from recsys_gru.contract.trainable import trainable
+from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
+from recsys_gru.files import Layout
+from recsys_gru.forked import need_threads
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions
+from recsys_gru.sessions import (
+    SessionData,
+    Sessions,
+    Vocabulary,
+    as_sessions,
+    asked_numbers,
+    asked_sessions,
+)
 
-log = logging.getLogger("recsys_gru")
 
-
-class Recommender(ABC):
+class Recommender(Estimator):
     """A model that learns from a click log and ranks the items a session may go on with.
 
     The constructor of a subclass stores hyper-parameters under their own names and does nothing else;
     everything that ``fit`` learns is an attribute whose name ends in ``_``. Two recommenders of equal
-    ``repr`` have equal hyper-parameters.
+    ``repr`` have equal hyper-parameters. ``get_params``, ``set_params`` and ``sklearn.base.clone`` work as on
+    any estimator of scikit-learn; ``parameters`` are the same as plain values.
 
     Attributes:
         vocabulary_: the items learned from, with their support.
         fingerprint_: of the sessions learned from.
+        parameters_: the plain hyper-parameters it was learned with; ``save`` keeps these.
     """
 
     vocabulary_: Vocabulary
     fingerprint_: str
+    parameters_: dict[str, object]
 
     def fit(self, train: SessionData, validation: "SessionData | None" = None) -> Self:
         """Learn from a click log and forget what was learned before.
@@ -46,13 +60,16 @@ class Recommender(ABC):
             validation: a later log of the same kind; only models that train in epochs look at it.
 
         Raises:
+            ParameterError: if a hyper-parameter is impossible.
             ClickLogError: if the log has no event or only one item.
+            ForkError: in a process forked after the library had been used.
         """
+        self.check_parameters()
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
         with fitting(self, sessions, held_out):
             self._fit(sessions, held_out)
-            self.vocabulary_, self.fingerprint_ = sessions.vocabulary, sessions.fingerprint()
+            self._remember(sessions)
         return self
 
     def recommend(
@@ -68,7 +85,8 @@ class Recommender(ABC):
         Clicks on items outside the vocabulary are left out of the session, counted and logged.
 
         Args:
-            sessions: any number of sessions, in any form that ``fit`` takes.
+            sessions: any number of sessions, in any form that ``fit`` takes; rows that are in order already
+                need no time.
             k: items wanted; fewer come where the catalogue or the filter holds fewer.
             exclude_seen: whether to leave out the items of the session itself.
             allow: only these item ids, or an ItemFilter.
@@ -76,17 +94,24 @@ class Recommender(ABC):
 
         Returns:
             session_id, rank (1 is best), item_id, score (Float32) and source; sessions ordered by their
-            first time, then by id. Source is "model", or "popularity" (score: share of the training events)
-            for a session without any known item.
+            first time, then by id, without times by their first row. Source is "model", or "popularity"
+            (score: share of the training events) for a session without any known item.
 
         Raises:
             NotFittedError: before ``fit``.
+            InputError: if an argument is not one of those above.
+            ForkError: in a process forked after the library had been used; ``recommend_one`` works there.
         """
-        packed = as_sessions(sessions, self.vocabulary_)
-        _log_unknown(packed.unknown.height, packed.n_events, packed.n_sessions)
-        answers = ranked_items(self, packed, k, bound_filter(packed, exclude_seen, allow, deny))
+        k = whole_number("k", k, 1)
+        need_threads("recommend")
+        packed, timed = asked_sessions(sessions, self.vocabulary_)
+        answers.log_unknown(packed.unknown.height, packed.n_events, packed.n_sessions)
+        bound = bound_filter(packed, exclude_seen, allow, deny)
+        if not timed:
+            require_moment(bound, "a log without a column of times")
+        found = ranked_items(self, packed, k, bound)
         return pl.DataFrame(
-            {"session_id": packed.ids.gather(answers.session), **answers.columns(self.vocabulary_)}
+            {"session_id": packed.ids.gather(found.session), **found.columns(self.vocabulary_)}
         )
 
     def recommend_one(
@@ -100,7 +125,8 @@ class Recommender(ABC):
         """Rank the k best next items of one raw session: the numbers that ``recommend`` gives for it.
 
         Args:
-            items: ids in the order clicked, oldest first; none at all is answered by popularity.
+            items: ids in the order clicked, oldest first; none at all is answered by popularity. Numbers and
+                texts stand for each other where they say the same.
             k: as in ``recommend``.
             exclude_seen: as in ``recommend``.
             allow: as in ``recommend``; an ItemFilter with availability needs its ``at``, as a raw session
@@ -112,18 +138,37 @@ class Recommender(ABC):
 
         Raises:
             NotFittedError: before ``fit``.
+            InputError: if an argument is not one of those above, or an id of a kind the model cannot know.
         """
-        if isinstance(items, str | bytes):
-            raise ParameterError(f"expected a list of item ids, got the text {items!r}: put it in a list")
-        numbers = np.array([self.vocabulary_.number(item) for item in items], dtype=np.int32)
+        k = whole_number("k", k, 1)
+        numbers = asked_numbers(self.vocabulary_, items, "items")
         packed = one_session(numbers[numbers >= 0], self.vocabulary_)
-        _log_unknown(len(numbers) - packed.n_events, packed.n_events, 1)
+        answers.log_unknown(len(numbers) - packed.n_events, packed.n_events, 1)
         bound = bound_filter(packed, exclude_seen, allow, deny)
-        if bound.live is not None and bound.at is None:
-            raise ParameterError(
-                "a raw session has no times: give the moment that counts, ItemFilter(..., at=moment)"
-            )
+        require_moment(bound, "a raw session")
         return pl.DataFrame(ranked_items(self, packed, k, bound).columns(self.vocabulary_))
+
+    def similar_items(self, item: int | str, k: int = 20) -> pl.DataFrame:
+        """Rank the k items most like one item, the item itself left out.
+
+        GRU4Rec compares the items' rows by their cosine; models from item to item give the scores they have,
+        and no item they have none for.
+
+        Returns:
+            rank, item_id and score (Float32).
+
+        Raises:
+            NotFittedError: before ``fit``.
+            InputError: if the item is unknown, or the model compares no items.
+        """
+        k = whole_number("k", k, 1)
+        number = int(asked_numbers(self.vocabulary_, [item], "the item")[0])
+        scores = self._similarities(max(number, 0))
+        if number < 0:
+            raise InputError(
+                f"expected an item of the catalogue, got {item!r}, which the model does not know"
+            )
+        return answers.similar(self.vocabulary_, number, k, scores)
 
     def describe(self, sessions: SessionData) -> dict[str, int]:
         """Count what of these sessions the model knows.
@@ -131,7 +176,7 @@ class Recommender(ABC):
         Returns:
             sessions, known_clicks, unknown_clicks, and unknown_sessions (those without any known item).
         """
-        packed = as_sessions(sessions, self.vocabulary_)
+        packed, _ = asked_sessions(sessions, self.vocabulary_)
         return {
             "sessions": packed.n_sessions,
             "known_clicks": packed.n_events,
@@ -156,9 +201,10 @@ class Recommender(ABC):
             NotFittedError: before ``fit``.
             BundleError: if the folder cannot be written or holds something else.
         """
+        need_threads("save")
         bundle = Bundle(
             model=type(self).__name__,
-            parameters=self.parameters(),
+            parameters=vars(self).get("parameters_") or self.parameters(),
             weights=self._state(),
             vocabulary=self.vocabulary_,
             fingerprint=self.fingerprint_,
@@ -174,29 +220,48 @@ class Recommender(ABC):
         Raises:
             BundleError: if anything in the folder is missing, damaged, foreign, newer, or of another class.
         """
-        bundle = read_bundle(folder)
-        if bundle.model != cls.__name__:
-            raise BundleError(
-                f"{folder} holds a {bundle.model}, expected a {cls.__name__}: use {bundle.model}.load"
-            )
-        try:
-            model = cls(**{name: _from_json(value) for name, value in bundle.parameters.items()})
-            model.vocabulary_, model.fingerprint_ = bundle.vocabulary, bundle.fingerprint
-            model._restore(bundle.weights)
-        except (TypeError, KeyError, ValueError) as error:
-            raise BundleError(
-                f"{folder} does not fit this version of {cls.__name__}: {error}; fit it again"
-            ) from error
+        need_threads("load")
+        with refused_as_bundle(folder, cls.__name__):
+            bundle = read_bundle(folder, lambda manifest: cls.made_of(manifest, folder)._layout())
+            return cls.of_bundle(bundle, folder)
+
+    @classmethod
+    def of_bundle(cls, bundle: Bundle, folder: str | os.PathLike[str]) -> Self:
+        """The model that a bundle holds; the folder is for messages only."""
+        model = cls.made_of(bundle, folder)
+        model.vocabulary_, model.fingerprint_ = bundle.vocabulary, bundle.fingerprint
+        model.parameters_ = model.parameters()
+        model._restore(bundle.weights)
         return model
 
-    def parameters(self) -> dict[str, object]:
-        """The hyper-parameters by name, as the constructor takes them."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+    @classmethod
+    def made_of(cls, saved: Bundle | Manifest, folder: str | os.PathLike[str]) -> Self:
+        """An unfitted model of the saved hyper-parameters, as plain values that are possible."""
+        if saved.model != cls.__name__:
+            raise BundleError(
+                f"{folder} holds a {saved.model}, expected a {cls.__name__}: use {saved.model}.load, or "
+                "recsys_gru.load for any"
+            )
+        model = cls(**saved.parameters)._plain()
+        model._require_possible()
+        return model
 
     @classmethod
     def search_space(cls) -> SearchSpace:
         """What is worth tuning: a span (kind, lowest, highest, logarithmic) or a list of choices by name."""
         return {}
+
+    def _remember(self, sessions: Sessions) -> None:
+        """What it was learned from, and with what."""
+        self.vocabulary_, self.fingerprint_ = sessions.vocabulary, sessions.fingerprint()
+        self.parameters_ = self.parameters()
+
+    def _similarities(self, number: int) -> NDArray[np.float32]:
+        """How like each item (N,) is to one of them; minus infinity where nothing is known."""
+        raise ParameterError(
+            f"{type(self).__name__} compares no items with each other: ask GRU4Rec, Markov, SequentialRules "
+            f"or ItemKNN what is similar to item number {number}"
+        )
 
     @abstractmethod
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
@@ -218,43 +283,18 @@ class Recommender(ABC):
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Take the fitted arrays back; ``vocabulary_`` is set already."""
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{n}={v!r}' for n, v in self.parameters().items())})"
+    def _layout(self) -> Layout | None:
+        """What the arrays of ``_state`` must be, N standing for the items.
+
+        Every model of the library tells it: ``load`` looks at all arrays before ``_restore`` sees them.
+        """
+        return None
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> object:
-            if name.endswith("_") and not name.startswith("_"):
+            if name.endswith("_") and not name.startswith("_") and "vocabulary_" not in vars(self):
                 raise NotFittedError(
                     f"{type(self).__name__} has no {name} yet: call fit or load before using it"
                 )
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
-
-
-def trainable(train: SessionData) -> Sessions:
-    """The sessions to learn from.
-
-    Raises:
-        ClickLogError: if they have no event or only one item.
-    """
-    sessions = as_sessions(train)
-    if sessions.n_events == 0:
-        raise ClickLogError(
-            "expected a click log with events to learn from, got none: check the filters before fit"
-        )
-    if len(sessions.vocabulary) < 2:
-        raise ClickLogError(
-            f"expected at least two items to rank, got only {sessions.vocabulary.ids.to_list()} in "
-            f"{sessions.n_events} events: lower min_support or take a longer log"
-        )
-    return sessions
-
-
-def _log_unknown(unknown: int, known: int, n_sessions: int) -> None:
-    if unknown:
-        log.info("%d of %d clicks in %d sessions are on unknown items", unknown, unknown + known, n_sessions)
-
-
-def _from_json(value: object) -> object:
-    """Hyper-parameters are immutable: what JSON gives as a list was a tuple."""
-    return tuple(_from_json(entry) for entry in value) if isinstance(value, list) else value
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self)

@@ -7,11 +7,21 @@ from typing import final
 import numpy as np
 import polars as pl
 
+from recsys_gru.arguments import real_number, shown, whole_number
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation.ledger import metric_grid
-from recsys_gru.evaluation.statistics import SessionSums, bootstrap_means, holm, permutation_p, session_sums
+from recsys_gru.evaluation.showing import as_html, as_text
+from recsys_gru.evaluation.statistics import (
+    SessionSums,
+    bootstrap_means,
+    ends,
+    holm,
+    permutation_p,
+    session_sums,
+)
 
 KEYS = ("session_id", "time", "item_id", "occurrence")
+_HEAD = ("metric", "k", "A", "B", "B - A", "low", "high", "p", "p Holm")
 
 
 @final
@@ -20,7 +30,8 @@ class Comparison:
     """A paired comparison; positive differences speak for the second model, B.
 
     Attributes:
-        table: metric, k, a, b, difference (b - a), low, high, p (permutation), p_holm (over all rows).
+        table: metric, k, a, b, difference (b - a), low, high, p (permutation), p_holm (over all rows);
+            low and high are null below 10 sessions.
         events: events both ledgers hold; only they count.
         sessions: sessions of these events.
         only_a: events that only the first ledger holds.
@@ -32,6 +43,26 @@ class Comparison:
     sessions: int
     only_a: int
     only_b: int
+
+    def __repr__(self) -> str:
+        return f"{as_text(_HEAD, self._rows())}\n{self._counts()}"
+
+    def _repr_html_(self) -> str:
+        return as_html(_HEAD, self._rows(), [self._counts()])
+
+    def _rows(self) -> list[list[str]]:
+        kept = self.table.select("metric", "k", "a", "b", "difference", "low", "high", "p", "p_holm")
+        return [
+            [metric, str(k), *(f"{value:.4f}" for value in means), *(f"{value:+.4f}" for value in spans), *ps]
+            for metric, k, *rest in kept.iter_rows()
+            for means, spans, ps in [(rest[:2], rest[2:5], [f"{p:.4f}" for p in rest[5:]])]
+        ]
+
+    def _counts(self) -> str:
+        return (
+            f"{self.events} events of {self.sessions} sessions in both, {self.only_a} only in A, "
+            f"{self.only_b} only in B; positive differences speak for B"
+        )
 
 
 def compare(
@@ -60,12 +91,18 @@ def compare(
     [0.5]
     """
     grid = metric_grid(metrics, cutoffs)
+    resamples, seed = whole_number("resamples", resamples, 1), whole_number("seed", seed, 0)
+    level = real_number("level", level)
+    if not 0 < level < 1:
+        raise ParameterError(f"expected level between 0 and 1, got {level}: .95 is usual")
+    for frame in (a, b):
+        if not isinstance(frame, pl.DataFrame):
+            raise ParameterError(f"expected rank ledgers, Report.ranks, got {shown(frame)}")
     ours, theirs = align(a, b)
     sums_a, sums_b = session_sums(ours, grid, ties), session_sums(theirs, grid, ties)
     difference = SessionSums(sums_b.sums - sums_a.sums, sums_a.counts)
     generator = np.random.default_rng(seed)
     drawn = bootstrap_means(difference, resamples, generator)
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], axis=0)
     p_values = permutation_p(difference.sums, resamples, generator)
     names, ks = zip(*grid, strict=True)
     table = pl.DataFrame(
@@ -75,8 +112,7 @@ def compare(
             "a": sums_a.means,
             "b": sums_b.means,
             "difference": difference.means,
-            "low": low,
-            "high": high,
+            **ends(drawn, level, len(sums_a.counts)),
             "p": p_values,
             "p_holm": holm(p_values),
         }
@@ -123,6 +159,13 @@ def align(a: pl.DataFrame, b: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]
     Raises:
         ParameterError: if no event is shared.
     """
+    for key in KEYS[:3]:
+        one, other = (frame.schema.get(key) for frame in (a, b))
+        if one != other or one is None:
+            raise ParameterError(
+                f"expected two ledgers of the same test sessions, but {key} is {one or 'missing'} in the "
+                f"first and {other or 'missing'} in the second: evaluate both models on the same test part"
+            )
     counted = [
         frame.with_columns(occurrence=pl.int_range(pl.len()).over(KEYS[:3])).sort(KEYS) for frame in (a, b)
     ]

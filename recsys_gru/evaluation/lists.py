@@ -7,8 +7,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import whole_number
 from recsys_gru.errors import ClickLogError
-from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, top_k
+from recsys_gru.forked import need_threads
+from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, top_k, vocabulary_of
 from recsys_gru.sessions import SessionData, Vocabulary, as_sessions
 
 
@@ -44,6 +46,7 @@ def recommendation_lists(
     """The k best items at every event that has a next one (``every``), or at the end of each session.
 
     Raises:
+        ParameterError: if an argument is not one of those above.
         ClickLogError: if there is no such event.
         NonFiniteScoresError: if the model gives NaN or infinite scores.
 
@@ -54,7 +57,9 @@ def recommendation_lists(
     >>> recommendation_lists(rg.Markov().fit(train), test, k=5, every=False).items.shape[1]
     5
     """
-    sessions = as_sessions(test, vocabulary=model.vocabulary_)
+    k, rows = whole_number("k", k, 1), whole_number("rows", rows, 1)
+    need_threads("recommendation_lists")
+    sessions = as_sessions(test, vocabulary=vocabulary_of(model))
     bound = None if items is None else items.bind(sessions)
     found = []
     for block in model.blocks(sessions, every=every, rows=rows):

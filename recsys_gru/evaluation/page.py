@@ -12,8 +12,11 @@ from recsys_gru.evaluation.compare import compare_many
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.slices import slices
 from recsys_gru.evaluation.statistics import intervals
+from recsys_gru.evaluation.views import NAMES
 from recsys_gru.pages import Html, bars, chips, curves, document, facts, section, table, text, tiles
 
+METRICS = ("recall", "mrr")
+COUNTED = {"drop": "left out", "miss": "misses, where not first of a session"}
 METRIC_NOTES = {
     "coverage": "share of the catalogue that is ever recommended",
     "gini": "unevenness of exposure: 0 even, 1 one item has it all",
@@ -65,6 +68,7 @@ class ReportPage:
         """The page as one string."""
         parts = [
             _top,
+            _views,
             _metrics,
             _curve,
             _baselines,
@@ -90,7 +94,8 @@ def _top(page: ReportPage) -> str:
     report, k = page.report, page.k
     time = report.ranks["time"]
     span = " to ".join(time.sort().gather([0, -1]).dt.strftime("%Y-%m-%d %H:%M").to_list())
-    warnings = "".join(f"<li>{text(sentence)}</li>" for sentence in page.warnings)
+    sentences = (*report.warnings, *page.warnings)
+    warnings = "".join(f"<li>{text(sentence)}</li>" for sentence in sentences)
     return (
         f'<header><h1>{text(page.title)}</h1><p class="sub">'
         f"Next-item recommendation, full ranking. Test: {span} UTC.</p>"
@@ -99,12 +104,32 @@ def _top(page: ReportPage) -> str:
                 f"recall@{k}": (f"{report.recall[k]:.4f}", f"next item among the first {k}"),
                 f"MRR@{k}": (f"{report.mrr[k]:.4f}", "mean of 1/rank"),
                 "events": (f"{report.events:,}", f"of {report.sessions:,} sessions"),
-                "unknown clicks": (f"{report.unknown:,}", f"rule: {report.unknown_rule}"),
+                "unknown clicks": (f"{report.unknown:,}", COUNTED[report.unknown_rule]),
             }
         )
         + (f'<ul class="warnings">{warnings}</ul>' if warnings else "")
         + "</header>"
     )
+
+
+def _views(page: ReportPage) -> str:
+    if page.report.replay.is_empty():
+        return ""
+    rows = [
+        [row["view"], NAMES[row["view"]], f"{row['events']:,}", *(_figure(row[name]) for name in METRICS)]
+        for row in page.report.views().filter(k=page.k).iter_rows(named=True)
+    ]
+    shares = page.report.shares()
+    told = (
+        f"{shares['unknown_share']:.1%} of all clicks are on items that training does not know; "
+        f"{shares['repeat_share']:.1%} of the known clicks are on an item that the session holds already."
+    )
+    head = ["clicks", "which they are", "events", f"recall@{page.k}", f"MRR@{page.k}"]
+    return section("Which clicks count", told, table(head, rows, words=2))
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _metrics(page: ReportPage) -> str:
@@ -118,8 +143,9 @@ def _metrics(page: ReportPage) -> str:
     )
 
 
-def _with_interval(row: Mapping[str, float]) -> Html:
-    return Html(f'{row["value"]:.4f} <span class="dim">{row["low"]:.4f} – {row["high"]:.4f}</span>')
+def _with_interval(row: Mapping[str, float | None]) -> Html:
+    span = "too few sessions" if row["low"] is None else f"{row['low']:.4f} – {row['high']:.4f}"
+    return Html(f'{row["value"]:.4f} <span class="dim">{span}</span>')
 
 
 def _curve(page: ReportPage) -> str:
@@ -154,7 +180,8 @@ def _baselines(page: ReportPage) -> str:
 
 
 def _against(row: Mapping[str, float]) -> list[Html]:
-    gain = f'{-row["difference"]:+.4f} <span class="dim">{-row["high"]:+.4f} … {-row["low"]:+.4f}</span>'
+    span = "" if row["low"] is None else f"{-row['high']:+.4f} … {-row['low']:+.4f}"
+    gain = f'{-row["difference"]:+.4f} <span class="dim">{span}</span>'
     return [
         Html(f"{row['b']:.4f}"),
         Html(gain),
@@ -237,7 +264,8 @@ def _reading(page: ReportPage) -> str:
     report = page.report
     unknown = {
         "drop": "Clicks on items outside the training vocabulary are removed before the replay.",
-        "miss": "A click on an unknown item that is not its session's first counts as a miss.",
+        "miss": "Every click from the second of its session on counts; one on an item outside the training "
+        "vocabulary is a miss, and where all before it is outside, popularity answers.",
     }[report.unknown_rule]
     barred = (
         f" The item filter barred {report.excluded:,} targets; they count as misses."

@@ -25,7 +25,7 @@ def draw_recall_curves(ledgers: Mapping[str, pl.DataFrame], path: Path | str, lo
         curve = recall_curve(ranks, longest)
         color = ACCENT if place == 0 else OTHERS[(place - 1) % len(OTHERS)]
         style = {"linewidth": 2.6} if place == 0 else {"linewidth": 1.4, "linestyle": "--"}
-        axes.plot(np.arange(1, longest + 1), curve, color=color, label=name, **style)
+        axes.plot(np.arange(1, longest + 1), curve, color=color, label=plain(name), **style)
     axes.set(xscale="log", xlabel="k (cut-off)", ylabel="recall@k", xlim=(1, longest), ylim=(0, None))
     ticks = [k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500) if k <= longest]
     axes.set_xticks(ticks, [str(k) for k in ticks])
@@ -38,7 +38,7 @@ def draw_recall_curves(ledgers: Mapping[str, pl.DataFrame], path: Path | str, lo
 def draw_slices(table: pl.DataFrame, path: Path | str, metric: str = "recall") -> None:
     """Draw what ``slices`` gave, a row of bars with intervals for each slice."""
     figure, axes = _canvas(7.0, 0.24 * table.height + 1.2)
-    labels = [f"{name}: {part}" for name, part in table.select("slice", "part").iter_rows()]
+    labels = [plain(f"{name}: {part}") for name, part in table.select("slice", "part").iter_rows()]
     values = table[metric].to_numpy()
     low = table[f"{metric}_low"].fill_null(table[metric]).to_numpy()
     high = table[f"{metric}_high"].fill_null(table[metric]).to_numpy()
@@ -63,9 +63,19 @@ def draw_comparison(comparison: Comparison, path: Path | str, names: tuple[str, 
     axes.axvline(0, color=INK, linewidth=0.8)
     labels = [f"{name}@{k}" for name, k in table.select("metric", "k").iter_rows()]
     axes.set_yticks(range(table.height), labels)
-    axes.set(xlabel=f"{names[1]} minus {names[0]}, 95 % interval", ylim=(table.height - 0.4, -0.6))
+    axes.set(xlabel=plain(f"{names[1]} minus {names[0]}, 95 % interval"), ylim=(table.height - 0.4, -0.6))
     axes.grid(axis="x", color="#e2e5e8")
     figure.savefig(path, dpi=120)
+
+
+def plain(text: str) -> str:
+    r"""Text that Matplotlib draws letter by letter: no ``$`` begins a formula, no first ``_`` hides it.
+
+    >>> print(plain("shop $us_{$"))
+    shop \$us_{\$
+    """
+    drawn = text.encode("utf-8", "replace").decode().replace("$", r"\$")
+    return f" {drawn}" if drawn.startswith("_") else drawn
 
 
 def _canvas(width: float, height: float) -> "tuple[Figure, Axes]":

@@ -1,18 +1,21 @@
 """Walk test sessions, rank every next item over the whole catalogue, and put the ranks into a ledger."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from recsys_gru.arguments import choice, shown, whole_number
 from recsys_gru.errors import ClickLogError, ParameterError
-from recsys_gru.evaluation.ledger import RANK_OF_TIES, metric_grid, rank_values
+from recsys_gru.evaluation.ledger import RANK_OF_TIES, rank_values, whole_cutoffs
 from recsys_gru.evaluation.metrics import mean_gain
+from recsys_gru.evaluation.ranked import Ranked, by_model, by_popularity
 from recsys_gru.evaluation.report import Report
+from recsys_gru.evaluation.views import MODEL, POPULARITY, UNKNOWN, doubts, known_clicks
+from recsys_gru.forked import need_threads
 from recsys_gru.observers import Evaluated, announce
-from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, rank_counts
+from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, vocabulary_of
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Ties = Literal["conservative", "standard", "median"]
@@ -32,14 +35,19 @@ def evaluate(
 ) -> Report:
     """Rank the next item of every event of the test sessions over the whole catalogue.
 
+    Whatever ``unknown`` says, the report tells the figures of both rules beside each other, and those of the
+    lists as ``recommend`` would show them.
+
     Args:
         model: a fitted recommender, or any Scorer.
         test: Sessions in the model's vocabulary, or a frame or path of events.
         cutoffs: list lengths k of recall@k and MRR@k.
         ties: which rank the metrics use: ``conservative`` counts equal scores as above the target,
             ``standard`` as below, ``median`` half of them. All three are in the ledger.
-        unknown: ``drop`` removes clicks on unknown items before the replay; ``miss`` counts in addition one
-            infinite rank for each of them that is not its session's first click.
+        unknown: which clicks the figures are of. ``drop``, as in the published tables: clicks on unknown
+            items are removed before the replay. ``miss``: every click from the second of its session on, as
+            many for every model; one on an unknown item is a miss, and where all before it is unknown
+            popularity answers, as in ``recommend``.
         items: which items compete; a target that the filter bars has an infinite rank.
         rows: prefixes scored at once; the answers do not depend on it.
         progress: whether to draw a progress bar, on terminals only.
@@ -57,14 +65,20 @@ def evaluate(
     >>> report.recall[5] > 2 * evaluate(rg.Popularity().fit(train), test).recall[5]
     True
     """
-    metric_grid((), cutoffs)
-    _check(unknown, rows)
-    sessions = as_sessions(test, vocabulary=model.vocabulary_)
-    bound = None if items is None else items.bind(sessions)
-    replayed = _replay(model, sessions, bound, rows, progress)
-    ledger = _ledger(sessions, *replayed)
-    if unknown == "miss":
-        ledger = pl.concat([ledger, _misses(sessions.unknown).select(ledger.columns)], how="vertical_relaxed")
+    cutoffs = whole_cutoffs(cutoffs)
+    rows = whole_number("rows", rows, 1)
+    choice("unknown", unknown, ("drop", "miss"))
+    choice("ties", ties, RANK_OF_TIES)
+    need_threads("evaluate")
+    sessions = as_sessions(test, vocabulary=vocabulary_of(model))
+    bound = _filter(items).bind(sessions)
+    replayed = Ranked.of(list(_watched(by_model(model, sessions, bound, rows), sessions, progress)))
+    fallback = Ranked.of(list(by_popularity(sessions, bound, rows)))
+    replay = pl.concat(
+        [_ledger(sessions, replayed, MODEL), _ledger(sessions, fallback, POPULARITY), _misses(sessions)],
+        how="vertical_relaxed",
+    )
+    ledger = known_clicks(replay) if unknown == "drop" else replay
     if ledger.is_empty():
         raise ClickLogError(
             f"expected a test session with a second known event, got {sessions.n_sessions} sessions of "
@@ -77,39 +91,27 @@ def evaluate(
         events=ledger.height,
         sessions=ledger["session_id"].n_unique(),
         unknown=sessions.unknown.height,
-        excluded=int(replayed[2].sum()),
+        excluded=int(replayed.excluded.sum()) + (int(fallback.excluded.sum()) if unknown == "miss" else 0),
         ties=ties,
         unknown_rule=unknown,
         ranks=ledger,
+        replay=replay,
+        warnings=doubts(replay),
     )
     announce(Evaluated(model, report, sessions, items))
     return report
 
 
-def _check(unknown: str, rows: int) -> None:
-    if unknown not in ("drop", "miss"):
-        raise ParameterError(f"expected unknown as drop or miss, got {unknown!r}")
-    if rows < 1:
-        raise ParameterError(f"expected rows of 1 or more, got {rows}: {PREFIXES} is a good choice")
+def _filter(items: object) -> ItemFilter:
+    if items is None:
+        return ItemFilter()
+    if not isinstance(items, ItemFilter):
+        raise ParameterError(f"expected items as an ItemFilter, got {shown(items)}: ItemFilter(allow=[...])")
+    return items
 
 
-def _replay(
-    model: Scorer, sessions: Sessions, bound: BoundFilter | None, rows: int, progress: bool
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Events ranked (R,) as indices of their targets, counts (2, R) above and equal, excluded (R,)."""
-    events, counts, excluded = [np.empty(0, np.int64)], [np.empty((2, 0), np.int64)], [np.empty(0, np.bool_)]
-    for block_rows, above, equal, barred in _counted(model, sessions, bound, rows, progress):
-        events.append(block_rows + 1)
-        counts.append(np.stack([above, equal]))
-        excluded.append(barred)
-    found = np.concatenate(events)
-    order = np.argsort(found)  # the order of blocks is the model's own affair
-    return found[order], np.concatenate(counts, axis=1)[:, order], np.concatenate(excluded)[order]
-
-
-def _counted(
-    model: Scorer, sessions: Sessions, bound: BoundFilter | None, rows: int, progress: bool
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]:
+def _watched(parts: Iterable[Ranked], sessions: Sessions, progress: bool) -> Iterator[Ranked]:
+    """The parts as they come, with a bar on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -118,39 +120,35 @@ def _counted(
     total = int(np.maximum(sessions.lengths - 1, 0).sum())
     with Progress(*columns, console=console, disable=not (progress and console.is_terminal)) as bar:
         task = bar.add_task("evaluate", total=total)
-        for block in model.blocks(sessions, every=True, rows=rows):
-            targets = sessions.items[block.rows + 1]
-            candidates = None if bound is None else bound.candidates(block.rows)
-            above, equal = rank_counts(block, targets, candidates)
-            barred = np.zeros(len(targets), np.bool_) if candidates is None else ~candidates.has(targets)
-            yield block.rows, above, equal, barred
-            bar.advance(task, len(block.rows))
+        for part in parts:
+            yield part
+            bar.advance(task, len(part.events))
 
 
-def _ledger(
-    sessions: Sessions, events: NDArray[np.int64], counts: NDArray[np.int64], excluded: NDArray[np.bool_]
-) -> pl.DataFrame:
-    owner = np.searchsorted(sessions.offsets, events, side="right") - 1  # (R,)
-    targets = sessions.items[events]
-    above, equal = counts.astype(np.float64)
+def _ledger(sessions: Sessions, ranked: Ranked, source: str) -> pl.DataFrame:
+    owner = np.searchsorted(sessions.offsets, ranked.events, side="right") - 1  # (R,)
+    targets = sessions.items[ranked.events]
+    above, equal, above_shown, equal_shown = ranked.counts.astype(np.float64)
     frame = pl.DataFrame(
         {
             "session_id": sessions.ids.gather(owner),
-            "position": events - sessions.offsets[owner],
+            "position": ranked.events - sessions.offsets[owner],
             "item_id": sessions.vocabulary.take(targets),
             "rank": above + equal,
             "rank_standard": above + 1,
             "rank_median": above + (equal - 1) / 2 + 1,
             "support": sessions.vocabulary.support[targets],
-            "repeat": _repeats(sessions)[events],
-            "time": pl.Series(sessions.times[events]).cast(pl.Datetime("us", "UTC")),
+            "repeat": _repeats(sessions)[ranked.events],
+            "time": pl.Series(sessions.times[ranked.events]).cast(pl.Datetime("us", "UTC")),
+            "rank_shown": np.where(equal_shown > 0, above_shown + equal_shown, np.inf),
         }
     )
-    infinite = pl.when(pl.Series(excluded)).then(float("inf")).otherwise(pl.col(*RANK_OF_TIES.values()))
-    return frame.with_columns(infinite.name.keep(), _hour())
+    barred = pl.when(pl.Series(ranked.excluded)).then(float("inf"))
+    infinite = barred.otherwise(pl.col(*RANK_OF_TIES.values(), "rank_shown"))
+    return _columns(frame.with_columns(infinite.name.keep()), source)
 
 
-def _repeats(sessions: Sessions) -> NDArray[np.bool_]:
+def _repeats(sessions: Sessions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Whether each event's item (E,) came earlier in its session."""
     owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)
     first = pl.DataFrame({"session": owner, "item": sessions.items}).select(
@@ -159,22 +157,25 @@ def _repeats(sessions: Sessions) -> NDArray[np.bool_]:
     return ~first.to_series().to_numpy()
 
 
-def _misses(unknown: pl.DataFrame) -> pl.DataFrame:
+def _misses(sessions: Sessions) -> pl.DataFrame:
     """Ledger rows of the unknown clicks; their place in the replay is null, for they are not in it."""
-    infinite = [pl.lit(float("inf")).alias(name) for name in RANK_OF_TIES.values()]
-    return (
-        unknown.with_columns(
-            *infinite,
-            repeat=~pl.struct("session_id", "item_id").is_first_distinct(),
-            support=pl.lit(0, pl.Int64),
-            raw_position=pl.col("position"),
-            position=pl.lit(None, pl.Int64),
-        )
-        .with_columns(_hour())
-        .filter(pl.col("raw_position") > 0)
-        .drop("raw_position")
+    infinite = [pl.lit(float("inf")).alias(name) for name in (*RANK_OF_TIES.values(), "rank_shown")]
+    repeat = ~pl.struct("session_id", "item_id").is_first_distinct()
+    frame = sessions.unknown.with_columns(*infinite, repeat=repeat, support=pl.lit(0, pl.Int64))
+    targets = frame.filter(pl.col("position") > 0)
+    return _columns(targets.with_columns(position=pl.lit(None, pl.Int64)), UNKNOWN)
+
+
+def _columns(frame: pl.DataFrame, source: str) -> pl.DataFrame:
+    return frame.select(
+        "session_id",
+        "position",
+        "item_id",
+        *RANK_OF_TIES.values(),
+        "support",
+        "repeat",
+        "time",
+        pl.col("time").dt.hour().alias("hour"),
+        pl.lit(source, pl.String).alias("source"),
+        "rank_shown",
     )
-
-
-def _hour() -> pl.Expr:
-    return pl.col("time").dt.hour().alias("hour")

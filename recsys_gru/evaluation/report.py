@@ -1,9 +1,12 @@
 """The result of an evaluation: metrics by cut-off, what was counted, and the rank of every event."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import polars as pl
+
+from recsys_gru.evaluation.showing import as_html
+from recsys_gru.evaluation.views import shares, views
 
 
 @final
@@ -21,6 +24,8 @@ class Report:
         ties: the tie rule of the metrics.
         unknown_rule: "drop" or "miss".
         ranks: the rank ledger, one row per event.
+        replay: the rank ledger of all clicks, whichever of them the figures are of.
+        warnings: what to know before believing a figure.
 
     >>> ranks = pl.DataFrame({"rank": [1.0, 30.0]})
     >>> report = Report({20: 0.5}, {20: 0.5}, 2, 1, 0, 0, "conservative", "drop", ranks)
@@ -37,6 +42,8 @@ class Report:
     ties: str
     unknown_rule: str
     ranks: pl.DataFrame
+    replay: pl.DataFrame = field(default_factory=pl.DataFrame)
+    warnings: tuple[str, ...] = ()
 
     def figures(self) -> dict[str, float]:
         """Metrics as ``recall_at_20``, ``mrr_at_20``, at every cut-off."""
@@ -53,6 +60,7 @@ class Report:
             "excluded": self.excluded,
             "ties": self.ties,
             "unknown_rule": self.unknown_rule,
+            **self.shares(),
         }
 
     def table(self) -> pl.DataFrame:
@@ -61,13 +69,53 @@ class Report:
         values = {"recall": list(self.recall.values()), "mrr": [self.mrr[k] for k in cutoffs]}
         return pl.DataFrame({"k": cutoffs, **values}, schema_overrides={"k": pl.Int64})
 
+    def views(self) -> pl.DataFrame:
+        """The figures of all clicks, of known clicks, and of both as shown: view, k, events, recall, mrr."""
+        return views(self.replay, self.ties, list(self.recall))
+
+    def shares(self) -> dict[str, float]:
+        """``unknown_share`` of all clicks, and ``repeat_share`` of known clicks."""
+        return {} if self.replay.is_empty() else shares(self.replay)
+
     def __repr__(self) -> str:
         head = f"{'k':>5} {'recall':>8} {'MRR':>8}"
-        rows = [f"{k:>5} {self.recall[k]:>8.4f} {self.mrr[k]:>8.4f}" for k in self.recall]
+        lines = [head, *(f"{k:>5} {recall:>8} {mrr:>8}" for k, recall, mrr in self._rows()), self._counts()]
+        if beside := self._beside():
+            top, rows, told = beside
+            lines += [
+                f"{name:<24}{events:>9} {recall:>10} {mrr:>8}" for name, events, recall, mrr in (top, *rows)
+            ]
+            lines.append(told)
+        return "\n".join([*lines, *(f"warning: {w}" for w in self.warnings)])
+
+    def _repr_html_(self) -> str:
+        notes = [f"warning: {w}" for w in self.warnings]
+        if beside := self._beside():
+            notes = [beside[2], *notes]
+        more = as_html(*beside[:2], notes) if beside else as_html([], [], notes)
+        return as_html(["k", "recall", "MRR"], self._rows(), [self._counts()]) + more
+
+    def _rows(self) -> list[tuple[str, str, str]]:
+        return [(str(k), f"{self.recall[k]:.4f}", f"{self.mrr[k]:.4f}") for k in self.recall]
+
+    def _counts(self) -> str:
         counts = (
             f"{self.events} events of {self.sessions} sessions, {self.unknown} clicks on unknown items "
             f"({self.unknown_rule}), ties {self.ties}"
         )
         if self.excluded:
             counts += f", {self.excluded} targets barred by the item filter"
-        return "\n".join([head, *rows, counts])
+        return counts
+
+    def _beside(self) -> tuple[list[str], list[list[str]], str] | None:
+        """All views at the longest cut-off: heads and rows of a table, and the shares."""
+        if self.replay.is_empty():
+            return None
+        k, rows = max(self.recall), []
+        for row in self.views().filter(k=k).iter_rows(named=True):
+            figures = ("-" if row[name] is None else f"{row[name]:.4f}" for name in ("recall", "mrr"))
+            rows.append([row["view"], str(row["events"]), *figures])
+        shares = self.shares()
+        unknown, repeat = shares["unknown_share"], shares["repeat_share"]
+        told = f"{unknown:.1%} of all clicks on unknown items, {repeat:.1%} of the known clicks repeats"
+        return ["", "events", f"recall@{k}", f"MRR@{k}"], rows, told

@@ -95,7 +95,9 @@ def write_report(page: ReportPage, folder: Path | str, pictures: bool = True) ->
     html, plain, ranks = paths = [home / name for name in ("report.html", "report.json", "ranks.parquet")]
     page.write(html)
     beyond = {name: None if math.isnan(value) else value for name, value in page.list_metrics.items()}
-    told = {**page.report.to_dict(), **beyond, "warnings": list(page.warnings)}
+    views = page.report.views().to_dicts() if not page.report.replay.is_empty() else []
+    warnings = [*page.report.warnings, *page.warnings]
+    told = {**page.report.to_dict(), **beyond, "views": views, "warnings": warnings}
     plain.write_text(json.dumps(told, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     write_ranks(page.report.ranks, ranks)
     return [*paths, *_draw(page, home)] if pictures else paths

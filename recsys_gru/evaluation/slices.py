@@ -8,18 +8,26 @@ import polars as pl
 from recsys_gru.errors import SchemaError
 from recsys_gru.evaluation.ledger import rank_values
 from recsys_gru.evaluation.metrics import GAINS
+from recsys_gru.evaluation.statistics import LEAST
 
 Breaks = list[tuple[int, str]]
 
-POSITIONS: Breaks = [(1, "1"), (2, "2"), (3, "3"), (4, "4"), (5, "5-9"), (10, "10-19"), (20, "20+")]
+POSITIONS: Breaks = [
+    (0, "none known before"),
+    (1, "1"),
+    (2, "2"),
+    (3, "3"),
+    (4, "4"),
+    (5, "5-9"),
+    (10, "10-19"),
+    (20, "20+"),
+]
 LENGTHS: Breaks = [(2, "2"), (3, "3"), (4, "4-5"), (6, "6-9"), (10, "10-19"), (20, "20+")]
 SUPPORTS: Breaks = [
     (0, "0"), (1, "1-9"), (10, "10-99"), (100, "100-999"), (1000, "1,000-9,999"), (10_000, "10,000+"),
 ]  # fmt: skip
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 METRICS = ("recall", "mrr")
-LEAST = 10
-"""Sessions a normal interval needs to mean anything."""
 
 
 def first_seen(train: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:

@@ -13,6 +13,8 @@ from recsys_gru.evaluation.metrics import GAINS
 
 Floats = NDArray[np.float64]
 
+LEAST = 10
+"""Sessions that an interval needs to mean anything."""
 CELLS = 4_000_000
 """Random weights held at once: 32 MB, however many sessions and resamples."""
 
@@ -100,6 +102,8 @@ def intervals(
 ) -> pl.DataFrame:
     """Metrics with percentile intervals from a bootstrap over sessions: metric, k, value, low, high.
 
+    Both ends are null below 10 sessions: resampling so few says nothing of others.
+
     >>> ranks = pl.DataFrame({"session_id": [1, 1, 2], "rank": [1.0, 9.0, 2.0]})
     >>> intervals(ranks, ["recall"], [5])["value"].round(3).to_list()
     [0.667]
@@ -107,9 +111,16 @@ def intervals(
     grid = metric_grid(metrics, cutoffs)
     sums = session_sums(ranks, grid, ties)
     means = bootstrap_means(sums, resamples, np.random.default_rng(seed))
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     names, ks = zip(*grid, strict=True)
-    return pl.DataFrame({"metric": names, "k": ks, "value": sums.means, "low": low, "high": high})
+    span = ends(means, level, len(sums.counts))
+    return pl.DataFrame({"metric": names, "k": ks, "value": sums.means, **span})
+
+
+def ends(means: Floats, level: float, n_sessions: int) -> dict[str, pl.Series]:
+    """Lower and upper ends (M,) of the intervals of resampled means (R, M), null below 10 sessions."""
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    found = {"low": pl.Series(low), "high": pl.Series(high)}
+    return found if n_sessions >= LEAST else {name: one.clear(len(one)) for name, one in found.items()}
 
 
 def _chunks(total: int, width: int) -> Iterator[int]:

@@ -64,12 +64,18 @@ def _top(profile: Profile, title: str) -> str:
         "sessions": (f"{profile.sessions:,}", f"{counts['kept'] / profile.sessions:.1f} clicks in each"),
         "items": (f"{profile.items:,}", f"{counts['kept'] / profile.items:,.1f} clicks on each"),
         "same item again": (f"{profile.repeat_rate:.1%}", "of the steps"),
-        "equal times": (f"{profile.collision_rate:.1%}", "of the clicks, within a session"),
+        "equal times": (
+            f"{profile.collision_rate:.1%}",
+            f"of the clicks; {profile.tied_share:.1%} of the steps",
+        ),
         **_silence(profile),
     }
-    warnings = f'<ul class="warnings"><li>{text(ORDINAL)}</li></ul>' if profile.first < FIRST_CLOCK else ""
+    ordinal = profile.first < FIRST_CLOCK
+    told = [*([ORDINAL] if ordinal else []), *(f"{said}." for said in profile.warnings())]
+    listed = "".join(f"<li>{text(said)}</li>" for said in told)
+    warnings = f'<ul class="warnings">{listed}</ul>' if listed else ""
     span = f", {profile.first:%Y-%m-%d %H:%M} to {profile.last:%Y-%m-%d %H:%M} UTC"
-    head = f'<h1>{text(title)}</h1><p class="sub">Click log{span if not warnings else ""}.</p>'
+    head = f'<h1>{text(title)}</h1><p class="sub">Click log{"" if ordinal else span}.</p>'
     return f"<header>{head}{tiles(figures)}{warnings}</header>"
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks.check import REASON, ready, sieve, time_limits
-from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, Frame, key_columns, lazy
+from recsys_gru.clicks.believable import time_limits
+from recsys_gru.clicks.check import REASON, TIED_LIMIT, ready, sieve, tied_warning
+from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, Frame, key_columns
 from recsys_gru.clicks.scan import collect
-from recsys_gru.clicks.sessionize import sessionize
+from recsys_gru.clicks.sessionize import LONG_SILENCE, sessionize
 from recsys_gru.errors import ClickLogError
 from recsys_gru.preparation.buckets import ROWS_AT_ONCE, in_parts
 
@@ -35,6 +36,8 @@ class Profile:
         popularity: clicks of each item, most first, (N,).
         repeat_rate: share of steps that stay on the same item.
         collision_rate: share of clicks at the same time as another of their session.
+        tied_share: share of steps between clicks of one time, whose order is that of the rows or none.
+        reused_ids: sessions whose id comes again after hours of silence.
         pauses: seconds (lower edge of a bin, eight bins a decade) and the number of pauses in it.
         gap: the suggested session gap, None where the pauses show no valley.
         cut_at: the gap at which users were cut into sessions, None where the log has sessions.
@@ -51,9 +54,21 @@ class Profile:
     popularity: NDArray[np.int64]
     repeat_rate: float
     collision_rate: float
+    tied_share: float
+    reused_ids: int
     pauses: pl.DataFrame
     gap: timedelta | None
     cut_at: timedelta | None
+
+    def warnings(self) -> list[str]:
+        """What is odd about the log, in words."""
+        texts = [tied_warning(self.tied_share)] if self.tied_share > TIED_LIMIT else []
+        if self.reused_ids:
+            texts.append(
+                f"{self.reused_ids:,} session ids come again after hours of silence: they begin anew, every "
+                'day say. Cut them: user="session_id" in read_clicks, or --user session_id'
+            )
+        return texts
 
 
 def profile_clicks(
@@ -72,7 +87,7 @@ def profile_clicks(
     >>> profile_clicks(log).popularity
     array([2, 1])
     """
-    log = ready(lazy(clicks))
+    log = ready(clicks)
     users = SESSION not in key_columns(log)
     with in_parts(log, rows_per_part) as parts:
         limits = time_limits(pl.concat(parts))
@@ -98,6 +113,8 @@ def profile_clicks(
         popularity=popularity.to_numpy().astype(np.int64),
         repeat_rate=sum(view.repeats for view in views) / steps if steps else 0.0,
         collision_rate=sum(view.collisions for view in views) / counts["kept"],
+        tied_share=sum(view.ties for view in views) / steps if steps else 0.0,
+        reused_ids=0 if users else sum(view.reused for view in views),
         pauses=pauses,
         gap=valley(pauses),
         cut_at=gap if users else None,
@@ -114,6 +131,8 @@ class _View:
     last: datetime | None
     repeats: int
     collisions: int
+    ties: int
+    reused: int
     days: pl.DataFrame
     hours: pl.DataFrame
     lengths: pl.DataFrame
@@ -133,6 +152,8 @@ def _view(kept: pl.DataFrame, bad: pl.DataFrame, gap: timedelta | None) -> _View
         last=pl.col(TIME).max(),
         repeats=(same & (pl.col(ITEM) == pl.col(ITEM).shift())).sum(),
         collisions=(with_last | with_last.shift(-1)).sum(),
+        ties=with_last.sum(),
+        reused=pl.col(SESSION).filter(same & (pl.col(TIME).diff() > LONG_SILENCE)).n_unique(),
     )
     return _View(
         kept.height + bad.height,

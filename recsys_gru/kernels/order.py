@@ -1,4 +1,4 @@
-"""Rows by session, time and item, in time linear in the rows."""
+"""Rows by session and time, in time linear in the rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,24 +36,21 @@ def number_equal(hashes: NDArray[np.uint64]) -> tuple[Items, Items]:
 
 
 @kernel
-def _insertion_sort(rows: Items, times: Items, items: Items) -> None:
-    """Sort rows by time, then item, in place; equal ones stay as they were."""
+def _insertion_sort(rows: Items, times: Items) -> None:
+    """Sort rows by time, in place; equal ones stay as they were."""
     for end in range(1, len(rows)):
         row, place = rows[end], end
-        while place > 0:
-            other = rows[place - 1]
-            if times[other] < times[row] or (times[other] == times[row] and items[other] <= items[row]):
-                break
-            rows[place] = other
+        while place > 0 and times[rows[place - 1]] > times[row]:
+            rows[place] = rows[place - 1]
             place -= 1
         rows[place] = row
 
 
 @kernel
-def event_order(sessions: Items, times: Items, items: Items, n_sessions: int) -> Items:
-    """The rows by session (0..n_sessions-1), then time, then item, equal ones as they came; (n,) int64.
+def event_order(sessions: Items, times: Items, n_sessions: int) -> Items:
+    """The rows by session (0..n_sessions-1), then time, equal ones as they come; (n,) int64.
 
-    Twin: `sorted`, tests/kernels/test_order.py::test_rows_go_by_session_time_and_item.
+    Twin: `sorted`, tests/kernels/test_order.py::test_rows_go_by_session_and_time_and_ties_as_they_came.
     """
     ends = np.zeros(n_sessions + 1, dtype=np.int64)
     for session in sessions:
@@ -67,8 +64,7 @@ def event_order(sessions: Items, times: Items, items: Items, n_sessions: int) ->
     for session in range(n_sessions):
         rows = order[ends[session] : ends[session + 1]]
         if len(rows) > _SHORT:
-            rows[:] = rows[np.argsort(items[rows], kind="mergesort")]
             rows[:] = rows[np.argsort(times[rows], kind="mergesort")]
         else:
-            _insertion_sort(rows, times, items)
+            _insertion_sort(rows, times)
     return order

@@ -43,15 +43,20 @@ def offer_shared(lanes: Floats, tile: Tile, allowed: Masks, start: int, heaps: H
 
 
 @kernel
-def own_scores(table: Floats, bias: Floats, hidden: Floats, items: NDArray[np.int32]) -> Floats:
-    """Return the score (Q,) of one item for each hidden state (Q, H), hidden_q . table_j + bias_j, to the bit
-    that of a tile.
+def own_scores(table: Floats, bias: Floats, hidden: Floats, rows: Items, items: NDArray[np.int32]) -> Floats:
+    """Return the score (P,) of one item for each of the named hidden states (P,) of (Q, H), ascending:
+    hidden_q . table_j + bias_j, to the bit that of a tile.
 
     Twin: NumPy, tests/kernels/test_scores.py::test_an_own_score_is_the_product_of_two_rows.
     """
     scores = np.empty(len(items), np.float32)
-    for q in range(len(items)):
-        scores[q] = exact_scores(table, bias, hidden[q], items[q : q + 1])[0]
+    first = 0
+    while first < len(items):
+        last = first + 1
+        while last < len(items) and rows[last] == rows[first]:
+            last += 1
+        scores[first:last] = exact_scores(table, bias, hidden[rows[first]], items[first:last])
+        first = last
     return scores
 
 

@@ -5,7 +5,7 @@ After the checks a bucket is arrays: numbers instead of ids, so that no text mov
 
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +15,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.clicks.believable import Limits
 from recsys_gru.clicks.check import REASON, as_they_came, sieve
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, UTC_TIME
 from recsys_gru.clicks.ledger import Tally
-from recsys_gru.clicks.order import codes, numbered, run_starts
+from recsys_gru.clicks.order import by_hash, codes, item_steps, numbered, run_starts
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import collect, whole_files
 from recsys_gru.clicks.sessionize import sessionize
@@ -27,20 +28,31 @@ from recsys_gru.kernels.rules import Rows
 ROWS_AT_ONCE = 4_000_000
 """Rows of a log that are held in memory together."""
 REPEAT, ROBOT = "consecutive repeat", "session too long for a person"
-_BUCKET = "bucket"
+_BUCKET, _ROW = "bucket", "_row"
 _MINUTE = 60_000_000
 
 
 def scatter(frame: pl.LazyFrame, n_buckets: int, folder: Path) -> list[Path]:
     """Deal the rows out to buckets by a hash of their owner, each a folder of its own, in one streaming pass;
-    buckets in order.
+    buckets in order. ``dealt`` gives the rows of one, in the order that they came in.
     """
     bucket = pl.col(owner_of(frame)).hash(0) % n_buckets
     target = pl.PartitionBy(folder, key={_BUCKET: bucket}, include_key=False)
     folder.mkdir(parents=True)
     with whole_files():
-        frame.sink_ipc(target, mkdir=True, engine="streaming")
+        frame.with_row_index(_ROW).sink_ipc(target, mkdir=True, engine="streaming")
     return sorted(folder.iterdir(), key=lambda path: int(path.name.partition("=")[2]))
+
+
+def scan_dealt(folders: Iterable[Path]) -> pl.LazyFrame:
+    """The rows of buckets, in no promised order."""
+    files = [file for folder in folders for file in sorted(folder.glob("*.ipc"))]
+    return pl.scan_ipc(files, glob=False)
+
+
+def dealt(folder: Path) -> pl.LazyFrame:
+    """The rows of a bucket in the order of the log."""
+    return scan_dealt([folder]).sort(_ROW).drop(_ROW)
 
 
 def owner_of(frame: pl.LazyFrame) -> str:
@@ -59,7 +71,7 @@ def in_parts(frame: pl.LazyFrame, rows_per_part: int) -> Iterator[list[pl.LazyFr
         return
     with tempfile.TemporaryDirectory() as folder:
         paths = scatter(frame, math.ceil(rows / rows_per_part), Path(folder) / "parts")
-        yield [pl.scan_ipc(path / "*.ipc") for path in paths]
+        yield [dealt(path) for path in paths]
 
 
 class ItemNumbers:
@@ -103,11 +115,13 @@ class Bucket:
         folder: its arrays and the ids of its sessions.
         last: the last good time in microseconds, None where there is none.
         starts: good sessions by minute of their start.
+        steps: how many tied neighbours go up and how many down in the order of their items, (2,).
     """
 
     folder: Path
     last: int | None
     starts: pl.DataFrame
+    steps: NDArray[np.int64]
 
     def rows(self) -> Rows:
         """The arrays, mapped into memory."""
@@ -115,7 +129,7 @@ class Bucket:
 
     def ids(self) -> pl.DataFrame:
         """The session_id, and for logs of users the user_id, of each session."""
-        return pl.read_parquet(self.folder / "ids.parquet")
+        return pl.read_parquet(self.folder / "ids.parquet", glob=False)
 
     def keep_levels(self, levels: NDArray[np.int8]) -> None:
         """Write which rule took each row."""
@@ -134,7 +148,9 @@ class Bucket:
             }
         )
         users = self.folder / "users.parquet"
-        return table.with_columns(pl.read_parquet(users)[USER][place]) if users.exists() else table
+        if not users.exists():
+            return table
+        return table.with_columns(pl.read_parquet(users, glob=False)[USER][place])
 
 
 @dataclass(frozen=True)
@@ -147,6 +163,7 @@ class Checker:
         rules: all rules in their order.
         tally: counts what each rule takes.
         items: the numbers of the items met so far.
+        hashed: whether clicks of equal time are put by a hash, as their order is that of the items.
     """
 
     folder: Path
@@ -154,13 +171,17 @@ class Checker:
     rules: list[str]
     tally: Tally
     items: ItemNumbers = field(default_factory=ItemNumbers)
+    hashed: bool = False
 
-    def check(self, number: int, rows: pl.DataFrame, limits: tuple[int, int]) -> Bucket:
+    def check(self, number: int, rows: pl.DataFrame, limits: Limits) -> Bucket:
         """Write the readable rows of a bucket as arrays, and the others to quarantine."""
         owner = owner_of(rows.lazy())
         owners, known = coded(rows[owner], ordered=owner == USER)
-        items, found = coded(rows[ITEM], ordered=True)  # their order settles ties
+        items, found = coded(rows[ITEM], ordered=True)  # their order tells whether ties lie by item
         good, bad = sieve(rows.with_columns(owners, items), limits)
+        steps = item_steps(good, owner)
+        if self.hashed:
+            good = by_hash(good, owner, (known.gather(good[owner]), found.gather(good[ITEM])))
         events = good if owner == SESSION else sessionize(good, gap=self.recipe.gap).collect()
         if bad.height:
             whole = bad.with_columns(known.gather(bad[owner]), found.gather(bad[ITEM]))
@@ -181,7 +202,7 @@ class Checker:
         if USER in events.columns:
             users = events.select(USER) if owner == SESSION else known.gather(events[USER]).to_frame()
             _quick(users, place / "users.parquet")
-        return self._bucket(place, packed, starts)
+        return self._bucket(place, packed, starts, steps)
 
     def _levels(
         self, items: NDArray[np.int32], starts: NDArray[np.int64], sizes: NDArray[np.int64]
@@ -197,13 +218,13 @@ class Checker:
             levels[good & np.repeat(long, sizes)] = self.rules.index(ROBOT)
         return levels
 
-    def _bucket(self, place: Path, rows: Rows, starts: NDArray[np.int64]) -> Bucket:
+    def _bucket(self, place: Path, rows: Rows, starts: NDArray[np.int64], steps: NDArray[np.int64]) -> Bucket:
         """The first row of a session is never a repeat, so a session is good where its first row is."""
         good = rows.levels == len(self.rules)
         first = rows.times[starts[good[starts]]]
         minutes = pl.Series(START, first // _MINUTE * _MINUTE).cast(UTC_TIME)
         counted = minutes.to_frame().group_by(START).agg(pl.len().alias("sessions"))
-        return Bucket(place, int(rows.times[good].max()) if good.any() else None, counted)
+        return Bucket(place, int(rows.times[good].max()) if good.any() else None, counted, steps)
 
 
 def coded(ids: pl.Series, *, ordered: bool) -> tuple[pl.Series, pl.Series]:

@@ -7,6 +7,7 @@ memory is some numbers per item, and some numbers and the id per session.
 """
 
 import json
+import logging
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,25 +20,38 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from recsys_gru.clicks.check import ready, time_limits
-from recsys_gru.clicks.frames import ITEM, SESSION, TIME, Frame, lazy
-from recsys_gru.clicks.ledger import Ledger, Tally
+from recsys_gru.clicks.believable import Limits, time_limits
+from recsys_gru.clicks.check import BY_ITEM, ready
+from recsys_gru.clicks.frames import ITEM, SESSION, TIME, Frame
+from recsys_gru.clicks.ledger import Ledger, Size, Tally
+from recsys_gru.clicks.order import by_item
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import collect
 from recsys_gru.errors import ClickLogError, InputError
 from recsys_gru.kernels.packing import number_by_appearance
-from recsys_gru.preparation.buckets import ROWS_AT_ONCE, Bucket, Checker, last_of, scatter
+from recsys_gru.preparation.buckets import (
+    ROWS_AT_ONCE,
+    Bucket,
+    Checker,
+    dealt,
+    last_of,
+    scan_dealt,
+    scatter,
+)
 from recsys_gru.preparation.finish import TEST, TRAIN, Finisher, OnProgress, fixed_point, law_of, rules_of
 from recsys_gru.preparation.packer import Packer
-from recsys_gru.sessions.files import read_sessions
+from recsys_gru.preparation.place import recover, replace, replaced, sealed
+from recsys_gru.preparation.place import verify as verify_files
+from recsys_gru.sessions.files import DAMAGED, PREPARED, read_sessions
 from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.split import TEST_SHARE, tail_of_minutes
 from recsys_gru.sessions.vocabulary import Vocabulary
 
+log = logging.getLogger("recsys_gru")
+
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
-_SUMMARY = "prepared.json"
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,14 @@ class Prepared:
     cut: datetime
     ledger: Ledger
     counts: dict[str, int]
+
+    def test_part(self) -> tuple[Size, Size]:
+        """What the rules left, and what of it is to learn from: the line of the ledger that follows them."""
+        parts = (self.train, self.test)
+        rows, sessions = sum(part.n_events for part in parts), sum(part.n_sessions for part in parts)
+        both = Size(rows, sessions, len(self.train.vocabulary))  # the test part has no other items
+        left = Size(self.train.n_events, self.train.n_sessions, len(self.train.vocabulary))
+        return self.ledger.entries[-1].after if self.ledger.entries else both, left
 
 
 def prepare(
@@ -88,36 +110,47 @@ def prepare(
     True
     """
     place = Path(folder)
-    if place.exists() and any(place.iterdir()) and not (place / _SUMMARY).exists():
+    recover(place)
+    if place.exists() and any(place.iterdir()) and not (place / PREPARED).exists():
         raise InputError(f"{place} holds other files; expected a new folder or one that prepare wrote")
     aside = place.with_name(f"{place.name}.partial")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     try:
-        _Work(aside, recipe or Recipe(), rows_per_bucket, on_progress or _silent).run(ready(lazy(clicks)))
-        shutil.rmtree(place, ignore_errors=True)
-        aside.rename(place)
+        _Work(aside, recipe or Recipe(), rows_per_bucket, on_progress or _silent).run(ready(clicks))
+        replace(place, aside)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return read_prepared(place)
 
 
-def read_prepared(folder: str | Path) -> Prepared:
+def read_prepared(folder: str | Path, *, verify: bool = False) -> Prepared:
     """Open a folder that ``prepare`` wrote; the sessions are memory-mapped.
+
+    Lengths and bounds of all arrays are checked in any case; with ``verify`` every file is read and held
+    against its SHA-256, so that not one changed bit goes unnoticed.
 
     Raises:
         ClickLogError: the folder is none, or damaged.
     """
     place = Path(folder)
+    if not place.exists() and replaced(place).exists():
+        place = replaced(place)  # a prepare was broken off, or is just putting its result in place
     try:
-        summary = json.loads((place / _SUMMARY).read_text())
+        summary = json.loads((place / PREPARED).read_text())
+        cut, counts = datetime.fromisoformat(summary["cut"]), dict(summary["counts"])
+        if verify:
+            verify_files(place, summary)
         ledger = Ledger.read(place / "ledger.parquet")
-    except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+        rows = counts["read"], counts[TRAIN], counts[TEST], counts["rejected"]
+        train, test = (read_sessions(place / part) for part in (TRAIN, TEST))
+    except DAMAGED as error:
         raise ClickLogError(
             f"cannot open the prepared log {place}: {error}. What to do: prepare it again"
         ) from error
-    train, test = (read_sessions(place / part) for part in ("train", "test"))
-    return Prepared(place, train, test, datetime.fromisoformat(summary["cut"]), ledger, summary["counts"])
+    if rows[0] != sum(rows[1:]) or rows[1:3] != (train.n_events, test.n_events):
+        raise ClickLogError(f"the counts in {place / PREPARED} do not add up. What to do: prepare it again")
+    return Prepared(place, train, test, cut, ledger, counts)
 
 
 def _silent(_stage: str, _done: int, _total: int) -> None:
@@ -136,8 +169,7 @@ class _Work:
     def run(self, clicks: pl.LazyFrame) -> None:
         """All stages, each on the arrays that the one before wrote."""
         rows, rules = int(collect(clicks.select(pl.len())).item()), rules_of(clicks)
-        checker = Checker(self.folder, self.recipe, rules, Tally(rules))
-        buckets = self._buckets(clicks, checker, math.ceil(rows / self.rows_per_bucket) or 1)
+        checker, buckets = self._checked(clicks, rules, math.ceil(rows / self.rows_per_bucket) or 1)
         cut = self._cut(buckets)
         begin = cut - self.recipe.window if self.recipe.window is not None else _EVER
         law = law_of(rules, _micros(begin), _micros(cut), self.recipe.min_length)
@@ -150,22 +182,36 @@ class _Work:
         counts = {"read": rows, TRAIN: train, TEST: test, "rejected": rows - train - test}
         self._sum_up(cut, checker.tally.ledger(), counts)
 
-    def _buckets(self, clicks: pl.LazyFrame, checker: Checker, n_buckets: int) -> list[Bucket]:
-        """Check a log that fits into one bucket at once; deal a larger one out to several first."""
+    def _checked(
+        self, clicks: pl.LazyFrame, rules: list[str], n_buckets: int
+    ) -> tuple[Checker, list[Bucket]]:
+        """Check a log that fits into one bucket at once; deal a larger one out to several first.
+
+        Where clicks of equal time turn out to lie in the order of their items, all is checked once more.
+        """
+        raw = self.folder / "work" / "raw"
         if n_buckets == 1:
             rows = collect(clicks)
-            limits = time_limits(rows.lazy())
-            return self._told("check", [lambda: checker.check(0, rows, limits)])
-        raw = self.folder / "work" / "raw"
-        paths = scatter(clicks, n_buckets, raw)
-        limits = time_limits(pl.scan_ipc(raw / "*" / "*.ipc"))
+            limits, parts = time_limits(rows.lazy()), [rows.lazy()]
+        else:
+            paths = scatter(clicks, n_buckets, raw)
+            limits, parts = time_limits(scan_dealt(paths)), [dealt(path) for path in paths]
+        checker = Checker(self.folder, self.recipe, rules, Tally(rules))
+        buckets = self._buckets(checker, parts, limits)
+        if by_item(np.sum([bucket.steps for bucket in buckets], axis=0)):
+            log.warning("%s", BY_ITEM)
+            for number in range(len(buckets)):
+                shutil.rmtree(self.folder / "work" / f"bucket-{number}")
+            checker = Checker(self.folder, self.recipe, rules, Tally(rules), hashed=True)
+            buckets = self._buckets(checker, parts, limits)
+        shutil.rmtree(raw, ignore_errors=True)
+        return checker, buckets
 
-        def check(number: int, path: Path) -> Bucket:
-            bucket = checker.check(number, collect(pl.scan_ipc(path / "*.ipc")), limits)
-            shutil.rmtree(path)
-            return bucket
+    def _buckets(self, checker: Checker, parts: Sequence[pl.LazyFrame], limits: Limits) -> list[Bucket]:
+        def check(number: int, part: pl.LazyFrame) -> Bucket:
+            return checker.check(number, collect(part), limits)
 
-        return self._told("check", [partial(check, number, path) for number, path in enumerate(paths)])
+        return self._told("check", [partial(check, number, part) for number, part in enumerate(parts)])
 
     def _told(self, stage: str, jobs: Sequence[Callable[[], T]]) -> list[T]:
         """Do the jobs of a stage and tell after each one."""
@@ -226,7 +272,7 @@ class _Work:
             "counts": counts,
             "recipe": {k: str(v) for k, v in asdict(self.recipe).items()},
         }
-        (self.folder / _SUMMARY).write_text(json.dumps(summary, indent=1))
+        (self.folder / PREPARED).write_text(json.dumps(sealed(self.folder, summary), indent=1))
 
 
 def _micros(moment: datetime) -> int:

@@ -1,22 +1,29 @@
 """The store: a click log that grows by the day, one partition for the sessions that start on each day."""
 
 import json
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
 import polars as pl
 
-from recsys_gru.clicks.check import check_clicks
-from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, UTC_TIME, Frame
-from recsys_gru.clicks.sessionize import sessionize
-from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.clicks.check import CheckedClicks, check_clicks
+from recsys_gru.clicks.frames import ITEM, ORDER, SESSION, START, TIME, USER, UTC_TIME, Frame
+from recsys_gru.clicks.order import by_hash, sorted_rows
+from recsys_gru.clicks.sessionize import LONG_SILENCE, reused_ids, sessionize
+from recsys_gru.errors import ClickLogError
+from recsys_gru.preparation.distinct import one_visit_each
+from recsys_gru.preparation.typed import of_types
 from recsys_gru.sessions.fingerprint import digest_of
 
-_DAY, _MANIFEST = "day", "manifest.json"
+log = logging.getLogger("recsys_gru")
+
+_DAY, _MANIFEST, _LAST = "day", "manifest.json", "last"
+_VISIT = "_visit"
 Facts: TypeAlias = dict[str, str | int]
-_ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -27,21 +34,27 @@ class Added:
         days: the partitions that changed.
         counts: as in CheckedClicks: rows read, kept, rejected, and by reason.
         known: kept rows that the store held already.
+        warnings: what is odd about the clicks, in words.
     """
 
     days: tuple[date, ...]
     counts: dict[str, int]
     known: int
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ClickStore:
     """Checked clicks on disk, a Parquet file for each UTC day on which sessions start, with fingerprints.
 
-    Logs of users are cut into sessions on entry, named ``user@start``; ``gap`` is the silence that ends one.
-    Clicks that come late, also after midnight, join the session they belong to if that starts at most a day
-    away. Adding the same clicks again changes nothing, and the order of adding does not matter. One writer
-    at a time; a write that was interrupted is made whole by adding the same clicks again.
+    A session ends after ``silence``: an id that comes again later is another visit, lies on the day on which
+    that starts, and is named ``id@start`` by ``events``. Logs of users are cut into sessions on entry, named
+    ``user@start``; ``gap`` is the silence that ends one. Clicks that come late join their session. Adding the
+    same clicks again changes nothing, and the order of adding does not matter, however many days a session
+    spans. Ids are of the store's type, whatever the type of a file that is added. Clicks of equal time are
+    ordered by a column ``click_order`` (read_clicks(..., order=)) if the log has one, else by a hash, as
+    files that come in any order have none. One writer at a time; a write that was interrupted is made whole
+    by adding the same clicks again.
 
     >>> import tempfile
     >>> log = pl.DataFrame({"session_id": [1, 1], "item_id": [7, 8], "time": [86390, 86410]})
@@ -52,33 +65,38 @@ class ClickStore:
 
     folder: Path
     gap: timedelta = timedelta(minutes=30)
+    silence: timedelta = LONG_SILENCE
 
     def add(self, clicks: Frame) -> Added:
         """Check clicks and merge them into their days; rejected rows go to rejected/.
 
         Raises:
-            SchemaError: a column is missing, or ids are of another type than the store's.
+            SchemaError: a column is missing, or no id can be of the store's type.
         """
-        checked = check_clicks(clicks)
+        checked = self._of_my_types(check_clicks(clicks))
         new = checked.clicks.collect()
         self._reject(checked.rejected)
         if new.is_empty():
-            return Added((), checked.counts, 0)
+            return Added((), checked.counts, 0, checked.warnings)
         owner = SESSION if SESSION in new.columns else USER
         old = self._near(new, owner)
-        merged = self._in_sessions(pl.concat([new, old.select(new.columns)]).unique(), owner)
-        known = new.height + old.height - merged.height
+        both = _distinct([new, old])
+        known = new.height + old.height - both.height
+        merged = self._in_sessions(both, owner)
         days = sorted({*merged[_DAY].unique(), *old[_DAY].unique()})
         changed = [day for day in days if self._rewrite(day, merged, owner)]
-        return Added(tuple(changed), checked.counts, known)
+        return Added(tuple(changed), checked.counts, known, checked.warnings or self._reused(new))
 
     def days(self) -> list[date]:
         """The days that have a partition, in order."""
         return [date.fromisoformat(day) for day in self._manifest()]
 
     def events(self, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
-        """Events of the sessions that start from ``first`` to ``last``, both included: session_id, item_id,
-        time.
+        """Events of the sessions that start from ``first`` to ``last``, both included, equal times in order:
+        session_id, item_id, time.
+
+        Session ids that stand for several visits are told apart: they are named ``id@start``, and all ids are
+        text then.
 
         Raises:
             ClickLogError: there are none.
@@ -88,9 +106,8 @@ class ClickStore:
             raise ClickLogError(
                 f"the store {self.folder} has no sessions from {first or 'ever'} to {last or 'now'}"
             )
-        return pl.concat([pl.scan_parquet(self._file(day), glob=False) for day in days]).select(
-            SESSION, ITEM, TIME
-        )
+        rows = pl.concat([self._scan(day) for day in days], how="diagonal")
+        return one_visit_each(rows, self.silence)
 
     def fingerprints(self, first: date | None = None, last: date | None = None) -> dict[date, str]:
         """The fingerprint of each partition."""
@@ -107,34 +124,83 @@ class ClickStore:
     def _file(self, day: date) -> Path:
         return self.folder / f"{_DAY}={day.isoformat()}" / "clicks.parquet"
 
+    def _scan(self, day: date) -> pl.LazyFrame:
+        return pl.scan_parquet(self._file(day), glob=False, hive_partitioning=False)
+
     def _manifest(self) -> dict[str, Facts]:
         path = self.folder / _MANIFEST
         return dict(sorted(json.loads(path.read_text()).items())) if path.exists() else {}
 
+    def _of_my_types(self, checked: CheckedClicks) -> CheckedClicks:
+        """The checked clicks with ids of the types that lie in the store."""
+        days = self._on_disk()
+        if not days:
+            return checked
+        return of_types(checked, self._scan(days[0]).collect_schema(), str(self.folder))
+
+    def _on_disk(self) -> list[date]:
+        """The days that have a file, also one that a broken-off write left outside the manifest."""
+        found = (path.parent.name.partition("=")[2] for path in self.folder.glob(f"{_DAY}=*/clicks.parquet"))
+        return sorted(date.fromisoformat(day) for day in found)
+
     def _partition(self, day: date, like: pl.DataFrame) -> pl.DataFrame:
-        """The rows of a day; a file that a broken-off write left outside the manifest is read too."""
+        """The rows of a day."""
         if not self._file(day).exists():
             return like.clear()
-        table = pl.read_parquet(self._file(day), glob=False)
-        if table.schema != like.schema:
-            raise SchemaError(f"the store {self.folder} holds {dict(table.schema)}; got {dict(like.schema)}")
-        return table
+        table = self._scan(day).collect()
+        return pl.concat([like.clear(), table], how="diagonal")
 
     def _near(self, new: pl.DataFrame, owner: str) -> pl.DataFrame:
-        """What the store knows of the sessions (or users) of new clicks, on their days and the days
-        beside.
+        """What the store knows of the sessions (or users) of new clicks, on the days on which they lie and
+        wherever a session may go on in them.
         """
-        own = new[TIME].dt.date().unique()
-        days = sorted({day + step * _ONE_DAY for day in own for step in (-1, 0, 1)})
+        first, last = new[TIME].min(), new[TIME].max()
+        own = set(new[TIME].dt.date().unique())
+        reach = self.silence if owner == SESSION else self.gap
+        manifest = self._manifest()
+        days = [
+            day
+            for day in self._on_disk()
+            if day in own or (_midnight(day) - reach <= last and self._last(day, manifest) + reach >= first)  # type: ignore[operator]
+        ]
         like = _stored(new, owner)
         parts = [self._partition(day, like).with_columns(pl.lit(day).alias(_DAY)) for day in days]
-        return pl.concat(parts).join(new, on=owner, how="semi")
+        nothing = like.clear().with_columns(pl.lit(None, dtype=pl.Date).alias(_DAY))
+        return pl.concat([nothing, *parts], how="diagonal").join(new, on=owner, how="semi")
+
+    def _reused(self, new: pl.DataFrame) -> tuple[str, ...]:
+        """A warning where ids of new clicks stand for other sessions a day before or after."""
+        if SESSION not in new.columns or new.is_empty():
+            return ()
+        own = new[TIME].dt.date()
+        near = [day for day in self._on_disk() if _before(own.min(), 1) <= day <= _before(own.max(), -1)]
+        ids = new.select(SESSION).unique().lazy()
+        spans = [self._scan(day).select(SESSION, TIME).join(ids, on=SESSION, how="semi") for day in near]
+        if (
+            not spans
+            or (said := reused_ids(pl.concat(spans).collect().sort(SESSION, TIME), self.silence)) is None
+        ):
+            return ()
+        log.warning("%s. The store keeps them apart", said)
+        return (said,)
+
+    def _last(self, day: date, manifest: dict[str, Facts]) -> datetime:
+        """The last click of a partition; partitions of earlier versions do not say."""
+        told = manifest.get(day.isoformat(), {}).get(_LAST)
+        if told is not None:
+            return datetime.fromisoformat(str(told))
+        found: datetime = self._scan(day).select(pl.col(TIME).max()).collect().item()
+        return found
 
     def _in_sessions(self, clicks: pl.DataFrame, owner: str) -> pl.DataFrame:
         """Clicks with their session and the day on which it starts."""
-        events = clicks if owner == SESSION else sessionize(clicks, gap=self.gap).collect()
+        gap = self.silence if owner == SESSION else self.gap
+        named = clicks.rename({SESSION: _VISIT}) if owner == SESSION else clicks.drop(SESSION, strict=False)
+        events = sessionize(named, user=_VISIT if owner == SESSION else USER, gap=gap).collect()
         events = events.with_columns(pl.col(TIME).min().over(SESSION).alias(START))
-        if owner == USER:
+        if owner == SESSION:
+            events = events.drop(SESSION).rename({_VISIT: SESSION})
+        else:
             moment = pl.col(START).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
             events = events.with_columns((pl.col(USER).cast(pl.String) + "@" + moment).alias(SESSION))
         return events.with_columns(pl.col(START).dt.date().alias(_DAY))
@@ -144,7 +210,8 @@ class ClickStore:
         mine = merged.filter(pl.col(_DAY) == day)
         like = _stored(merged, owner)
         others = self._partition(day, like).join(merged, on=owner, how="anti")
-        table = pl.concat([others, mine.select(like.columns)]).sort(SESSION, TIME, ITEM)
+        table = pl.concat([others, mine.select(like.columns)], how="diagonal")
+        table = _in_order(table, owner)
         fingerprint = digest_of(*table.get_columns())
         manifest = self._manifest()
         if manifest.get(day.isoformat(), {}).get("fingerprint") == fingerprint and self._file(day).exists():
@@ -157,10 +224,12 @@ class ClickStore:
         file.parent.mkdir(parents=True, exist_ok=True)
         table.write_parquet(file.with_suffix(".partial"))
         file.with_suffix(".partial").replace(file)
+        last: datetime = table[TIME].max()  # type: ignore[assignment]
         facts: Facts = {
             "events": table.height,
             "sessions": table[SESSION].n_unique(),
             "fingerprint": fingerprint,
+            _LAST: last.isoformat(),
         }
         self._save_manifest({**manifest, day.isoformat(): facts})
         return True
@@ -178,6 +247,33 @@ class ClickStore:
             rows.write_parquet(self.folder / "rejected" / f"{name}.parquet")
 
 
+def _before(day: object, days: int) -> date:
+    """So many days before a day."""
+    if not isinstance(day, date):
+        raise TypeError(f"expected a day; got {day!r}")
+    return day - timedelta(days=days)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _distinct(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Every click once; of two orders that one click was given, the smaller."""
+    table = pl.concat([part.select(pl.exclude(_DAY)) for part in parts], how="diagonal")
+    key = [name for name in (SESSION, USER, ITEM, TIME) if name in parts[0].columns]
+    orders = [pl.col(ORDER).min()] if ORDER in table.columns else []
+    return table.group_by(key).agg(orders) if orders else table.select(key).unique()
+
+
+def _in_order(table: pl.DataFrame, owner: str) -> pl.DataFrame:
+    """The rows of a partition in an order that no way of adding them can change."""
+    plain = table.sort(SESSION, TIME, ITEM)
+    who = USER if owner == USER else SESSION
+    hashed = by_hash(plain, SESSION, (plain[who], plain[ITEM]))
+    return sorted_rows(hashed, SESSION) if ORDER in table.columns else hashed
+
+
 def _stored(table: pl.DataFrame, owner: str) -> pl.DataFrame:
     """An empty frame with the columns of a partition."""
     kinds = {
@@ -185,4 +281,5 @@ def _stored(table: pl.DataFrame, owner: str) -> pl.DataFrame:
         ITEM: table.schema[ITEM],
         TIME: UTC_TIME,
     }
-    return pl.DataFrame(schema={**kinds, **({USER: table.schema[USER]} if USER in table.columns else {})})
+    more = {name: table.schema[name] for name in (USER, ORDER) if name in table.columns}
+    return pl.DataFrame(schema={**kinds, **more})

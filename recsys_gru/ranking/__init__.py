@@ -4,9 +4,10 @@ In it: scorer (what ranking asks of a model), count (ranks), topk, rough (a shor
 Used by evaluation, the contract and every model. It must never import torch, or know what made a score.
 """
 
-from recsys_gru.ranking.count import rank_counts
-from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter
-from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer
+from recsys_gru.ranking.count import counts_as_shown, rank_counts
+from recsys_gru.ranking.fallback import popularity, popularity_block
+from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter, seen_pairs
+from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer, vocabulary_of
 from recsys_gru.ranking.topk import top_k
 
 __all__ = [
@@ -17,6 +18,11 @@ __all__ = [
     "ItemFilter",
     "MatrixBlock",
     "Scorer",
+    "counts_as_shown",
+    "popularity",
+    "popularity_block",
     "rank_counts",
+    "seen_pairs",
     "top_k",
+    "vocabulary_of",
 ]

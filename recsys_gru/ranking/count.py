@@ -39,4 +39,42 @@ def rank_counts(
     return counts[0], counts[1] + 1
 
 
+def counts_as_shown(
+    block: Block,
+    targets: NDArray[np.int32],
+    counts: tuple[NDArray[np.int64], NDArray[np.int64]],
+    seen: tuple[NDArray[np.int32], NDArray[np.int64]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The counts of ``rank_counts`` without the items that each prefix holds already.
+
+    Args:
+        block: scores of Q prefixes.
+        targets: the next item (Q,) of each prefix.
+        counts: above (Q,) and ties (Q,) over all items.
+        seen: items (P,) and rows (P,) of the pairs to leave out, as ``seen_pairs`` gives them, less those
+            that did not compete.
+
+    Returns:
+        above (Q,) and ties (Q,); ties is 0 where the target itself is left out.
+
+    >>> from recsys_gru.ranking import MatrixBlock
+    >>> block = MatrixBlock(np.array([0]), np.array([[3.0, 1.0, 2.0, 1.0]], dtype=np.float32))
+    >>> target, seen = np.array([1], dtype=np.int32), (np.array([0], dtype=np.int32), np.array([0]))
+    >>> counts = rank_counts(block, target)
+    >>> [count.tolist() for count in counts_as_shown(block, target, counts, seen)]
+    [[1], [2]]
+    """
+    items, rows = seen
+    order = np.argsort(rows, kind="stable")
+    items, rows = items[order], rows[order]
+    again = np.zeros(len(targets), np.bool_)
+    again[rows[items == targets[rows]]] = True
+    own = block.own(targets).copy()[rows]
+    scores = block.own(items, rows)
+    others = items != targets[rows]
+    above = counts[0] - np.bincount(rows[others & (scores > own)], minlength=len(targets))
+    ties = counts[1] - np.bincount(rows[others & (scores == own)], minlength=len(targets))
+    return above, np.where(again, 0, ties)
+
+
 _no_mask = np.empty((0, 1), dtype=np.bool_)

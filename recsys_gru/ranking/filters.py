@@ -9,8 +9,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import flag, shown
 from recsys_gru.errors import InputError, ParameterError, SchemaError
-from recsys_gru.sessions import Sessions, Vocabulary
+from recsys_gru.forked import need_threads
+from recsys_gru.sessions import Sessions, Vocabulary, asked_numbers
 
 FOREVER = np.iinfo(np.int64).max
 
@@ -71,11 +73,11 @@ class BoundFilter:
         if self.keep.all() and self.live is None and not self.exclude_seen:
             return None
         moments = self.sessions.times[rows] if self.at is None else np.full(len(rows), self.at)
-        seen_items, seen_rows = _seen(self.sessions, rows if self.exclude_seen else rows[:0])
+        seen_items, seen_rows = seen_pairs(self.sessions, rows if self.exclude_seen else rows[:0])
         return Candidates(self.keep, self.live, moments, seen_items, seen_rows)
 
 
-def _seen(sessions: Sessions, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def seen_pairs(sessions: Sessions, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Pairs of item and row, each once, ordered by item: what each prefix holds already."""
     starts = sessions.offsets[np.searchsorted(sessions.offsets, rows, side="right") - 1]
     lengths = rows - starts + 1
@@ -115,11 +117,11 @@ class ItemFilter:
         at: datetime | None = None,
         exclude_seen: bool = False,
     ) -> None:
-        self.allow = None if allow is None else _ids(allow)
-        self.deny = None if deny is None else _ids(deny)
+        self.allow = None if allow is None else _ids("allow", allow)
+        self.deny = None if deny is None else _ids("deny", deny)
         self.availability = None if availability is None else _checked_availability(availability)
         self.at = None if at is None else _microseconds(at)
-        self.exclude_seen = exclude_seen
+        self.exclude_seen = flag("exclude_seen", exclude_seen)
 
     def keep(self, vocabulary: Vocabulary) -> NDArray[np.bool_]:
         """Mask (N,) of the items that pass the allow and deny lists.
@@ -127,18 +129,7 @@ class ItemFilter:
         Raises:
             InputError: if no item passes.
         """
-        mask = np.full(len(vocabulary), self.allow is None)
-        if self.allow is not None:
-            mask[_known(vocabulary, self.allow)] = True
-        if self.deny is not None:
-            mask[_known(vocabulary, self.deny)] = False
-        if not mask.any():
-            raise InputError(
-                f"expected the allow and deny lists to leave a known item, they leave none of {len(mask)} "
-                f"(allow starts with {[] if self.allow is None else self.allow[:5].to_list()}, "
-                f"known ids start with {vocabulary.ids[:5].to_list()}): check the ids and their type"
-            )
-        return mask
+        return self._mask(vocabulary, *self._numbers(vocabulary))
 
     def bind(self, sessions: Sessions) -> BoundFilter:
         """The filter in the item numbers of these sessions.
@@ -147,30 +138,59 @@ class ItemFilter:
             InputError: if no known item is left.
         """
         vocabulary = sessions.vocabulary
-        listed = [ids for ids in (self.allow, self.deny) if ids is not None]
-        ignored = sum(len(ids) - len(_known(vocabulary, ids)) for ids in listed)
+        allow, deny = self._numbers(vocabulary)
+        ignored = sum(int((numbers < 0).sum()) for numbers in (allow, deny) if numbers is not None)
         live = None if self.availability is None else _live(vocabulary, self.availability)
-        return BoundFilter(sessions, self.keep(vocabulary), live, self.at, self.exclude_seen, ignored)
+        keep = self._mask(vocabulary, allow, deny)
+        return BoundFilter(sessions, keep, live, self.at, self.exclude_seen, ignored)
+
+    def _numbers(self, vocabulary: Vocabulary) -> tuple[NDArray[np.int32] | None, NDArray[np.int32] | None]:
+        """The item numbers of both lists, -1 where an id is unknown."""
+        allow, deny = (
+            None if ids is None else asked_numbers(vocabulary, ids, name)
+            for name, ids in (("allow", self.allow), ("deny", self.deny))
+        )
+        return allow, deny
+
+    def _mask(
+        self, vocabulary: Vocabulary, allow: NDArray[np.int32] | None, deny: NDArray[np.int32] | None
+    ) -> NDArray[np.bool_]:
+        mask = np.full(len(vocabulary), allow is None)
+        if allow is not None:
+            mask[allow[allow >= 0]] = True
+        if deny is not None:
+            mask[deny[deny >= 0]] = False
+        if not mask.any():
+            raise InputError(
+                f"expected the allow and deny lists to leave a known item, they leave none of {len(mask)} "
+                f"(allow starts with {list((self.allow or ())[:5])}, "
+                f"known ids start with {vocabulary.ids[:5].to_list()}): check the ids and their type"
+            )
+        return mask
 
 
-def _ids(ids: Iterable[int | str]) -> pl.Series:
-    return pl.Series("item_id", ids if isinstance(ids, pl.Series) else list(ids)).unique(maintain_order=True)
-
-
-def _known(vocabulary: Vocabulary, ids: pl.Series) -> NDArray[np.int32]:
-    if not len(ids):
-        return np.empty(0, dtype=np.int32)
-    numbers = vocabulary.numbers(ids)
-    return numbers[numbers >= 0]
+def _ids(name: str, ids: Iterable[int | str]) -> tuple[int | str, ...]:
+    """The listed ids, each once."""
+    if isinstance(ids, str | bytes | dict) or not isinstance(ids, Iterable):
+        raise ParameterError(f"expected {name} as a list of item ids, got {shown(ids)}: put it in a list")
+    listed = ids.to_list() if isinstance(ids, pl.Series) else list(ids)
+    try:
+        return tuple(dict.fromkeys(listed))
+    except TypeError as error:
+        raise ParameterError(f"expected {name} as a list of item ids, got {shown(listed)}") from error
 
 
 def _microseconds(moment: datetime) -> int:
+    if not isinstance(moment, datetime):
+        raise ParameterError(f"expected a moment as a datetime with a time zone, got {shown(moment)}")
     if moment.tzinfo is None:
         raise ParameterError(f"expected a moment with a time zone, got {moment}: add tzinfo=timezone.utc")
     return int(pl.Series([moment]).dt.epoch("us")[0])
 
 
 def _checked_availability(frame: pl.DataFrame) -> pl.DataFrame:
+    if not isinstance(frame, pl.DataFrame):
+        raise SchemaError(f"expected availability as a Polars frame, got {shown(frame)}")
     missing = [name for name in ("item_id", "since", "until") if name not in frame.columns]
     if missing:
         raise SchemaError(
@@ -187,6 +207,7 @@ def _checked_availability(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _live(vocabulary: Vocabulary, availability: pl.DataFrame) -> NDArray[np.int64]:
+    need_threads("a filter with availability")
     numbers = vocabulary.numbers(availability["item_id"])
     micro = availability.select(pl.col("since", "until").cast(pl.Datetime("us", "UTC")).cast(pl.Int64))
     live = np.repeat([[FOREVER], [-FOREVER]], len(vocabulary), axis=1)  # (2, N) never live

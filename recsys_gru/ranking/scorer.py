@@ -7,7 +7,8 @@ from typing import Protocol, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.errors import NonFiniteScoresError
+from recsys_gru.arguments import shown
+from recsys_gru.errors import NonFiniteScoresError, ParameterError
 from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.sessions import Sessions, Vocabulary
@@ -32,8 +33,10 @@ class Block(ABC):
         """Scores (Q, stop - start) of the items start..stop-1, valid until the next tile is asked for."""
 
     @abstractmethod
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Score (Q,) of one item per row, bit-equal to that column of its tile."""
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        """Score (P,) of one item for each of ``rows`` (P,), places in the block, ascending; for every row if
+        not given; bit-equal to that column of its tile.
+        """
 
     def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
         """Offer the items start..stop-1 to the heaps of the rows; see `kernels.tiles.push_tile`."""
@@ -75,8 +78,8 @@ class MatrixBlock(Block):
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         return self.scores[:, start:stop]
 
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
-        return self.scores[np.arange(len(items)), items]  # (Q,)
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        return self.scores[np.arange(len(items)) if rows is None else rows, items]  # (P,)
 
 
 class Scorer(Protocol):
@@ -91,6 +94,18 @@ class Scorer(Protocol):
         the last event of each non-empty session does.
         """
         ...
+
+
+def vocabulary_of(model: Scorer) -> Vocabulary:
+    """The catalogue of a fitted model.
+
+    Raises:
+        ParameterError: if it is no model.
+        NotFittedError: if it is not fitted yet.
+    """
+    if isinstance(model, type) or not callable(getattr(model, "blocks", None)):
+        raise ParameterError(f"expected a fitted recommender, got {shown(model)}: give what fit returns")
+    return model.vocabulary_
 
 
 def tile_width(rows: int) -> int:

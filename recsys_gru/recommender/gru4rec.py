@@ -1,23 +1,25 @@
 """GRU4Rec: the estimator that brings clicks, lanes, network, evaluation and saved models together."""
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
-from typing import Literal, Self, final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Literal, Self, final
 
 import numpy as np
 import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from recsys_gru.contract import Recommender, SearchSpace
-from recsys_gru.contract.recommender import trainable
+from recsys_gru.arguments import flag, whole_number
+from recsys_gru.contract import Recommender, SearchSpace, trainable
+from recsys_gru.files import Layout
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.recommender.layout import network_layout, slots_in
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
-from recsys_gru.recommender.scoring import network_blocks
+from recsys_gru.recommender.scoring import cosines, network_blocks
 from recsys_gru.recommender.warm_start import carry_over, extend
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 from recsys_gru.training import EpochReport, Learner, Settings, device_at_hand, resolve_device
@@ -31,7 +33,7 @@ class GRU4Rec(Recommender):
     published parameter set can be passed as it is.
 
     Args:
-        layers: units of each recurrent layer.
+        layers: units of each recurrent layer; a number for a single one.
         loss: cross-entropy, bpr-max, bpr, top1, top1-max, gbce, or softmax (cross-entropy over every item).
         batch_size: lanes, the sessions walked side by side.
         dropout_p_embed: probability to drop an element of a looked-up input row.
@@ -40,16 +42,14 @@ class GRU4Rec(Recommender):
         momentum: of the optimizer.
         sample_alpha: negative samples are drawn in proportion to support ** sample_alpha.
         n_sample: negative samples shared by the lanes of an update, beside the lanes' own targets.
-        embedding: width of a separate input table, or "layersize" for that of the first layer; 0 for one-hot
-            input.
+        embedding: width of a separate input table, "layersize" for the first layer's; 0 for one-hot input.
         constrained_embedding: one table for input and output (tied); `embedding` is then not used.
         n_epochs: walks through the training sessions.
         bpreg: weight of BPR-max's score regularisation.
         elu_param: of the ELU that scores pass in BPR-max; 0 for none.
         logq: strength of the logQ correction of cross-entropy.
         cell: gru (reset-after), gru-reset-before, lstm or rnn. With one-hot input the first layer of gru is
-            the reset-before cell, as in the reference; every other cell then only swaps its input product for
-            a look-up.
+            the reset-before cell, as in the reference.
         optimizer: adagrad, adam, rmsprop or sgd; each changes only the item rows that an update has touched.
         grad_clip: largest global norm of the gradient; 0 for no limit.
         weight_decay: L2 penalty on the parameters an update touches.
@@ -62,10 +62,8 @@ class GRU4Rec(Recommender):
         patience: epochs without a better validation MRR@20 after which training stops and the best epoch's
             parameters are taken; None trains all epochs and keeps the last.
         seed: of the weights, the samples and the dropout; same seed and data give the same bits.
-        device: "auto" (a GPU where there is one), or a torch device; networks of 100 units are faster on
-            "cpu".
-        checkpoint_dir: folder where training keeps what it needs to go on after a crash; None for no
-            checkpoints.
+        device: "auto" (a GPU where there is one) or a torch device; 100 units are faster on "cpu".
+        checkpoint_dir: folder of what training needs to go on after a crash; None for no checkpoints.
         checkpoint_every: updates between two checkpoints; None for one at the end of each epoch.
 
     Attributes:
@@ -89,7 +87,7 @@ class GRU4Rec(Recommender):
 
     def __init__(
         self,
-        layers: tuple[int, ...] = (100,),
+        layers: int | Sequence[int] = (100,),
         loss: str = "cross-entropy",
         batch_size: int = 64,
         dropout_p_embed: float = 0.0,
@@ -115,7 +113,7 @@ class GRU4Rec(Recommender):
         steps_per_update: int = 1,
         patience: int | None = None,
         seed: int = 42,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         checkpoint_dir: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
     ) -> None:
@@ -165,8 +163,7 @@ class GRU4Rec(Recommender):
         with the same bits as one that never stopped; a folder whose run is complete gives its model at once.
 
         Args:
-            train: frame with session_id, item_id and time (Polars, lazy or not, or pandas), a path to one, or
-                Sessions.
+            train: frame with session_id, item_id and time (Polars or pandas), a path to one, or Sessions.
             validation: a later log of the same kind, evaluated after each epoch.
             checkpoint_dir: in place of the constructor's.
             checkpoint_every: in place of the constructor's.
@@ -179,18 +176,12 @@ class GRU4Rec(Recommender):
             DivergedError: if the loss becomes NaN or infinite.
             CheckpointError: if the checkpoint is damaged or of another run.
         """
-        loop = Loop(
-            self.settings(),
-            self.patience,
-            checkpoint_dir or self.checkpoint_dir,
-            checkpoint_every or self.checkpoint_every,
-            on_epoch,
-            progress,
-        )
+        own = {"checkpoint_dir": checkpoint_dir, "checkpoint_every": checkpoint_every}
+        loop = self._loop(on_epoch, progress).but_with(own)
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
         with fitting(self, sessions, held_out):
-            self._train(loop, sessions, held_out)
+            self._fit(sessions, held_out, loop)
         return self
 
     def partial_fit(
@@ -216,28 +207,29 @@ class GRU4Rec(Recommender):
             progress: whether to draw a progress bar per epoch, on terminals only.
 
         Raises:
+            ParameterError: if a hyper-parameter is impossible, or the network would not be the one fitted.
             ClickLogError: if there is no event, or no session of two events.
             DivergedError: if the loss becomes NaN or infinite.
         """
-        settings = self.settings() if n_epochs is None else replace(self.settings(), n_epochs=n_epochs)
+        own = {} if n_epochs is None else {"n_epochs": whole_number("n_epochs", n_epochs)}
+        loop = Loop(self.settings(**own), on_epoch=on_epoch, progress=progress)
         if "network_" not in vars(self):
             return self.fit(newer, on_epoch=on_epoch, progress=progress)
-        extension = extend(self.vocabulary_, trainable(newer), keep_vanished=keep_vanished)
+        keep_vanished = flag("keep_vanished", keep_vanished)
+        extension = extend(self.vocabulary_, trainable(newer, self.vocabulary_), keep_vanished=keep_vanished)
         sessions = extension.sessions
         with fitting(self, sessions):
-            learner = self._learner(settings, sessions)
+            learner = self._learner(loop.settings, sessions)
             carry_over(extension, self.network_, self.slots_, learner)
             self._adopt(learner, sessions)
             self.new_items_ = extension.new_items
-            self.history_ = Loop(settings, on_epoch=on_epoch, progress=progress).train(
-                self, learner, sessions, None
-            )
+            self.history_ = loop.train(self, learner, sessions, None)
         return self
 
-    def settings(self) -> Settings:
-        """Return the hyper-parameters of training, checked; raises ParameterError."""
-        values = {field.name: getattr(self, field.name) for field in fields(Settings)}
-        return Settings(**{**values, "layers": tuple(self.layers)})
+    def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
+        """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
+        values = self.parameters() | own
+        return Settings(**{field.name: values[field.name] for field in fields(Settings)})  # type: ignore[arg-type]
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         return network_blocks(self.network_, sessions, every, rows)
@@ -258,20 +250,33 @@ class GRU4Rec(Recommender):
             "logq": [0.0, 1.0],
         }
 
-    def _fit(self, sessions: Sessions, validation: Sessions | None) -> None:
-        self._train(Loop(self.settings(), self.patience), sessions, validation)
+    def check_parameters(self) -> None:
+        self._loop()
 
-    def _train(self, loop: Loop, sessions: Sessions, validation: Sessions | None) -> None:
+    def _require_possible(self) -> None:  # but the device: what was learned on one answers on any
+        Loop(self.settings(), self.patience, self.checkpoint_dir, self.checkpoint_every)
+
+    def _similarities(self, number: int) -> NDArray[np.float32]:
+        return cosines(self.network_, number)
+
+    def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False) -> Loop:
+        own = self._plain()
+        resolve_device(str(own.device))
+        beside = own.patience, own.checkpoint_dir, own.checkpoint_every
+        return Loop(own.settings(), *beside, on_epoch, progress)
+
+    def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
+        loop = loop or self._loop()
         learner = self._learner(loop.settings, sessions)
         self._adopt(learner, sessions)
         self.history_ = loop.train(self, learner, sessions, validation)
 
     def _learner(self, settings: Settings, sessions: Sessions) -> Learner:
         lanes = lanes_needed(sessions, settings)
-        return settings.learner(sessions.vocabulary.support, lanes, resolve_device(self.device))
+        return settings.learner(sessions.vocabulary.support, lanes, resolve_device(str(self.device)))
 
     def _adopt(self, learner: Learner, sessions: Sessions) -> None:
-        self.vocabulary_, self.fingerprint_ = sessions.vocabulary, sessions.fingerprint()
+        self._remember(sessions)
         self.network_ = learner.network
         self.slots_ = learner.optimiser.slots
 
@@ -281,17 +286,15 @@ class GRU4Rec(Recommender):
             state |= {f"slots/{name}/{slot}": values for slot, values in slots.items()}
         return {name: values.cpu().numpy() for name, values in state.items()}
 
+    def _layout(self) -> Layout:
+        return network_layout(self.settings())
+
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        device = device_at_hand(self.device)
+        device = device_at_hand(str(self.device))
         tensors = {name: torch.from_numpy(values) for name, values in state.items()}
         network = Network(self.settings().architecture(len(self.vocabulary_)), generator=torch.Generator())
         for name, parameter in network.parameters():
             parameter.copy_(tensors[f"weights/{name}"])
         self.network_ = network.to(device)
-        self.slots_ = {name: {} for name, _ in network.parameters()}
-        for key, values in tensors.items():
-            kind, _, rest = key.partition("/")
-            if kind == "slots":
-                name, slot = rest.rsplit("/", 1)
-                self.slots_[name][slot] = values.to(device)
+        self.slots_ = slots_in(tensors, [name for name, _ in network.parameters()], device)
         self.history_ = ()

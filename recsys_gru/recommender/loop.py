@@ -3,11 +3,12 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from recsys_gru.arguments import flag, place, whole_number
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.observers import EpochEnded, announce
@@ -39,7 +40,7 @@ Pulse = Callable[[Position], None]
 
 @dataclass(frozen=True)
 class Loop:
-    """What one call of fit was asked to do beside learning."""
+    """What one call of fit was asked to do beside learning, checked before it begins."""
 
     settings: Settings
     patience: int | None = None
@@ -47,6 +48,25 @@ class Loop:
     checkpoint_every: int | None = None
     on_epoch: OnEpoch | None = None
     progress: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError at the first impossible value."""
+        for name, unit in (("patience", "epochs"), ("checkpoint_every", "updates")):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, whole_number(name, value))
+                if value < 1:
+                    raise ParameterError(f"{name} must be 1 or more {unit}, not {value}")
+        if self.checkpoint_dir is not None:
+            object.__setattr__(self, "checkpoint_dir", place("checkpoint_dir", self.checkpoint_dir))
+        if self.on_epoch is not None and not callable(self.on_epoch):
+            raise ParameterError(f"expected on_epoch as a function of an EpochReport, got {self.on_epoch!r}")
+        object.__setattr__(self, "progress", flag("progress", self.progress))
+
+    def but_with(self, own: Mapping[str, object]) -> "Loop":
+        """The same with these values, where they are not None."""
+        given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
+        return replace(self, **given)
 
     def train(
         self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
@@ -80,10 +100,10 @@ class Loop:
     def _close_epoch(
         self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None
     ) -> None:
-        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS).figures()
+        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS, unknown="miss").figures()
         report = end_epoch(run.position, metrics)
         if self.patience is not None and metrics[WATCHED] > max(
-            [past.metrics[WATCHED] for past in run.history], default=-1
+            [past.metrics.get(WATCHED, -1) for past in run.history], default=-1
         ):
             run.best = {name: values.clone() for name, values in learner.network.parameters()}
             run.best_epoch = report.epoch
@@ -105,8 +125,6 @@ class Loop:
             raise ParameterError(
                 "patience needs a validation log to watch: fit(train, validation=...), or patience=None"
             )
-        if self.patience is not None and self.patience < 1:
-            raise ParameterError(f"patience must be 1 or more epochs, not {self.patience}")
 
     def _checkpoints(self, sessions: Sessions, validation: Sessions | None) -> Checkpoints | None:
         if self.checkpoint_dir is None:

@@ -84,11 +84,17 @@ class NetworkBlock(Block):
     def _items(self, start: int, stop: int) -> Tile:
         return self._output[start:stop].numpy(), self._bias[start:stop, 0].numpy()
 
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        rows = np.arange(len(items)) if rows is None else rows
         if on_kernels(self._output):
-            return own_scores(self._output.numpy(), self._bias[:, 0].numpy(), self._hidden.numpy(), items)
-        scores = self._scores(torch.from_numpy(items.astype(np.int64)).to(self._output.device))  # (Q, Q)
-        return scores.diagonal().copy()
+            table, bias = self._output.numpy(), self._bias[:, 0].numpy()
+            return own_scores(table, bias, self._hidden.numpy(), rows, items)
+        found, size = np.empty(len(items), np.float32), len(self.rows)
+        for first in range(0, len(items), size):  # a product of at most Q columns
+            part = slice(first, first + size)
+            asked = torch.from_numpy(items[part].astype(np.int64)).to(self._output.device)
+            found[part] = self._scores(asked)[rows[part], np.arange(len(asked))]
+        return found
 
     def rough(self) -> Rough | None:
         coarse = self._coarse.of(self._output)
@@ -134,6 +140,14 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
         with pace.work(sessions.lengths[chosen].sum()):
             ends, hidden = _walk(network, sessions, chosen, every)
         yield ends, hidden
+
+
+def cosines(network: Network, number: int) -> NDArray[np.float32]:
+    """The cosine (N,) of every item's row of the output table with one item's."""
+    rows = network.tables["output"].cpu().numpy()  # (N, H)
+    lengths = np.maximum(np.linalg.norm(rows, axis=1), np.finfo(np.float32).tiny)  # (N,)
+    found: NDArray[np.float32] = (rows / lengths[:, None]) @ (rows[number] / lengths[number])
+    return found.clip(-1, 1)
 
 
 def _walk_one(network: Network, items: NDArray[np.int32]) -> tuple[Ints, Tensor]:

@@ -3,6 +3,7 @@ clicked with."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
+from recsys_gru.errors import ParameterError
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
 from recsys_gru.sessions import Sessions, Vocabulary
@@ -22,14 +24,34 @@ class Extension:
     """A catalogue that goes on from an older one.
 
     `kept` (K,) are the old numbers of items 0..K-1 of the new catalogue; the items from K on are new.
-    `sources` (N, K) holds
-    for each item what its row is made from: itself for an old item, its co-clicked items for a new one; rows
-    sum to 1.
+    `beside` (N, K) holds for each item what its row is made from: itself for an old item, its co-clicked old
+    items for a new one; rows sum to 1. `lonely` are the new items that were never beside an old one: their
+    rows are the mean of all old ones, and empty in `beside`.
     """
 
     sessions: Sessions
     kept: NDArray[np.int64]
-    sources: sparse.csr_array
+    beside: sparse.csr_array
+    lonely: NDArray[np.int64]
+
+    @property
+    def sources(self) -> sparse.csr_array:
+        """What every row is made from (N, K), the lonely ones written out: for looking at small cases."""
+        share = np.full((len(self.lonely), len(self.kept)), 1 / len(self.kept))
+        place = np.repeat(self.lonely, len(self.kept)), np.tile(np.arange(len(self.kept)), len(self.lonely))
+        return sparse.csr_array(self.beside + sparse.coo_array((share.ravel(), place), self.beside.shape))
+
+    def rows_from(self, table: NDArray[Any]) -> NDArray[Any]:
+        """The rows (N, D) of all items out of the older catalogue's."""
+        rows = table[self.kept]  # (K, D)
+        made: NDArray[Any] = (self.beside @ rows).astype(rows.dtype)
+        if len(self.lonely):
+            among = (
+                rows if len(rows) else table
+            )  # where all old items have vanished, they still tell the scale
+            share = sparse.csr_array(np.full((1, len(among)), 1 / len(among)))
+            made[self.lonely] = (share @ among).astype(rows.dtype)
+        return made
 
     @property
     def new_items(self) -> pl.Series:
@@ -54,15 +76,24 @@ def extend(old: Vocabulary, newer: Sessions, *, keep_vanished: bool) -> Extensio
     np.add.at(support, number, newer.vocabulary.support)
     ids = pl.concat([old.ids.gather(kept), newer.vocabulary.ids.filter(pl.Series(found < 0))])
     sessions = replace(newer, items=number[newer.items].astype(np.int32), vocabulary=Vocabulary(ids, support))
-    return Extension(sessions, kept, _sources(sessions, len(kept)))
+    return Extension(sessions, kept, *_beside(sessions, len(kept)))
 
 
 def carry_over(extension: Extension, network: Network, slots: dict[str, Slots], learner: Learner) -> None:
-    """Put the fitted parameters and the optimiser's memory into a learner over the extended catalogue."""
+    """Put the fitted parameters and the optimiser's memory into a learner over the extended catalogue.
+
+    Raises:
+        ParameterError: if the learner is of another shape than what was fitted.
+    """
+    if _shape(network, slots) != _shape(learner.network, learner.optimiser.slots):
+        raise ParameterError(
+            "partial_fit goes on with the network and the optimizer that were fitted, but layers, cell, "
+            "embedding, constrained_embedding, optimizer or momentum have been changed since: set them back, "
+            "or call fit"
+        )
     for name, ours, theirs in _pairs(network, slots, learner):
         if name in network.tables:
-            rows = theirs[torch.from_numpy(extension.kept)].cpu().numpy()  # (K, D)
-            theirs = torch.from_numpy((extension.sources @ rows).astype(rows.dtype))
+            theirs = torch.from_numpy(extension.rows_from(theirs.cpu().numpy()))
         ours.copy_(theirs)
 
 
@@ -74,21 +105,28 @@ def _pairs(
     for name, parameter in learner.network.parameters():
         yield name, parameter, fitted[name]
         for slot, values in learner.optimiser.slots[name].items():
-            yield name, values, slots[name][slot]
+            if slot in slots[name]:  # else the optimiser is another now, and remembers nothing
+                yield name, values, slots[name][slot]
 
 
-def _sources(sessions: Sessions, n_kept: int) -> sparse.csr_array:
-    """Count for each new item the old items clicked right before or after it; without any, every old item
-    counts alike."""
+def _shape(network: Network, slots: dict[str, Slots]) -> dict[str, tuple[tuple[int, ...], list[str]]]:
+    """The size of every parameter, of tables that of a row, and what the optimiser remembers of it."""
+    return {
+        name: (tuple(values.shape[1:] if name in network.tables else values.shape), sorted(slots[name]))
+        for name, values in network.parameters()
+    }
+
+
+def _beside(sessions: Sessions, n_kept: int) -> tuple[sparse.csr_array, NDArray[np.int64]]:
+    """Shares of the old items clicked right before or after each new item, and the items that have none."""
     n_items, items = len(sessions.vocabulary), sessions.items
     inside = np.ones(len(items), np.bool_)
     inside[sessions.offsets[1:-1]] = False  # an event that begins a session follows nothing
     before, after = items[:-1][inside[1:]], items[1:][inside[1:]]
     pairs = np.concatenate([np.stack([before, after]), np.stack([after, before])], 1)
     row, column = pairs[:, (pairs[0] >= n_kept) & (pairs[1] < n_kept)]
-    lonely = np.setdiff1d(np.arange(n_kept, n_items), row)
     old = np.arange(n_kept)
-    rows = np.concatenate([old, row, np.repeat(lonely, n_kept)])
-    columns = np.concatenate([old, column, np.tile(old, len(lonely))])
+    rows, columns = np.concatenate([old, row]), np.concatenate([old, column])
     counts = sparse.coo_array((np.ones(len(rows)), (rows, columns)), (n_items, n_kept)).tocsr()
-    return sparse.csr_array(sparse.diags_array(1 / counts.sum(1)) @ counts)
+    shares = sparse.diags_array(1 / np.maximum(counts.sum(1), 1)) @ counts
+    return sparse.csr_array(shares), np.setdiff1d(np.arange(n_kept, n_items), row)

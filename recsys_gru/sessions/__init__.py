@@ -1,15 +1,18 @@
 """Events to what models take: item numbers, packed sessions, training and test parts.
 
-In it: vocabulary (ids to numbers), packed (`Sessions`, where Polars ends), files (the same on disk), filter
-(rare items and short sessions), split, doctor (what a split did), fingerprint. Used by everything that fits,
-ranks or measures. It must never import a model, torch, or a room that works on whole logs (preparation,
-exploration).
+In it: vocabulary (ids to numbers), packed (`Sessions`, where Polars ends), files (the same on disk), data
+(whatever a caller has, packed), asked (ids and sessions as callers have them), filter (rare items and short
+sessions), split, doctor (what a split did), fingerprint. Used by everything that fits, ranks or measures. It
+must never import a model, torch, or a room that works on whole logs (preparation, exploration).
 """
 
+from recsys_gru.clicks.check import TIED_LIMIT, tied_warning
+from recsys_gru.sessions.asked import asked_numbers, asked_sessions
+from recsys_gru.sessions.data import as_sessions
 from recsys_gru.sessions.doctor import Diagnosis, diagnose_split
 from recsys_gru.sessions.files import read_sessions, write_sessions
 from recsys_gru.sessions.filter import filter_sessions
-from recsys_gru.sessions.packed import SessionData, Sessions, as_sessions
+from recsys_gru.sessions.packed import SessionData, Sessions
 from recsys_gru.sessions.split import (
     Split,
     ThreeParts,
@@ -22,6 +25,7 @@ from recsys_gru.sessions.split import (
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 __all__ = [
+    "TIED_LIMIT",
     "Diagnosis",
     "SessionData",
     "Sessions",
@@ -29,6 +33,8 @@ __all__ = [
     "ThreeParts",
     "Vocabulary",
     "as_sessions",
+    "asked_numbers",
+    "asked_sessions",
     "diagnose_split",
     "filter_sessions",
     "read_sessions",
@@ -37,5 +43,6 @@ __all__ = [
     "split_rolling",
     "split_three",
     "tail_cut",
+    "tied_warning",
     "write_sessions",
 ]

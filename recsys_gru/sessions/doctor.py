@@ -1,14 +1,24 @@
 """The split doctor: what a split hides that a recall figure will not tell."""
 
 from dataclasses import dataclass, fields, replace
-from datetime import timedelta
 from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 
-from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, UTC_TIME, Frame, lazy, require
+from recsys_gru.clicks.frames import (
+    EVENT,
+    ITEM,
+    SESSION,
+    TIME,
+    UTC_TIME,
+    Frame,
+    event_columns,
+    lazy,
+    require,
+)
 from recsys_gru.clicks.order import codes, sorted_rows
+from recsys_gru.clicks.sessionize import LONG_SILENCE
 from recsys_gru.errors import SchemaError
 from recsys_gru.sessions.packed import Sessions
 
@@ -16,7 +26,6 @@ Part: TypeAlias = "Frame | Sessions"
 _NEXT, _PREVIOUS = "next_item", "previous_time"
 _FEW_TRANSITIONS = 1_000
 _LAST_DAYS = 10  # shown in print
-_LONG_SILENCE = timedelta(days=1)
 # figure, the value above which it worries, what it means and what to do
 _WORRIES = (
     (
@@ -46,14 +55,16 @@ _WORRIES = (
     (
         "collision_rate",
         0.2,
-        "{:.0%} of the test clicks share their time with another of the session, so their order is by "
-        "item id, not as it was. Log finer times",
+        "{:.0%} of the test clicks share their time with another of the session, so their order is that of "
+        "the rows, which may be none. Log finer times, or name a column that tells the order (order=)",
     ),
     (
         "long_silences",
         0,
-        "{:,.0f} sessions are silent for more than a day between two clicks: the clock jumped or ids are "
-        "used again. Cut them with sessionize(gap=...)",
+        "{:,.0f} sessions are silent for more than "
+        f"{LONG_SILENCE.total_seconds() / 3600:g} hours between two clicks: ids are used again, as those "
+        "that begin anew every day, or the clock jumped. Cut them: "
+        'sessionize(clicks, user="session_id", gap=...)',
     ),
 )
 
@@ -75,8 +86,9 @@ class Diagnosis:
         seen_transition_share: share of the different test transitions that training has seen.
         new_transition_share: share of a day's different transitions that no earlier day had, mean over
             training days.
-        long_silences: sessions of either part with more than a day between two clicks: clock jumps, or ids
-            used again.
+        long_silences: sessions of either part with more than six hours between two clicks: ids used again,
+            or clock jumps.
+        tied_share: share of test transitions between clicks of one time.
         per_day: day, different transitions of the training part on it, how many of them are new, their share.
         warnings: what to worry about, in words.
     """
@@ -92,6 +104,7 @@ class Diagnosis:
     seen_transition_share: float
     new_transition_share: float
     long_silences: int
+    tied_share: float
     per_day: pl.DataFrame
     warnings: tuple[str, ...] = ()
 
@@ -155,6 +168,7 @@ def diagnose_split(train: Part, test: Part) -> Diagnosis:
         seen_transition_share=_share(tested.join(pairs, on=[ITEM, _NEXT], how="semi").height, tested.height),
         new_transition_share=float(shares.sum()) / len(shares) if len(shares) else 0.0,
         long_silences=sum(_long_silences(part) for part in (before, after)),
+        tied_share=_share(after.filter(pl.col(TIME) == pl.col(_PREVIOUS)).height, moves.height),
         per_day=per_day,
     )
     return replace(figures, warnings=tuple(_warnings(figures)))
@@ -162,8 +176,8 @@ def diagnose_split(train: Part, test: Part) -> Diagnosis:
 
 def _ordered(part: Frame) -> pl.DataFrame:
     log = lazy(part)
-    require(log, *EVENT_ORDER)
-    return sorted_rows(log.select(EVENT_ORDER).collect(), EVENT_ORDER)
+    require(log, *EVENT)
+    return sorted_rows(log.select(event_columns(log)).collect(), SESSION).select(SESSION, TIME, ITEM)
 
 
 def _packed(part: Sessions, train: Sessions) -> pl.DataFrame:
@@ -173,7 +187,7 @@ def _packed(part: Sessions, train: Sessions) -> pl.DataFrame:
         session = np.repeat(np.arange(part.n_sessions, dtype=np.int32), part.lengths)
         return pl.DataFrame({SESSION: session, ITEM: pl.Series(part.items), TIME: times})
     events = part.events()
-    numbers = train.vocabulary.numbers(events[ITEM])
+    numbers = train.vocabulary.found(events[ITEM])
     behind, _ = codes(events[ITEM])
     items = np.where(numbers >= 0, numbers, len(train.vocabulary) + behind).astype(np.int32)
     return events.with_columns(pl.Series(ITEM, items))
@@ -202,7 +216,7 @@ def _new_per_day(steps: pl.DataFrame) -> pl.DataFrame:
 
 
 def _long_silences(steps: pl.DataFrame) -> int:
-    return steps.filter(pl.col(TIME) - pl.col(_PREVIOUS) > _LONG_SILENCE)[SESSION].n_unique()
+    return steps.filter(pl.col(TIME) - pl.col(_PREVIOUS) > LONG_SILENCE)[SESSION].n_unique()
 
 
 def _warnings(found: Diagnosis) -> list[str]:

@@ -1,16 +1,28 @@
-"""Packed sessions on disk, read back as memory-mapped arrays without a copy."""
+"""Packed sessions on disk, read back as memory-mapped arrays without a copy.
+
+Everything that a compiled loop takes for granted is checked on reading: types, lengths, and that numbers lie
+within what they count.
+"""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from recsys_gru.clicks.frames import SESSION
-from recsys_gru.errors import ClickLogError
-from recsys_gru.sessions.packed import Sessions
+from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
+from recsys_gru.clicks.scan import PREPARED as PREPARED
+from recsys_gru.errors import ClickLogError, RecsysError
+from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 _ARRAYS = ("items", "offsets", "times")
+DAMAGED = (
+    OSError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, SyntaxError, OverflowError,
+    pl.exceptions.PolarsError, pl.exceptions.PanicException,
+)  # fmt: skip
+"""What readers raise at a file whose bytes are not those that were written."""
 
 
 def write_sessions(sessions: Sessions, folder: str | Path) -> None:
@@ -19,7 +31,8 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
 
     >>> import tempfile
     >>> log = pl.DataFrame({"session_id": [1], "item_id": [7], "time": [0]})
-    >>> folder, sessions = tempfile.mkdtemp(), Sessions.from_events(log.cast({"time": UTC_TIME}))
+    >>> log = log.cast({"time": pl.Datetime("us", "UTC")})
+    >>> folder, sessions = tempfile.mkdtemp(), Sessions.from_events(log)
     >>> write_sessions(sessions, folder)
     >>> read_sessions(folder).fingerprint() == sessions.fingerprint()
     True
@@ -31,27 +44,81 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
     write_tables(place, sessions.ids, sessions.unknown, sessions.vocabulary)
 
 
+def is_packed(folder: Path) -> bool:
+    """Whether ``write_sessions`` wrote the folder."""
+    return all((folder / f"{name}.npy").is_file() for name in _ARRAYS)
+
+
 def read_sessions(folder: str | Path) -> Sessions:
-    """Map packed sessions into memory: nothing is read until it is used, and no write reaches the files.
+    """Map packed sessions into memory; no write reaches the files.
+
+    Types, lengths and bounds of all arrays are checked, so that nothing damaged is computed with.
 
     Raises:
         ClickLogError: a file is missing or damaged.
     """
     place = Path(folder)
     try:
-        items, offsets, times = (np.load(place / f"{name}.npy", mmap_mode="c") for name in _ARRAYS)
-        ids = pl.read_parquet(place / "ids.parquet")[SESSION]
-        unknown = pl.read_parquet(place / "unknown.parquet")
+        items: NDArray[np.int32] = _mapped(place / "items.npy", np.int32)
+        offsets, times = (_mapped(place / f"{name}.npy", np.int64) for name in _ARRAYS[1:])
+        ids = pl.read_parquet(place / "ids.parquet", glob=False)[SESSION]
+        unknown = pl.read_parquet(place / "unknown.parquet", glob=False)
         vocabulary = Vocabulary.read(place / "vocabulary.parquet")
-    except (OSError, ValueError, EOFError, pl.exceptions.PolarsError) as error:
+        found = Sessions(items, offsets, times, ids, vocabulary, unknown)
+        fault = _fault(found)
+    except (*DAMAGED, RecsysError) as error:
         raise ClickLogError(
             f"cannot read the packed sessions in {place}: {error}. What to do: prepare them again"
         ) from error
-    if len(offsets) != len(ids) + 1 or len(items) != len(times) or offsets[-1] != len(items):
+    if fault:
         raise ClickLogError(
-            f"the packed sessions in {place} do not fit together. What to do: prepare them again"
+            f"the packed sessions in {place} do not fit together: {fault}. What to do: prepare them again"
         )
-    return Sessions(items, offsets, times, ids, vocabulary, unknown)
+    return found
+
+
+def _mapped(path: Path, kind: type[np.generic]) -> "NDArray[Any]":
+    try:
+        array = np.load(path, mmap_mode="c")
+    except Exception as error:  # a head that says nothing raises whatever Python's tokenizer does
+        raise ValueError(f"{path.name}: {error}") from error
+    if not isinstance(array, np.ndarray) or array.dtype != np.dtype(kind) or array.ndim != 1:
+        raise ValueError(f"{path.name} holds other numbers than {np.dtype(kind)}")
+    return array
+
+
+def _fault(found: Sessions) -> str:
+    """What does not fit together, in words; nothing where all does."""
+    items, offsets, unknown, n_items = found.items, found.offsets, found.unknown, len(found.vocabulary)
+    if len(offsets) != len(found.ids) + 1 or len(items) != len(found.times):
+        return "arrays of different lengths"
+    if offsets[0] != 0 or offsets[-1] != len(items) or (np.diff(offsets) < 0).any():
+        return "sessions that do not follow each other"
+    if len(items) and (items.min() < 0 or items.max() >= n_items):
+        return f"item numbers outside 0 to {n_items - 1}"
+    if n_items and found.vocabulary.support.min() < 0:
+        return "items of negative support"
+    if found.ids.null_count():
+        return "sessions without an id"
+    if unknown.columns != [SESSION, POSITION, ITEM, TIME]:
+        return "unknown items of another form"
+    return _fault_of_unknown(found) if unknown.height else ""
+
+
+def _fault_of_unknown(found: Sessions) -> str:
+    """The unknown clicks of a session have places of their own in it."""
+    expected = {SESSION: found.ids.dtype, POSITION: pl.Int64, TIME: UTC_TIME}
+    if any(found.unknown.schema[name] != kind for name, kind in expected.items()):
+        return "unknown items of another form"
+    sizes = pl.DataFrame({SESSION: found.ids, "known": found.lengths})
+    table = found.unknown.join(sizes, on=SESSION, how="left", maintain_order="left")
+    size = pl.col("known") + pl.len().over(SESSION)
+    inside = pl.col(POSITION).is_between(0, size - 1).fill_null(value=False)
+    if table.height != found.unknown.height or found.unknown.null_count().to_numpy().any():
+        return "unknown items of no session"
+    if not table.select(inside.all()).item() or table.select(SESSION, POSITION).is_duplicated().any():
+        return "unknown items without a place in their session"
+    return ""
 
 
 def write_tables(place: Path, ids: pl.Series, unknown: pl.DataFrame, vocabulary: Vocabulary) -> None:

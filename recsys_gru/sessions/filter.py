@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, Frame, lazy, require, same_kind
+from recsys_gru.clicks.frames import EVENT, ITEM, SESSION, Frame, lazy, require, same_kind
 from recsys_gru.clicks.ledger import Ledger, Size
 from recsys_gru.clicks.order import codes, run_starts, sorted_rows
 from recsys_gru.errors import ParameterError
@@ -20,8 +20,7 @@ def filter_sessions(
     point.
 
     Dropping one makes others too few, so both rules alternate until nothing changes: the largest part of the
-    log that keeps both rules. The result is of the kind of frame that was given, sorted by session, time and
-    item.
+    log that keeps both rules. The result is of the kind of frame that was given, sorted by session and time.
 
     Raises:
         SchemaError: a column is missing.
@@ -36,8 +35,8 @@ def filter_sessions(
         if bound < 1:
             raise ParameterError(f"{name} must be at least 1; got {bound}")
     log = lazy(train)
-    require(log, *EVENT_ORDER)
-    table = sorted_rows(log.collect(), EVENT_ORDER)
+    require(log, *EVENT)
+    table = sorted_rows(log.collect(), SESSION)
     alive = fixed_point(table, min_support, min_length, ledger if ledger is not None else Ledger())
     return same_kind(table if alive.all() else table.filter(pl.Series(alive)), train)
 

@@ -8,9 +8,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.clicks.frames import EVENT_ORDER, ITEM, SESSION, TIME, UTC_TIME, Frame, lazy, require
+from recsys_gru.clicks.frames import (
+    EVENT,
+    ITEM,
+    SESSION,
+    TIME,
+    UTC_TIME,
+    Frame,
+    event_columns,
+    lazy,
+    require,
+)
 from recsys_gru.clicks.order import codes, run_starts, sorted_rows
-from recsys_gru.clicks.read import read_clicks
 from recsys_gru.errors import ClickLogError, SchemaError
 from recsys_gru.sessions.fingerprint import digest_of
 from recsys_gru.sessions.vocabulary import Vocabulary, as_ids
@@ -41,7 +50,8 @@ class Sessions:
 
     @classmethod
     def from_events(cls, events: Frame, vocabulary: Vocabulary | None = None) -> "Sessions":
-        """Pack events, ordered by (first time of the session, session id), then by time and item.
+        """Pack events, ordered by (first time of the session, session id), then by time; equal times as they
+        come, or by ``click_order`` where there is one.
 
         Without a vocabulary the items are numbered by first appearance in that order. With one, clicks on
         other items go to ``unknown``; a session of unknown items only stays, with length 0.
@@ -64,7 +74,7 @@ class Sessions:
     @classmethod
     def in_order(cls, table: pl.DataFrame, vocabulary: Vocabulary) -> "Sessions":
         """Pack a table of session_id, item_id and time whose rows are in their final order already."""
-        return cls._packed(table, vocabulary, vocabulary.numbers(table[ITEM]))
+        return cls._packed(table, vocabulary, vocabulary.found(table[ITEM]))
 
     @classmethod
     def _packed(cls, table: pl.DataFrame, vocabulary: Vocabulary, numbers: NDArray[np.int32]) -> "Sessions":
@@ -100,15 +110,37 @@ class Sessions:
         return np.diff(self.offsets)
 
     def events(self) -> pl.DataFrame:
-        """The frame that gives these sessions again: session_id, item_id and time, unknown items included."""
+        """The frame that gives these sessions again, in order: session_id, item_id and time, unknown items
+        included.
+        """
+        session = np.repeat(np.arange(self.n_sessions), self.lengths)
         known = pl.DataFrame(
             {
-                SESSION: self.ids.gather(np.repeat(np.arange(self.n_sessions), self.lengths)),
+                SESSION: self.ids.gather(session),
                 ITEM: self.vocabulary.take(self.items),
                 TIME: pl.Series(self.times).cast(UTC_TIME),
             }
         )
-        return pl.concat([known, self.unknown.select(SESSION, ITEM, TIME)]).sort(EVENT_ORDER)
+        if self.unknown.is_empty():
+            return known.sort(SESSION, maintain_order=True)
+        table = pl.DataFrame({SESSION: self.ids, "number": np.arange(self.n_sessions)})
+        owner = self.unknown.join(table, on=SESSION, how="left", maintain_order="left")["number"].to_numpy()
+        rows = _places(session, owner, self.unknown[POSITION].to_numpy())
+        lost = self.unknown.select(SESSION, ITEM, TIME)
+        if lost.schema[ITEM] != known.schema[ITEM]:  # ids that the vocabulary's type cannot hold
+            known, lost = (part.cast({ITEM: pl.String}) for part in (known, lost))
+        return pl.concat([known, lost])[rows].sort(SESSION, maintain_order=True)
+
+    @property
+    def tied_share(self) -> float:
+        """The share of neighbouring clicks of a session that have the same time, so that their order is that
+        of the rows or none at all.
+        """
+        inside = np.ones(max(0, self.n_events - 1), dtype=np.bool_)
+        ends = self.offsets[1:-1]
+        inside[ends[(ends > 0) & (ends < self.n_events)] - 1] = False
+        same = (self.times[1:] == self.times[:-1]) & inside
+        return float(same.sum() / inside.sum()) if inside.any() else 0.0
 
     def fingerprint(self) -> str:
         """A SHA-256 over everything: equal for equal sessions, on every machine."""
@@ -117,41 +149,24 @@ class Sessions:
 
 
 SessionData: TypeAlias = "Sessions | Frame | str | Path"
-
-
-def as_sessions(data: SessionData, vocabulary: Vocabulary | None = None) -> Sessions:
-    """Packed sessions out of sessions, a Polars or pandas frame or a path, numbered by ``vocabulary`` where
-    one is given.
-
-    Raises:
-        SchemaError: a column is missing.
-        ClickLogError: a file cannot be read, or a value is null.
-
-    >>> as_sessions(pl.DataFrame({"session_id": [1, 1], "item_id": [7, 7], "time": [1, 2]})).n_events
-    2
-    """
-    if not isinstance(data, Sessions):
-        return Sessions.from_events(read_clicks(data), vocabulary)
-    if vocabulary is None or vocabulary is data.vocabulary or vocabulary == data.vocabulary:
-        return data
-    return Sessions.from_events(data.events(), vocabulary)
+"""Sessions, a frame of clicks, a path to some, or a folder that prepare or write_sessions wrote."""
 
 
 def _ordered(events: Frame) -> pl.DataFrame:
     log = lazy(events)
-    require(log, *EVENT_ORDER)
+    require(log, *EVENT)
     found = log.collect_schema()[TIME]
     if found != UTC_TIME:
         raise SchemaError(
             f"expected time as {UTC_TIME}; got {found}. What to do: pass the frame through read_clicks"
         )
-    table = log.select(EVENT_ORDER).collect()
-    nulls = {name: table[name].null_count() for name in EVENT_ORDER if table[name].null_count()}
+    table = log.select(event_columns(log)).collect()
+    nulls = {name: table[name].null_count() for name in EVENT if table[name].null_count()}
     if nulls:
         raise ClickLogError(
             f"expected no null values; found {nulls}. What to do: pass the log through check_clicks"
         )
-    table = _oldest_first(sorted_rows(table, EVENT_ORDER))
+    table = _oldest_first(sorted_rows(table, SESSION).select(EVENT))
     return table.with_columns(as_ids(table[SESSION]), as_ids(table[ITEM]))
 
 
@@ -162,6 +177,20 @@ def _oldest_first(table: pl.DataFrame) -> pl.DataFrame:
     lengths = np.diff(starts, append=table.height)[order]
     shift = starts[order] - (np.cumsum(lengths) - lengths)
     return table[np.repeat(shift, lengths) + np.arange(table.height)]
+
+
+def _places(
+    known: NDArray[np.int64], owners: NDArray[np.int64], positions: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The order in which known events (whose sessions ascend) and, behind them, unknown ones are the raw
+    sessions: an unknown one has its position in its session, known ones fill what is left.
+    """
+    sizes = np.bincount(np.concatenate([known, owners]))
+    starts = np.cumsum(sizes) - sizes
+    order = np.full(len(known) + len(owners), -1, dtype=np.int64)
+    order[starts[owners] + positions] = len(known) + np.arange(len(owners))
+    order[order < 0] = np.arange(len(known))
+    return order
 
 
 def _numbered(items: pl.Series) -> tuple[Vocabulary, NDArray[np.int32]]:

@@ -1,5 +1,6 @@
 """Splits in time: what is learned from lies before the cut, what is tested begins after it."""
 
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +9,17 @@ from typing import TypeAlias
 
 import polars as pl
 
-from recsys_gru.clicks.frames import EVENT_ORDER, SESSION, START, TIME, Frame, lazy, require, same_kind
+from recsys_gru.clicks.frames import EVENT, SESSION, START, TIME, Frame, lazy, require, same_kind
 from recsys_gru.clicks.ledger import Ledger, Size
 from recsys_gru.clicks.order import sorted_rows
+from recsys_gru.clicks.sessionize import reused_ids
 from recsys_gru.errors import ClickLogError, ParameterError
+
+log = logging.getLogger("recsys_gru")
 
 Part: TypeAlias = "pl.LazyFrame | pl.DataFrame"
 TEST_SHARE = 0.05
-CUT_OFF = "after the cut, session began before"
+CUT_OFF, TEST_PART = "after the cut, session began before", "test part"
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def split_by_time(events: Frame, test: timedelta, ledger: Ledger | None = None) 
     """Cut a log ``test`` before its last event: earlier events train, sessions that start at or after the
     cut test.
 
-    Both parts are of the kind of frame that was given (lazy or not) and sorted by session, time and item.
+    Both parts are of the kind of frame that was given (lazy or not) and sorted by session and time.
     Nothing is counted before the cut, so nothing of the test part leaks into training.
 
     Raises:
@@ -157,14 +161,14 @@ def split_rolling(
 
 
 def event_table(events: Frame) -> pl.DataFrame:
-    """The events in order of session, time and item, in memory.
+    """The events in order of session and time, in memory.
 
     Raises:
         ClickLogError: there are none.
     """
-    log = lazy(events)
-    require(log, *EVENT_ORDER)
-    table = sorted_rows(log.collect(), EVENT_ORDER)
+    frame = lazy(events)
+    require(frame, *EVENT)
+    table = sorted_rows(frame.collect(), SESSION)
     if table.is_empty():
         raise ClickLogError(
             "expected a log with events; it is empty. What to do: look at what check_clicks rejected"
@@ -183,7 +187,11 @@ def _cut(table: pl.DataFrame, cut: datetime, given: Frame, ledger: Ledger | None
     train, tested = (started.filter(part).drop(START) for part in (before, later))
     lost = started.filter(~before & ~later)
     if ledger is not None:
-        ledger.record(CUT_OFF, Size.of(table), Size.of(pl.concat([train, tested])))
+        both, left = Size.of(pl.concat([train, tested])), Size.of(train)
+        ledger.record(CUT_OFF, Size.of(table), both)
+        ledger.record(TEST_PART, both, left)
+    if (reused := reused_ids(table)) is not None:
+        log.warning("%s; %d sessions lie on both sides of the cut", reused, lost[SESSION].n_unique())
     return Split(
         same_kind(train, given), same_kind(tested, given), cut, lost[SESSION].n_unique(), lost.height
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import ITEM
-from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.clicks.ids import LARGEST, as_whole
+from recsys_gru.errors import ClickLogError, InputError, SchemaError
+from recsys_gru.files import read_file
 
 SUPPORT = "support"
+MOST_ITEMS = 2**31 - 1
+MOST_ITEMS_A_BYTE = 64
+"""Ids that are all different do not fit into fewer bytes."""
+MOST_EVENTS = 2**62
+_WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +63,11 @@ class Vocabulary:
     def _number_of(self) -> dict[int | str, int]:
         return {item: number for number, item in enumerate(self.ids.to_list())}
 
+    @cached_property
+    def has_whole_texts(self) -> bool:
+        """Whether some ids are whole numbers kept as text, so that a number may stand for one of them."""
+        return any(isinstance(item, str) and item == _plain(item) for item in self._number_of)
+
     def number(self, item: int | str) -> int:
         """The number of one item, -1 where it is unknown."""
         return self._number_of.get(item, -1)
@@ -66,7 +79,7 @@ class Vocabulary:
             SchemaError: whole numbers were asked of a vocabulary of text, or the other way round.
         """
         if len(ids) and ids.dtype != pl.Null:
-            ids = as_ids(ids)
+            ids = self._comparable(ids)
             if ids.dtype != self.ids.dtype and len(self):
                 raise SchemaError(
                     f"the vocabulary holds item ids of type {self.ids.dtype}; got {ids.dtype}: "
@@ -81,6 +94,28 @@ class Vocabulary:
         )
         return found["number"].fill_null(-1).to_numpy()
 
+    def found(self, ids: pl.Series) -> NDArray[np.int32]:
+        """The numbers of many ids, as ``numbers``, whatever way they are written: ``12`` and ``"12"`` are one
+        id; one that cannot be of the vocabulary's type is unknown.
+
+        Raises:
+            SchemaError: no id can be of that type.
+        """
+        if not len(self) or ids.dtype == self.ids.dtype or not len(ids):
+            return self.numbers(ids)
+        if self.ids.dtype == pl.String:
+            return self.numbers(ids.cast(pl.String) if ids.dtype.is_integer() else ids)
+        if ids.dtype != pl.String:
+            return self.numbers(ids)
+        whole = pl.select(as_whole(pl.lit(ids))).to_series()
+        return self.numbers(whole if whole.count() else ids)
+
+    def _comparable(self, ids: pl.Series) -> pl.Series:
+        """Ids as they may be found; those of more than 63 bits as what the vocabulary holds."""
+        if ids.dtype not in _WIDE:
+            return as_ids(ids)
+        return ids.cast(self.ids.dtype, strict=False) if len(self) else as_ids(ids)
+
     def take(self, numbers: "NDArray[np.integer] | list[int]") -> pl.Series:
         """The ids of many numbers."""
         chosen = np.asarray(numbers, dtype=np.int64)
@@ -88,33 +123,84 @@ class Vocabulary:
             return pl.Series(ITEM, self.ids.to_numpy()[chosen])
         return self.ids[chosen]  # not gather, a query of .2 ms
 
+    def to_bytes(self) -> bytes:
+        """A Parquet file with the columns item_id and support."""
+        file = BytesIO()
+        pl.DataFrame({ITEM: self.ids, SUPPORT: self.support}).write_parquet(file)
+        return file.getvalue()
+
     def write(self, path: str | Path) -> None:
         """Write a Parquet file with the columns item_id and support."""
-        pl.DataFrame({ITEM: self.ids, SUPPORT: self.support}).write_parquet(path)
+        Path(path).write_bytes(self.to_bytes())
 
     @classmethod
     def read(cls, path: str | Path) -> "Vocabulary":
-        """Read what ``write`` wrote.
+        """Read what ``write`` wrote, from the file of exactly this name.
 
         Raises:
             SchemaError: the file is no vocabulary.
+            OSError: it cannot be read.
         """
-        table = pl.read_parquet(path)
-        if table.columns != [ITEM, SUPPORT]:
-            raise SchemaError(
-                f"expected the columns {ITEM}, {SUPPORT} in {path}; found {', '.join(table.columns)}"
-            )
-        return cls(table[ITEM], table[SUPPORT].to_numpy())
+        return cls.of_bytes(read_file(Path(path)), Path(path))
+
+    @classmethod
+    def of_bytes(cls, data: bytes | bytearray, path: Path) -> "Vocabulary":
+        """Read the bytes of a Parquet file; ``path`` is for messages only.
+
+        Raises:
+            SchemaError: they are no vocabulary.
+        """
+        try:
+            return cls(*_columns_of(bytes(data)))
+        except (
+            OSError,
+            OverflowError,
+            InputError,
+            pl.exceptions.PolarsError,
+            pl.exceptions.PanicException,
+        ) as error:
+            raise SchemaError(f"expected a vocabulary of {ITEM} and {SUPPORT} in {path}: {error}") from error
+
+
+def _columns_of(data: bytes) -> tuple[pl.Series, NDArray[np.int64]]:
+    """The checked columns of a vocabulary's file."""
+    schema = pl.read_parquet_schema(BytesIO(data))
+    if (
+        list(schema) != [ITEM, SUPPORT]
+        or schema[ITEM] not in (pl.Int64, pl.String)
+        or schema[SUPPORT] != pl.Int64
+    ):
+        found = ", ".join(f"{name} ({kind})" for name, kind in schema.items())
+        raise SchemaError(f"found {found}")
+    rows = pl.scan_parquet(BytesIO(data)).select(pl.len()).collect().item()
+    if rows > min(MOST_ITEMS, MOST_ITEMS_A_BYTE * len(data)):
+        raise SchemaError(f"found {rows:,} rows in {len(data):,} bytes")
+    table = pl.read_parquet(BytesIO(data))
+    support = table[SUPPORT]
+    if support.null_count() or table.height != rows:
+        raise SchemaError(
+            f"found {table.height:,} rows, support without a number in {support.null_count():,}"
+        )
+    counts: NDArray[np.int64] = support.to_numpy()
+    if counts.min(initial=0) < 0 or counts.sum(dtype=np.float64) >= MOST_EVENTS:
+        raise SchemaError("found support below 0, or more events than can be counted")
+    return table[ITEM], counts
+
+
+def _plain(item: str) -> str | None:
+    """The one way a whole number is written, None for what is none."""
+    return str(int(item)) if item.removeprefix("-").isdecimal() and item.isascii() else None
 
 
 def as_ids(ids: pl.Series) -> pl.Series:
-    """Ids as Int64 or String.
+    """Ids as Int64 or String; whole numbers as text where one is above the largest of 64 bits.
 
     Raises:
         SchemaError: they are something else.
     """
     if ids.dtype.is_integer():
-        return ids.cast(pl.Int64)
+        large = ids.dtype in _WIDE and len(ids) and (ids > LARGEST).any()
+        return ids.cast(pl.String if large else pl.Int64)
     if ids.dtype == pl.String or isinstance(ids.dtype, (pl.Categorical, pl.Enum)):
         return ids.cast(pl.String)
     if not len(ids):

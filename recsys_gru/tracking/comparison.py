@@ -1,7 +1,6 @@
 """Which model is better: a parent run's table and picture, and the stored rank ledgers of two runs."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,9 @@ import polars as pl
 
 from recsys_gru.errors import TrackingError
 from recsys_gru.evaluation import Report, read_ranks
+from recsys_gru.evaluation.plots import plain
 from recsys_gru.tracking.delivery import EXPERIMENT, Desk, Run, store_at
+from recsys_gru.tracking.scratch import scratch
 from recsys_gru.tracking.tracker import NOTE, shown
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ def stored_ranks(where: str | os.PathLike[str], run: str, experiment: str = EXPE
     for found in _candidates(desk, run):
         key = found.info.run_id
         if RANKS in {file.path for file in desk.client.list_artifacts(key)}:
-            with tempfile.TemporaryDirectory() as folder:
-                ranks = read_ranks(desk.client.download_artifacts(key, RANKS, folder))
+            with scratch() as folder:
+                ranks = read_ranks(desk.client.download_artifacts(key, RANKS, str(folder)))
             return StoredRanks(key, f"{found.info.run_name} {key[:6]}", ranks)
     raise TrackingError(
         f"expected the id or the name of an evaluated run in {where}, got {run!r}, which has no {RANKS}: "
@@ -104,7 +105,11 @@ def draw(reports: Mapping[str, Report], path: Path) -> None:
         strict=True,
     ):
         best = max(values)
-        bars = axes.barh(names, values, color=["#1f6f8b" if value == best else "#b8c9cf" for value in values])
+        bars = axes.barh(
+            [plain(name) for name in names],
+            values,
+            color=["#1f6f8b" if value == best else "#b8c9cf" for value in values],
+        )
         axes.bar_label(bars, fmt="%.3f", padding=3)
         axes.set_title(title)
         axes.set_xlim(0, best * 1.2 or 1)

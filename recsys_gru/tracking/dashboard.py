@@ -33,14 +33,17 @@ def server_command(where: str | os.PathLike[str], port: int) -> tuple[list[str],
     store = store_at(where)
     if store.remote:
         raise TrackingError(
-            f"{store.uri} is a server already: open it in a browser, or give a folder or database"
+            f"{store.shown} is a server already: open it in a browser, or give a folder or database"
         )
     connect(store)
-    uris = ["--backend-store-uri", store.uri, "--artifacts-destination", store.artifacts.as_uri()]
+    # who looks at the list of processes sees their arguments, not their environment
+    open_uri = [] if store.uri != store.shown else ["--backend-store-uri", store.uri]
+    uris = [*open_uri, "--artifacts-destination", store.artifacts.as_uri()]
     place = ["--host", HOST, "--port", str(port), "--workers", "1"]
     bin_folder = str(Path(sys.executable).parent)
     surroundings = {
         **os.environ,
+        "MLFLOW_BACKEND_STORE_URI": store.uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", "")]),

@@ -1,14 +1,15 @@
 """The model registry: versions of one model that can be served, their tags, and which of them is in use."""
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import recsys_gru
-from recsys_gru.errors import TrackingError
-from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, store_at
+from recsys_gru.arguments import name_text
+from recsys_gru.errors import ParameterError, TrackingError, hiding_secrets
+from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, is_value, store_at
+from recsys_gru.tracking.scratch import scratch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ class Registry:
     def __init__(
         self, where: str | os.PathLike[str] = "mlruns", name: str = "gru4rec", experiment: str = EXPERIMENT
     ) -> None:
-        self.name = name
+        self.name = registered_name(name)
         self._desk = Desk(store_at(where), experiment)
         self._client = self._desk.client
 
@@ -60,8 +61,8 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "model"
+            with scratch() as folder:
+                path = folder / "model"
                 write_served(model, path)
                 check_answers(path, *example(model))
                 run_id = None if run is None else self._desk.find(run.ticket)
@@ -70,7 +71,9 @@ class Registry:
                     self.point(alias, version)
                 return version
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"cannot register {self.name}: {error}; nothing was put into use") from error
+            raise TrackingError(
+                f"cannot register {self.name}: {error}; nothing was put into use"
+            ) from hiding_secrets(error)
 
     def version_of(self, alias: str) -> int | None:
         """The version that bears the alias, if any does."""
@@ -79,8 +82,9 @@ class Registry:
 
     def find(self, key: str, value: str) -> int | None:
         """The newest version on which this value is noted, if any is."""
-        wanted = f"name = '{self.name}' and tags.`{key}` = '{value}'"
-        return max((int(found.version) for found in self._client.search_model_versions(wanted)), default=None)
+        wanted = f"name = '{self.name}' and {is_value(f'tags.`{key}`', value)}"
+        found = self._client.search_model_versions(wanted)
+        return max((int(one.version) for one in found if one.tags.get(key) == value), default=None)
 
     def point(self, alias: str, version: int) -> None:
         """Give a version the alias, and take it from any other."""
@@ -109,19 +113,19 @@ class Registry:
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
 
-        from recsys_gru.contract import read_manifest
+        from recsys_gru.contract import load
 
         try:
             found = self._client.get_model_version_download_uri(self.name, str(version))
-            with tempfile.TemporaryDirectory() as folder:
+            with scratch() as folder:
                 path = mlflow.artifacts.download_artifacts(
-                    artifact_uri=found, dst_path=folder, tracking_uri=self._desk.store.uri
+                    artifact_uri=found, dst_path=str(folder), tracking_uri=self._desk.store.uri
                 )
-                bundle = Path(path) / "artifacts" / "bundle"
-                model: Recommender = getattr(recsys_gru, read_manifest(bundle).model).load(bundle)
-                return model
+                return load(Path(path) / "artifacts" / "bundle")
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from error
+            raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from hiding_secrets(
+                error
+            )
 
     def _model(self) -> "RegisteredModel | None":
         """The registered model, if there is one yet."""
@@ -146,12 +150,24 @@ class Registry:
         return int(version.version)
 
 
+def registered_name(name: object) -> str:
+    """The name, if it is one that a model can be registered and asked for under.
+
+    Raises:
+        ParameterError: if it is not.
+    """
+    text = name_text("the model's name", name)
+    if set(text) & set("/:'\"\\`%"):
+        raise ParameterError(f"expected the model's name without / : ' \" \\ ` and %, got {text!r}")
+    return text
+
+
 def write_served(model: "Recommender", path: Path) -> None:
     """Write the model in MLflow's form: the saved folder, the code that serves it, signature and example."""
     import mlflow.pyfunc
 
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
+    with scratch() as folder:
+        bundle = folder / "bundle"
         model.save(bundle)
         mlflow.pyfunc.save_model(
             str(path),
@@ -175,28 +191,35 @@ def check_answers(path: Path, question: "pd.DataFrame", params: dict[str, object
     try:
         answers = mlflow.pyfunc.load_model(str(path)).predict(question, params=params)
     except Exception as error:
-        raise TrackingError(f"the model cannot be served: {error}; it was not registered") from error
+        raise TrackingError(
+            f"the model cannot be served: {error}; it was not registered"
+        ) from hiding_secrets(error)
     if len(answers) != 1 or not answers[0]["items"]:
         raise TrackingError(f"the model answers its example with {answers}: it was not registered")
 
 
 def signature(ids: "pl.Series") -> "ModelSignature":
-    """Lists of ids, whole numbers or text as the catalogue's are; k and exclude_seen as parameters."""
+    """Lists of ids, whole numbers or text as the catalogue's are; k and exclude_seen as parameters.
+
+    What the lists hold is looked at row by row, so that a row may lack one, or be refused alone.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
-    from mlflow.types.schema import Array
+    from mlflow.types.schema import AnyType, Array
 
+    anything = AnyType()  # type: ignore[no-untyped-call]
     one = Array(DataType.long if ids.dtype.is_integer() else DataType.string)
     lists: list[ColSpec | TensorSpec] = [
-        ColSpec(one, "items"),
-        ColSpec(one, "allow", required=False),
-        ColSpec(one, "deny", required=False),
+        ColSpec(anything, "items"),
+        ColSpec(anything, "allow", required=False),
+        ColSpec(anything, "deny", required=False),
     ]
     params = [ParamSpec("k", DataType.long, 20), ParamSpec("exclude_seen", DataType.boolean, default=True)]
     answer: list[ColSpec | TensorSpec] = [
         ColSpec(one, "items"),
         ColSpec(Array(DataType.double), "scores"),
         ColSpec(DataType.string, "source"),
+        ColSpec(DataType.string, "error", required=False),
     ]
     return ModelSignature(Schema(lists), Schema(answer), ParamSchema(params))
 

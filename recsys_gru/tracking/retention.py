@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PAGE = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @final
@@ -37,7 +38,7 @@ def find_old(
     """
     desk = Desk(store_at(where), experiment)
     runs = {run.info.run_id: run for run in _all_runs(desk)}
-    limit = ((now or datetime.now(UTC)) - keep).timestamp() * 1000
+    limit = _moment(now or datetime.now(UTC), keep).timestamp() * 1000
     staying = {
         key for key, run in runs.items() if run.info.start_time >= limit or run.info.status == "RUNNING"
     }
@@ -49,6 +50,14 @@ def find_old(
         )
         for run in sorted(old, key=lambda run: (run.info.start_time, run.info.run_id))
     ]
+
+
+def _moment(now: datetime, keep: timedelta) -> datetime:
+    """So long ago, or the beginning of time."""
+    try:
+        return max(now - keep, EPOCH)
+    except OverflowError:
+        return EPOCH
 
 
 def remove(where: str | os.PathLike[str], old: Sequence[OldRun], experiment: str = EXPERIMENT) -> None:

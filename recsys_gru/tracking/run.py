@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from recsys_gru.observers import listening
-from recsys_gru.tracking.delivery import EXPERIMENT, Courier, Notebook, Outbox, Target, facts, store_at
+from recsys_gru.tracking.delivery import EXPERIMENT, Courier, Notebook, Outbox, Target, facts, named, store_at
 from recsys_gru.tracking.tracker import NOTE, Tracker
 
 
@@ -35,7 +35,9 @@ def run(
 
     Raises:
         TrackingError: if the folder cannot be written.
+        ParameterError: if a name is empty.
     """
+    named(name=name, experiment=experiment, data=data, ticket=ticket)
     store = store_at(where)
     courier = Courier(store, Outbox.new(store.outbox, Target(store.uri, experiment)), first=True)
     tracker = Tracker(courier, data, ticket)

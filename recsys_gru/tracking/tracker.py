@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from recsys_gru.contract import Recommender
 from recsys_gru.evaluation import Report, intervals, report_page, write_report
+from recsys_gru.evaluation.views import ALL, KNOWN, SHOWN
 from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted
 from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.delivery import RUN_ID, Run, Taker, facts
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from recsys_gru.ranking import ItemFilter, Scorer
     from recsys_gru.training import EpochReport
 
+SECTIONS = {
+    ALL: "test_all",
+    KNOWN: "test_known",
+    ALL + SHOWN: "test_all_shown",
+    KNOWN + SHOWN: "test_known_shown",
+}
+"""Where the figures of each view stand on the dashboard."""
 NOTE = "mlflow.note.content"
 """MLflow's tag, on a run, of the Markdown on its page."""
 
@@ -36,6 +44,8 @@ class Fit:
     data: Mapping[str, int | str] = field(default_factory=dict)
     epochs: "list[EpochReport]" = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
+    tests: list[object] = field(default_factory=list)
+    """What it was tested on, and how."""
 
     @property
     def parameters(self) -> Mapping[str, object]:
@@ -160,10 +170,10 @@ class Tracker:
 
     def _evaluated(self, event: Evaluated) -> None:
         known, fit = self._known(event.model) is not None, self._fit_of(event.model)
-        report, run = cast("Report", event.report), fit.run
         if not known:
             fit.keep()
         on_trial = self.child_tags.get("role") == "trial"
+        report, run = cast("Report", event.report), fit.run if on_trial else self._run_of_test(event, fit)
         if isinstance(event.test, Sessions):
             run.feed(event.test, self._data, "validation" if on_trial else "test")
         if on_trial:
@@ -182,6 +192,25 @@ class Tracker:
         )
         run.file("report", partial(write_report, page, pictures=not on_trial))
 
+    def _run_of_test(self, event: Evaluated, fit: Fit) -> Run:
+        """The model's own run for the test it is first measured on, another for each other test, so that no
+        figure takes the place of one of other clicks."""
+        report, test = cast("Report", event.report), event.test
+        sessions = test.fingerprint() if isinstance(test, Sessions) else None
+        asked = (sessions, report.unknown_rule, report.ties, tuple(report.recall), event.items)
+        if asked not in fit.tests:
+            fit.tests.append(asked)
+        number = fit.tests.index(asked)
+        if number == 0:
+            return fit.run
+        run = Run(self._taker)
+        about = {"model": type(fit.model).__name__, "data": self._data, **facts.surroundings()}
+        name = f"{self._name_of(fit.model)}, test {number + 1}"
+        run.open(name, {**self.child_tags, **about}, self.parent)
+        run.log(params=fit.parameters)
+        run.end()
+        return run
+
 
 def test_figures(report: Report) -> tuple[dict[str, float], dict[str, object]]:
     """Metrics with their intervals, and the rest of the report as tags."""
@@ -190,15 +219,26 @@ def test_figures(report: Report) -> tuple[dict[str, float], dict[str, object]]:
         report.ranks, cutoffs=sorted(report.recall), ties=report.ties
     ).iter_rows():
         name = f"{metric}_at_{k}"
-        metrics |= {
-            f"test/{name}": value,
-            f"test_interval/{name}_low": low,
-            f"test_interval/{name}_high": high,
-        }
+        metrics[f"test/{name}"] = value
+        if low is not None:
+            metrics |= {f"test_interval/{name}_low": low, f"test_interval/{name}_high": high}
+    metrics |= _beside(report)
+    figures = {*report.figures(), *report.shares()}
     rest: dict[str, object] = {
-        f"test.{key}": value for key, value in report.to_dict().items() if "_at_" not in key
+        f"test.{key}": value for key, value in report.to_dict().items() if key not in figures
     }
-    return metrics, rest
+    return metrics, rest | ({"test.warnings": "; ".join(report.warnings)} if report.warnings else {})
+
+
+def _beside(report: Report) -> dict[str, float]:
+    """The figures of the other views, and the shares."""
+    if report.replay.is_empty():
+        return {}
+    metrics = {f"test/{name}": value for name, value in report.shares().items()}
+    for row in report.views().drop_nulls().iter_rows(named=True):
+        section = SECTIONS[row["view"]]
+        metrics |= {f"{section}/{name}_at_{row['k']}": row[name] for name in ("recall", "mrr")}
+    return metrics
 
 
 def shown(title: str, path: str) -> str:

@@ -1,18 +1,20 @@
 """The search for better hyper-parameters: an Optuna study that can be stopped, resumed and shared."""
 
+import hashlib
+import json
 import os
 import platform
 import uuid
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, final
 
-import recsys_gru
-from recsys_gru.contract import Recommender, SearchSpace
+from recsys_gru.arguments import name_text, whole_number
+from recsys_gru.contract import Recommender, SearchSpace, new_recommender, recommender_class
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.sessions import Sessions
@@ -42,9 +44,10 @@ class Search:
         kind: the recommender's class.
         fixed: hyper-parameters that are not searched.
         trials: finished trials wanted in all, those of earlier calls included.
-        study: name under which the search can be resumed or shared.
+        study: name under which the search can be resumed or shared, by whoever searches the same.
         data: name of the click log.
         seed: of the sampler; processes that share a study need different ones.
+        key: of what is searched on what; ``of`` sets it.
     """
 
     kind: str
@@ -53,11 +56,23 @@ class Search:
     study: str = "tuning"
     data: str = "clicks"
     seed: int = 42
+    key: str = ""
+
+    def of(self, train: Sessions, validation: Sessions) -> "Search":
+        """The same search with the key of what its trials' figures hang on: the sessions on both sides, the
+        class, the fixed hyper-parameters and the space. Only trials of one key are compared."""
+        said = [self.kind, self.fixed, self.space(), METRIC, train.fingerprint(), validation.fingerprint()]
+        text = json.dumps(said, sort_keys=True, default=str)
+        return replace(self, key=hashlib.sha256(text.encode()).hexdigest()[:12])
+
+    @property
+    def full_name(self) -> str:
+        """The name under which the study is kept."""
+        return f"{self.study} {self.key}".strip()
 
     def model(self, chosen: dict[str, object]) -> Recommender:
         """An unfitted model of the chosen hyper-parameters."""
-        model: Recommender = getattr(recsys_gru, self.kind)(**{**chosen, **self.fixed})
-        return model
+        return new_recommender(recommender_class(self.kind), {**chosen, **self.fixed})
 
     def space(self) -> SearchSpace:
         """What is searched.
@@ -65,7 +80,10 @@ class Search:
         Raises:
             ParameterError: if nothing is left to search.
         """
-        space = getattr(recsys_gru, self.kind).search_space()
+        whole_number("trials", self.trials, 1)
+        name_text("study", self.study)
+        self.model({})
+        space = recommender_class(self.kind).search_space()
         searched = {name: span for name, span in space.items() if name not in self.fixed}
         if not searched:
             raise ParameterError(
@@ -87,16 +105,20 @@ def search(
     The first trial has the defaults, so the best is never worse on validation. Each trial is a run below the
     study's parent, whichever process or call made it; the study's plots are the parent's artifacts.
 
+    A study goes on where it was left by the same search: of the same sessions, class, fixed hyper-parameters
+    and space. Another one under the same name begins anew, and ``say`` tells which it is.
+
     Raises:
         ParameterError: if there is nothing to search.
     """
     from optuna.study import MaxTrialsCallback
     from optuna.trial import TrialState
 
-    space = asked.space()
+    asked, space = asked.of(train, validation), asked.space()
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     with study_run(asked, where) as tracker:
         study = open_study(asked, store_at(where).folder)
+        say(_found(asked, study))
         give_up_dead_trials(study)
         study.enqueue_trial(defaults(asked, space), skip_if_exists=True)
         if len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
@@ -118,12 +140,12 @@ def refit(
     with study_run(asked, where) as tracker:
         tracker.child_name = f"best {asked.kind}"
         model = asked.model(best).fit(train)
-        return model, evaluate(model, test)
+        return model, evaluate(model, test, unknown="miss")
 
 
 def study_run(asked: Search, where: str | os.PathLike[str]) -> AbstractContextManager[Tracker]:
     """The one parent run of a study; each study file has its own."""
-    place = f"{platform.node()} {store_at(where).folder} {asked.study}"
+    place = f"{platform.node()} {store_at(where).folder} {asked.full_name}"
     ticket = uuid.uuid5(NAMESPACE, place).hex
     return run(where, name=asked.study, data=asked.data, ticket=ticket)
 
@@ -183,7 +205,7 @@ class Objective:
             model.fit(self.train, self.validation, on_epoch=report)
         else:
             model.fit(self.train)
-        return evaluate(model, self.validation).mrr[20]
+        return evaluate(model, self.validation, unknown="miss").mrr[20]
 
 
 def suggest(trial: "Trial", name: str, span: object) -> object:
@@ -212,7 +234,7 @@ def open_study(asked: Search, folder: Path) -> "Study":
     folder.mkdir(parents=True, exist_ok=True)
     return optuna.create_study(
         storage=JournalStorage(JournalFileBackend(str(folder / "optuna.log"))),
-        study_name=asked.study,
+        study_name=asked.full_name,
         direction="maximize",
         load_if_exists=True,
         sampler=optuna.samplers.TPESampler(
@@ -220,6 +242,18 @@ def open_study(asked: Search, folder: Path) -> "Study":
         ),
         pruner=optuna.pruners.MedianPruner(STARTUP_TRIALS, WARMUP_EPOCHS),
     )
+
+
+def _found(asked: Search, study: "Study") -> str:
+    """Whether the study goes on or begins, in words."""
+    from optuna import get_all_study_names
+
+    done = len(study.get_trials(deepcopy=False))
+    if done:
+        return f"goes on with {asked.full_name!r}, {done} trials so far"
+    others = [name for name in get_all_study_names(study._storage) if name.startswith(f"{asked.study} ")]
+    beside = f"; {len(others) - 1} of that name are of other data or settings" if len(others) > 1 else ""
+    return f"begins {asked.full_name!r}{beside}"
 
 
 def _describe(parent: Run, asked: Search, study: "Study") -> None:

@@ -7,16 +7,41 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load as tensors_of
+import torch
 from safetensors.torch import save as bytes_of
 from torch import Tensor
 
-from recsys_gru.errors import CheckpointError
+from recsys_gru.errors import CheckpointError, InputError
+from recsys_gru.files import (
+    Field,
+    Kind,
+    arrays_of,
+    heads_of,
+    read_file,
+    require_kind,
+    require_shapes,
+    require_values,
+    strict_json,
+    sync,
+)
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.trainer import EpochReport, Position
 
+CANNOT_BE = (OSError, ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+"""What a file that no run has written makes us, NumPy and torch raise."""
 SEAL = 64
 """Bytes of the SHA-256, in hexadecimal, that begin the file."""
+FACTS: Kind = {
+    "run": str,
+    "position": {
+        "epoch": int, "updates": int, "events": int, "loss": float, "steps": int, "seconds": float,
+    },
+    "history": [{"epoch": int, "loss": float, "events": int, "seconds": float, "metrics": {str: float}}],
+    "best_epoch": int,
+    "samples": {str: object},
+    "dropout": {str: object},
+}  # fmt: skip
+"""What is kept beside the arrays; the two last are what NumPy's generators tell of themselves."""
 
 
 @dataclass
@@ -65,45 +90,88 @@ class Checkpoints:
     def read(self, learner: Learner) -> Run | None:
         """Put the saved state into the learner; return None where there is no checkpoint.
 
-        Raises CheckpointError if the file is damaged or belongs to other data or parameters.
+        Raises CheckpointError if the file is damaged, belongs to other data or parameters, or holds what no
+        run of them can have come to.
         """
-        if not self.path.exists():
+        if not os.path.lexists(self.path):
             return None
-        content = self.path.read_bytes()
-        payload = content[SEAL:]
-        if hashlib.sha256(payload).hexdigest().encode() != content[:SEAL]:
+        try:
+            payload = self._payload()
+            arrays, notes = arrays_of(payload)
+            facts = require_kind(strict_json(notes["facts"].encode()), FACTS, "facts")
+            self._require_ours(facts)
+            layout = _layout(learner)
+            require_values(layout, arrays, require_shapes(layout, heads_of(payload, len(payload))[0]))
+            return _resumed(learner, {name: torch.from_numpy(array) for name, array in arrays.items()}, facts)
+        except CheckpointError:
+            raise
+        except CANNOT_BE as error:
             raise CheckpointError(
-                f"{self.path} is damaged (its SHA-256 differs): delete it to train from the start"
-            )
-        facts = _facts(payload)
+                f"cannot go on from {self.path}: {error}; delete it to train from the start"
+            ) from error
+
+    def _require_ours(self, facts: dict[str, Any]) -> None:
+        """Check what the kinds of the facts do not tell."""
         if facts["run"] != self._name:
             raise CheckpointError(
                 f"{self.path} belongs to a run with other data or parameters: choose another checkpoint_dir, "
                 "or delete this one to train from the start"
             )
-        tensors = tensors_of(payload)
-        for name, values in _parameters(learner).items():
-            values.copy_(tensors[name])
-        learner.states = [
-            tensors[f"state/{i}"].to(learner.network.device) for i in range(len(learner.states))
-        ]
-        learner.sampler.generator.bit_generator.state = facts["samples"]
-        learner.embed_dropout.generator.bit_generator.state = facts["dropout"]
-        return Run(
-            Position(**facts["position"]),
-            [EpochReport(**report) for report in facts["history"]],
-            {
-                name.removeprefix("best/"): values
-                for name, values in tensors.items()
-                if name.startswith("best/")
-            },
-            facts["best_epoch"],
-        )
+        at, epochs = facts["position"], [report["epoch"] for report in facts["history"]]
+        whole = len(epochs) == at["epoch"] and epochs == list(range(1, len(epochs) + 1))
+        if not whole or facts["best_epoch"] > at["epoch"]:
+            raise InputError(f"expected a report of each of {at['epoch']} epochs; got those of {epochs[:5]}")
+        if not at["updates"] <= at["steps"] <= at["events"] or (at["events"] and not at["updates"]):
+            raise InputError(f"expected steps and events for each update, and none without; got {at}")
+
+    def _payload(self) -> bytearray:
+        """The content without its seal, which fits."""
+        content = read_file(self.path)
+        seal = bytes(content[:SEAL])
+        del content[:SEAL]
+        if hashlib.sha256(content).hexdigest().encode() != seal:
+            raise CheckpointError(
+                f"{self.path} is damaged (its SHA-256 differs): delete it to train from the start"
+            )
+        return content
 
 
-def _facts(payload: bytes) -> dict[str, Any]:
-    header = json.loads(payload[8 : 8 + int.from_bytes(payload[:8], "little")])
-    return dict(json.loads(header["__metadata__"]["facts"]))
+def _layout(learner: Learner) -> dict[str, Field]:
+    """What the arrays must be: the learner's own, with any number of lanes that it can have."""
+    fields: dict[str, Field] = {}
+    for name, values in _parameters(learner).items():
+        low = 0 if name.endswith(("/sums", "/count")) else None
+        fields[name] = Field(_dtype(values), tuple(values.shape), low=low)
+    for i, values in enumerate(learner.states):
+        fields[f"state/{i}"] = Field(_dtype(values), ("L", values.shape[1]))
+    for name, values in learner.network.parameters():
+        fields[f"best/{name}"] = Field(_dtype(values), tuple(values.shape), optional=True)
+    return fields
+
+
+def _dtype(values: Tensor) -> str:
+    return str(values.dtype).removeprefix("torch.")
+
+
+def _resumed(learner: Learner, tensors: dict[str, Tensor], facts: dict[str, Any]) -> Run:
+    """Put checked arrays into the learner."""
+    kept = [name.removeprefix("best/") for name in tensors if name.startswith("best/")]
+    best = {name: tensors[f"best/{name}"].clone() for name in kept}
+    if len(best) not in (0, len(dict(learner.network.parameters()))):
+        raise InputError("expected all of the best epoch's parameters, or none")
+    lanes = len(tensors["state/0"])
+    if lanes > learner.batch_size or (facts["position"]["updates"] and not lanes):
+        raise InputError(f"expected the states of 1 to {learner.batch_size} lanes, got {lanes}")
+    states = {"samples": learner.sampler.generator, "dropout": learner.embed_dropout.generator}
+    for name, generator in states.items():
+        generator.bit_generator.state = facts[name]
+    for name, values in _parameters(learner).items():
+        values.copy_(tensors[name])
+    learner.states = [
+        tensors[f"state/{i}"].to(learner.network.device, copy=True) for i in range(len(learner.states))
+    ]
+    history = [EpochReport(**report) for report in facts["history"]]
+    return Run(Position(**facts["position"]), history, best, facts["best_epoch"])
 
 
 def _parameters(learner: Learner) -> dict[str, Tensor]:
@@ -121,13 +189,13 @@ def _tensors(learner: Learner) -> dict[str, Tensor]:
 
 def _write_whole(path: Path, content: bytes) -> None:
     aside = path.with_suffix(".new")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        aside.unlink(missing_ok=True)
+        raise
+    sync(path.parent)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.errors import DivergedError
+from recsys_gru.errors import CheckpointError, DivergedError
 from recsys_gru.kernels.machine.jit import compilation
-from recsys_gru.training.lanes import Lanes, pairs
+from recsys_gru.training.lanes import Lanes, Window, pairs
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.settings import SCHEDULES, Settings
 
@@ -83,7 +83,7 @@ def train_epoch(
     and at the epoch's end.
 
     At a yield the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError at the
-    first loss that is not finite.
+    first loss that is not finite, CheckpointError where this epoch has no such position or other lanes.
     """
     lanes = data.lanes(settings)
     if at.updates == 0:
@@ -91,13 +91,18 @@ def train_epoch(
     schedule = SCHEDULES[settings.lr_schedule]
     before_this, total = at.epoch * data.pairs, max(settings.n_epochs * data.pairs, 1)
     started, before = time.perf_counter(), at.seconds
-    done = 0
+    done, walked = 0, list[Window]()
     with compilation() as compiled:
         for windows in lanes.stretches(settings.steps_per_update, pause):
-            ahead = windows[max(at.updates - done, 0) :]
+            skipped = max(at.updates - done, 0)
+            walked += windows[:skipped]
+            ahead = windows[skipped:]
             done += len(windows)
             if not ahead:
                 continue
+            if walked:
+                _require_resumable(learner, at, walked)
+                walked = []
             begun = before_this + at.events + np.cumsum([0] + [sum(window.alive) for window in ahead[:-1]])
             rates = np.array([settings.learning_rate * schedule(events / total) for events in begun.tolist()])
             for window, loss in zip(ahead, learner.run(data.items, ahead, rates), strict=True):
@@ -109,6 +114,8 @@ def train_epoch(
                 at.loss += loss * len(window.alive)
             at.seconds = before + time.perf_counter() - started - compiled.seconds
             yield at
+        if walked or at.updates > done:
+            _require_resumable(learner, at, walked)
         if compiled.seconds > 1:
             log.info(
                 "compiled the loops in %.0f s: once on a machine, in no epoch's seconds", compiled.seconds
@@ -120,6 +127,20 @@ def end_epoch(at: Position, metrics: dict[str, float]) -> EpochReport:
     report = EpochReport(at.epoch + 1, at.loss / max(at.steps, 1), at.events, at.seconds, metrics)
     at.epoch, at.updates, at.events, at.steps, at.loss, at.seconds = at.epoch + 1, 0, 0, 0, 0.0, 0.0
     return report
+
+
+def _require_resumable(learner: Learner, at: Position, walked: list[Window]) -> None:
+    """Raise CheckpointError unless these windows lead to this position: compiled loops believe the lanes."""
+    steps = sum(len(window.alive) for window in walked)
+    events = sum(sum(window.alive) for window in walked)
+    lanes = walked[-1].alive[-1] if walked else 0
+    expected = (len(walked), steps, events, {lanes})
+    found = (at.updates, at.steps, at.events, {len(state) for state in learner.states})
+    if found != expected:
+        raise CheckpointError(
+            f"the checkpoint is of no such run: expected updates, steps, events and lanes {expected}, got "
+            f"{found}; delete it to train from the start"
+        )
 
 
 def _advice(loss: float, at: Position, settings: Settings) -> str:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow.entities import Run as MlflowRun
 
+from recsys_gru import Markov
 from recsys_gru.cli.app import app
 from recsys_gru.clicks import check_clicks, read_clicks
 from recsys_gru.preparation import read_prepared
@@ -189,3 +190,36 @@ def test_every_command_has_a_help() -> None:
         result = CliRunner().invoke(app, [name, "--help"])
         assert result.exit_code == 0
         assert "Usage:" in result.output
+
+
+def test_a_prepared_folder_is_a_log_for_fit_evaluate_and_compare(
+    call: Call, refused: Call, log: Path, tmp_path: Path
+) -> None:
+    said = call("prepare", log, "--test-days", "2", "--out", "shop")
+    prepared = read_prepared(tmp_path / "shop")
+    left = re.search(r"^test part +([\d,]+) ", said, re.MULTILINE)
+    assert left is not None
+    assert left[1] == f"{prepared.counts['train']:,}"
+    call("fit", "shop", "--model", "Markov", "--out", "model")
+    assert Markov.load("model").fingerprint_ == prepared.train.fingerprint()
+    said = call("evaluate", "model", "shop")
+    assert f"of {(prepared.test.lengths > 1).sum():,} sessions" in said
+    said = call("compare", "shop", *SMALL)
+    assert re.search(r"^validation part ", said, re.MULTILINE)
+    assert f"test       {prepared.test.n_sessions:,} sessions" in said
+    assert "cut already" in refused("compare", "shop", "--test-days", "1")
+    assert "prepared log" in refused("describe", "shop")
+
+
+def test_how_a_log_is_read_is_said_on_the_command_line(call: Call, refused: Call, tmp_path: Path) -> None:
+    rows = [f"{s % 5},{s % 7},01.03.2026 {s // 60 + 9:02d}:{s % 60:02d},{s}" for s in range(200)]
+    (tmp_path / "shop.csv").write_text("session_id,item_id,when,nr\n" + "\n".join(rows) + "\n")
+    reading = ("--time", "when", "--time-format", "%d.%m.%Y %H:%M", "--time-zone", "Europe/Berlin")
+    said = call("describe", "shop.csv", *reading, "--ids", "text", "--order", "nr")
+    assert "2026-03-01 08:00 to" in said
+    assert "200 read, 200 kept" in said
+    said = call("describe", "shop.csv", *reading, "--user", "session_id", "--gap", "4")
+    assert "sessions   200" in said
+    assert "did you mean Europe/Berlin" in refused(
+        "describe", "shop.csv", *reading, "--time-zone", "Europe/Berln"
+    )

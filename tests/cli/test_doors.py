@@ -74,4 +74,4 @@ def test_a_place_that_cannot_take_the_model_is_said_before_training(
 def test_a_list_that_cannot_be_written_is_said_first(refused: Call, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     said = refused("recommend", "model", "--items", "1", "--out", tmp_path / "taken" / "lists.csv")
-    assert "is no folder" in said
+    assert "cannot write" in said

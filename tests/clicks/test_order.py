@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_gru.clicks.order import codes, run_starts, sorted_rows
+from recsys_gru.clicks.order import codes, fixed_hash, run_starts, sorted_rows
 
 pytestmark = pytest.mark.kernels
 BY = ("session_id", "time", "item_id")
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5), st.integers(0, 5)), max_size=150)
+FIXED = [16294208416658607535, 10451216379200822465], [7926324697985895708, 13282809478795301344]
 
 
 @pytest.mark.parametrize("text", [False, True])
@@ -23,7 +24,10 @@ def test_ids_of_every_kind_are_sorted_as_polars_sorts(
     table = table.with_columns(pl.col("session_id") * wide - 7, pl.col("time").cast(pl.Datetime("us", "UTC")))
     if text:
         table = table.with_columns(pl.col("session_id", "item_id").cast(pl.String))
-    assert sorted_rows(table, BY).equals(table.sort(BY))
+    assert sorted_rows(table, "session_id").equals(table.sort(BY[:2], maintain_order=True))
+    ordered = table.with_columns(click_order=pl.col("item_id").cast(pl.Int64))
+    by_order = sorted_rows(ordered, "session_id")
+    assert by_order.equals(ordered.sort("session_id", "time", "click_order", maintain_order=True))
 
 
 def test_rows_with_a_null_come_last_and_stay() -> None:
@@ -31,7 +35,22 @@ def test_rows_with_a_null_come_last_and_stay() -> None:
         {"session_id": [None, 2, 1], "time": [1, 2, 3], "item_id": [1, 1, 1]},
         schema_overrides={"time": pl.Int64},
     )
-    assert sorted_rows(table, BY)["session_id"].to_list() == [1, 2, None]
+    assert sorted_rows(table, "session_id")["session_id"].to_list() == [1, 2, None]
+
+
+def test_ids_of_the_largest_and_smallest_numbers_are_coded() -> None:
+    for values in ([2**63 - 1] * 3, [-(2**63)] * 2, [-(2**63), 2**63 - 1]):
+        coded, known = codes(pl.Series(values, dtype=pl.Int64))
+        assert known[coded].to_list() == values
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_the_hash_of_ids_stays_the_same_and_spreads(text: bool) -> None:
+    ids = pl.Series(range(1_000))
+    hashed = fixed_hash(ids.cast(pl.String) if text else ids)
+    assert len(np.unique(hashed)) == 1_000
+    assert abs(np.corrcoef(np.arange(1_000), hashed.astype(float))[0, 1]) < 0.1
+    assert hashed[:2].tolist() == (FIXED[1] if text else FIXED[0])
 
 
 @given(st.lists(st.one_of(st.integers(-5, 5), st.integers(-(2**62), 2**62)), min_size=1, max_size=30))

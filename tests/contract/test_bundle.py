@@ -236,7 +236,7 @@ def test_ids_keep_their_type_and_value(tmp_path: Path, kind: type[pl.DataType]) 
     ids = (
         pl.Series("item_id", [2**53 + 1, -5, 0])
         if kind == pl.Int64
-        else pl.Series("item_id", ["", "ß🐈", "0"])
+        else pl.Series("item_id", ["-", "ß🐈", "0"])
     )
     clicks = pl.DataFrame({"session_id": [1, 1, 1], "item_id": ids}).with_columns(
         time=pl.from_epoch(pl.Series([1, 2, 3])).dt.replace_time_zone("UTC").cast(pl.Datetime("us", "UTC"))

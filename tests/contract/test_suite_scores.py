@@ -31,6 +31,9 @@ def test_the_own_score_is_a_column_of_the_tile(model: Recommender, live: pl.Data
         wanted = (np.arange(len(block.rows)) % 12).astype(np.int32)
         own = block.own(wanted).copy()
         np.testing.assert_array_equal(own, block.tile(0, 12)[np.arange(len(wanted)), wanted])
+        some = np.repeat(np.arange(len(wanted))[::2], 3)
+        items = (np.arange(len(some)) % 12).astype(np.int32)
+        np.testing.assert_array_equal(block.own(items, some).copy(), block.tile(0, 12)[some, items])
         np.testing.assert_array_equal(block.tile(5, 9).copy(), block.tile(0, 12)[:, 5:9])
 
 

@@ -123,6 +123,7 @@ def test_a_page_of_a_report_alone_leaves_the_other_sections_out(tmp_path: Path) 
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     titles = re.findall("<h2>(.*?)</h2>", text)
     assert titles == [
+        "Which clicks count",
         "Metrics",
         "Recall by list length",
         "Where it is good: recall@20 by part of the test",

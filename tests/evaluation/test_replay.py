@@ -13,7 +13,7 @@ from recsys_gru.errors import ClickLogError, NonFiniteScoresError, ParameterErro
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.ranking import ItemFilter, top_k
 from recsys_gru.sessions import Sessions
-from tests.oracles import slow_replay
+from tests.oracles import slow_replay, slow_views
 from tests.ranking.scorers import TableScorer, events_of, random_table, vocabulary_of
 
 LOGS = st.lists(st.lists(st.integers(0, 11), min_size=1, max_size=6), min_size=1, max_size=6)
@@ -67,8 +67,8 @@ def test_unknown_clicks_leave_no_trace_when_dropped_and_infinite_ranks_when_miss
     )
     missed = evaluate(model, events_of(log), unknown="miss", cutoffs=[5])
     assert (dropped.events, dropped.unknown, dropped.sessions) == (2, 5, 2)
-    assert (missed.events, missed.unknown, missed.sessions) == (5, 5, 3)
-    assert missed.recall[5] == pytest.approx(2 / 5)
+    assert (missed.events, missed.unknown, missed.sessions) == (6, 5, 3)
+    assert missed.recall[5] == pytest.approx(3 / 6)
     lost = missed.ranks.filter(pl.col("rank").is_infinite())
     assert lost.select("session_id", "item_id", "support", "repeat", "position").rows() == [
         (0, 98, 0, False, None),
@@ -89,7 +89,7 @@ def test_the_ledger_tells_support_time_hour_and_repeats() -> None:
     ranks = evaluate(model_of(5), events_of([[0, 1, 0, 0], [1, 2]])).ranks
     assert ranks.columns == [
         "session_id", "position", "item_id", "rank", "rank_standard", "rank_median",
-        "support", "repeat", "time", "hour",
+        "support", "repeat", "time", "hour", "source", "rank_shown",
     ]  # fmt: skip
     assert ranks["support"].to_list() == [4, 5, 5, 3]
     assert ranks["repeat"].to_list() == [False, True, True, False]
@@ -189,3 +189,38 @@ def test_a_report_names_its_metrics_for_trackers_and_for_readers() -> None:
     assert set(plain) >= {"recall_at_3", "mrr_at_3", "events", "unknown", "sessions"}
     assert report.table().rows() == [(3, report.recall[3], report.mrr[3])]
     assert "3 events of 2 sessions" in repr(report)
+
+
+@settings(max_examples=60, deadline=None)
+@given(log=LOGS, knows=st.integers(1, 11), levels=st.sampled_from([1, 2, 5]), rows=st.integers(1, 7))
+def test_every_click_from_the_second_on_is_counted_whatever_the_model_knows(
+    log: list[list[int]], knows: int, levels: int, rows: int
+) -> None:
+    model = model_of(knows, levels=levels)
+    expected = slow_views(model.table.tolist(), model.vocabulary_.support.tolist(), log)
+    if not expected:
+        return
+    report = evaluate(model, events_of(log), unknown="miss", rows=rows)
+    found = report.ranks.sort("session_id", "time").select("rank", "rank_shown", "source").rows()
+    assert found == expected
+    assert report.events == sum(len(session) - 1 for session in log)
+
+
+def test_figures_of_all_clicks_of_known_ones_and_as_shown_stand_beside_each_other() -> None:
+    model = TableScorer(vocabulary_of(4), np.tile(np.array([4, 3, 2, 1], dtype=np.float32), (4, 1)))
+    report = evaluate(model, events_of([[9, 0, 0, 1], [2, 8]]), cutoffs=(1,))
+    found = {row["view"]: (row["events"], row["recall"]) for row in report.views().iter_rows(named=True)}
+    assert found == {
+        "all clicks": (4, 2 / 4),  # popularity foretells 0 after 9, the model 0 after 0
+        "known clicks": (2, 1 / 2),
+        "all clicks, as shown": (4, 2 / 4),  # 0 is not shown again, so 1 comes first after 0, 0
+        "known clicks, as shown": (2, 1 / 2),
+    }
+    assert report.shares() == {"unknown_share": 1 / 4, "repeat_share": 1 / 2}
+    assert report.warnings[0].startswith("25% of the clicks are on items that training does not know")
+    assert "all clicks, as shown" in repr(report)
+    assert "warning: 25%" in repr(report)
+
+
+def test_few_unknown_clicks_raise_no_warning() -> None:
+    assert evaluate(model_of(9), events_of([[1, 2, 3, 4, 5, 6], [7, 99]])).warnings == ()

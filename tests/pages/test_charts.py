@@ -39,14 +39,14 @@ def test_counts_have_no_marks_between_whole_numbers() -> None:
 def test_a_logarithmic_axis_has_marks_for_any_span(high: float) -> None:
     axis = Axis.logarithmic(1, high)
     assert 2 <= len(axis.marks) <= 8
-    assert axis.marks[0] == (1, "1")
+    assert [label for _, label in axis.marks][0] == "1"
     assert axis.share(1) == pytest.approx(0)
     assert axis.share(high) <= 1
 
 
 def test_a_value_outside_is_drawn_at_the_end() -> None:
     axis = Axis.logarithmic(1, 100)
-    assert (axis.share(0), axis.share(1e9)) == (0, 1)
+    assert [axis.share(value) for value in (0, 1e9)] == [0, 1]
     assert axis.share(10) == pytest.approx(0.5)
 
 

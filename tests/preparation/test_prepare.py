@@ -1,5 +1,7 @@
 """Preparing in buckets on disk gives what preparing in memory gives."""
 
+import contextlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,7 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys_gru.clicks import Recipe, check_clicks, collapse_repeats, generate_clicks, read_clicks, sessionize
+import recsys_gru as rg
+from recsys_gru.clicks import (
+    Ledger,
+    Recipe,
+    check_clicks,
+    collapse_repeats,
+    generate_clicks,
+    read_clicks,
+    sessionize,
+)
 from recsys_gru.errors import ClickLogError, InputError, ParameterError
 from recsys_gru.preparation import Prepared, prepare, read_prepared
 from recsys_gru.sessions import (
@@ -117,8 +128,9 @@ def test_strange_ids_go_through_as_they_came(tmp_path: Path) -> None:
     frame.write_csv(tmp_path / "log.csv")
     recipe = Recipe(test=timedelta(seconds=7), min_support=1)
     prepared = prepare(read_clicks(tmp_path / "log.csv"), tmp_path / "out", recipe, rows_per_bucket=20)
-    assert prepared.train.vocabulary.ids.to_list() == strange
-    assert prepared.train.ids.to_list() + prepared.test.ids.to_list() == strange
+    plain = [text.strip() for text in strange]
+    assert prepared.train.vocabulary.ids.to_list() == plain
+    assert prepared.train.ids.to_list() + prepared.test.ids.to_list() == plain
     assert prepared.counts["read"] == len(rows) == prepared.counts["train"] + prepared.counts["test"]
 
 
@@ -265,3 +277,121 @@ def test_preparing_needs_no_deep_learning_and_draws_nothing() -> None:
     code = f"import sys, recsys_gru.clicks; print(*{heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.fixture(scope="module")
+def prepared_log(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    folder = tmp_path_factory.mktemp("prepared") / "log"
+    return prepare(generate_clicks(300, 30, days=5, seed=1), folder, Recipe(test=timedelta(days=1)))
+
+
+def test_a_prepared_folder_is_given_to_models_and_evaluations(prepared_log: Prepared) -> None:
+    model = rg.Markov().fit(prepared_log.folder)
+    assert model.fingerprint_ == prepared_log.train.fingerprint()
+    found = rg.evaluate(model, str(prepared_log.folder))
+    assert found.to_dict() == rg.evaluate(model, prepared_log.test).to_dict()
+    assert rg.as_sessions(prepared_log.folder / "test").fingerprint() == prepared_log.test.fingerprint()
+    with pytest.raises(ClickLogError, match="prepared log"):
+        read_clicks(prepared_log.folder)
+
+
+def test_the_ledger_adds_up_with_the_test_part_as_a_line_of_its_own(prepared_log: Prepared) -> None:
+    both, train = prepared_log.test_part()
+    assert (both.rows, train.rows) == (
+        prepared_log.counts["train"] + prepared_log.counts["test"],
+        prepared_log.counts["train"],
+    )
+    ledger, log = Ledger(), generate_clicks(300, 30, days=5, seed=1)
+    split = split_by_time(check_clicks(log, ledger).clicks.collect(), timedelta(days=1), ledger)
+    kept = filter_sessions(split.train, 5, 2, ledger)
+    table = ledger.table()
+    assert "test part" in table["rule"]
+    assert table["rows_after"].to_list()[:-1] == table["rows_before"].to_list()[1:]
+    assert table["rows_after"][-1] == kept.lazy().collect().height
+
+
+KILLED = """
+import os, sys, shutil
+from datetime import timedelta
+from pathlib import Path
+import recsys_gru as rg
+steps = int(sys.argv[2])
+def hook(event, arguments):
+    global steps
+    if event in ("os.rename", "os.remove", "os.rmdir", "shutil.rmtree") and "log" in str(arguments[0]):
+        steps -= 1
+        if steps == 0:
+            os.kill(os.getpid(), 9)
+sys.addaudithook(hook)
+recipe = rg.Recipe(min_support=1, test=timedelta(days=1))
+rg.prepare(rg.generate_clicks(60, 20, days=4, seed=1), sys.argv[1], recipe)
+"""
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 5, 9])
+def test_killed_while_it_replaces_an_older_result_there_is_the_old_or_the_new_one(
+    tmp_path: Path, step: int
+) -> None:
+    old = prepare(generate_clicks(60, 20, days=4, seed=2), tmp_path / "log", Recipe(min_support=1))
+    prints = old.train.fingerprint()
+    ran = [sys.executable, "-c", KILLED, str(tmp_path / "log")]
+    assert subprocess.run([*ran, str(step)], capture_output=True, check=False).returncode in (-9, 0)
+    found = read_prepared(tmp_path / "log").train.fingerprint()
+    done = subprocess.run([*ran, "-1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    new = read_prepared(tmp_path / "log").train.fingerprint()
+    assert found in (prints, new)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_names_with_brackets_and_stars_are_names(tmp_path: Path) -> None:
+    log = generate_clicks(100, 20, days=4, seed=1)
+    recipe = Recipe(min_support=1, test=timedelta(days=1))
+    (tmp_path / "log1").mkdir()
+    plain = prepare(log, tmp_path / "log1" / "a", recipe, rows_per_bucket=100)
+    odd = prepare(log, tmp_path / "log[12]" / "a*?", recipe, rows_per_bucket=100)
+    assert odd.train.fingerprint() == plain.train.fingerprint()
+    assert odd.ledger.table().equals(plain.ledger.table())
+
+
+def test_every_changed_bit_is_noticed_where_asked_for_and_none_reaches_a_loop(
+    prepared_log: Prepared, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(0)
+    copy = tmp_path / "log"
+    shutil.copytree(prepared_log.folder, copy)
+    assert read_prepared(copy, verify=True).train.fingerprint() == prepared_log.train.fingerprint()
+    files = [path for path in copy.rglob("*") if path.is_file() and "quarantine" not in path.parts]
+    for path in files:
+        whole = path.read_bytes()
+        for place in {*range(0, min(len(whole), 160), 7), *random.integers(0, len(whole), 12).tolist()}:
+            broken = bytearray(whole)
+            broken[place] ^= 1 << int(random.integers(8))
+            path.write_bytes(broken)
+            with pytest.raises(ClickLogError):
+                read_prepared(copy, verify=True)
+            with contextlib.suppress(ClickLogError):
+                require_whole(read_prepared(copy))
+        path.write_bytes(whole)
+
+
+def require_whole(prepared: Prepared) -> None:
+    """Everything that a compiled loop takes for granted."""
+    for part in (prepared.train, prepared.test):
+        assert part.offsets[0] == 0
+        assert (np.diff(part.offsets) >= 0).all()
+        assert part.offsets[-1] == len(part.items) == len(part.times)
+        assert part.n_events == 0 or 0 <= part.items.min() <= part.items.max() < len(part.vocabulary)
+        assert part.events().height == part.n_events + part.unknown.height
+
+
+@pytest.mark.parametrize("name", ["items", "offsets", "times"])
+@pytest.mark.parametrize("kind", [np.int16, np.float64, ">i4", np.uint64])
+def test_arrays_of_another_type_are_refused(
+    prepared_log: Prepared, tmp_path: Path, name: str, kind: str
+) -> None:
+    shutil.copytree(prepared_log.folder, tmp_path / "log")
+    path = tmp_path / "log" / "train" / f"{name}.npy"
+    np.save(path, np.load(path).astype(kind))
+    with pytest.raises(ClickLogError, match="other numbers"):
+        read_prepared(tmp_path / "log")

@@ -86,7 +86,7 @@ def test_a_target_is_its_own_tie_even_if_its_tile_score_is_rounded_otherwise() -
         def tile(self, start: int, stop: int) -> NDArray[np.float32]:
             return np.array([[1.0, 2.0000002, 3.0]], dtype=np.float32)[:, start:stop]
 
-        def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
             return np.array([2.0], dtype=np.float32)[items - 1]
 
     above, ties = rank_counts(Rounded(), np.array([1], dtype=np.int32))
@@ -124,7 +124,7 @@ def test_no_more_than_a_tile_of_scores_is_asked_for_at_once(rows: int) -> None:
             self.asked.append((stop - start) * len(self.rows))
             return np.zeros((len(self.rows), stop - start), dtype=np.float32)
 
-        def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+        def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
             return np.zeros(len(items), dtype=np.float32)
 
     block = Wide()

@@ -28,7 +28,7 @@ class Nearly(scorer.Block):
         self.tiles += 1
         return self._exact[None, start:stop]
 
-    def own(self, items: NDArray[np.int32]) -> NDArray[np.float32]:
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
         return self._exact[items]
 
     def rough(self) -> Rough:

@@ -31,7 +31,9 @@ PICTURES = {"recall_curve.png", "slices.png"}
 SYSTEM = {"train/total_seconds", "system/cpu_percent", "system/memory_megabytes"}
 BOTH = ("recall_at_20", "mrr_at_20")
 ENDS = {f"test_interval/{name}_{end}" for name in BOTH for end in ("low", "high")}
-TEST = {f"test/{name}" for name in BOTH} | ENDS
+VIEWS = ("test_all", "test_known", "test_all_shown", "test_known_shown")
+BESIDE = {f"{view}/{name}" for view in VIEWS for name in BOTH} | {"test/unknown_share", "test/repeat_share"}
+TEST = {f"test/{name}" for name in BOTH} | ENDS | BESIDE
 VALID = {f"valid/{name}" for name in BOTH}
 LEARNED = {"train/loss", "train/events_per_second", "train/seconds"}
 EPOCHS = LEARNED | VALID
@@ -63,7 +65,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MlflowRun]:
         GRU4Rec(**SMALL).fit(TRAIN, HELD)  # type: ignore[arg-type]
         tracker.child_name = "only evaluated"
         evaluate(elsewhere, OTHER)
-    asked = Search("GRU4Rec", SMALL, trials=1, study="study", data="toy")
+    asked = Search("GRU4Rec", SMALL, trials=1, study="study", data="toy").of(TRAIN, HELD)
     refit(asked, search(asked, TRAIN, HELD, where=where), TRAIN, OTHER, where)
     search(Search("ItemKNN", trials=1, study="study of baselines"), TRAIN, HELD, where=where)
     found: dict[str, MlflowRun] = {}

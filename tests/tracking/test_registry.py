@@ -10,7 +10,8 @@ import pytest
 
 from recsys_gru import tracking
 from recsys_gru.baselines import Popularity
-from recsys_gru.errors import TrackingError
+from recsys_gru.contract import Bundle, load, read_bundle, write_bundle
+from recsys_gru.errors import BundleError, TrackingError
 from recsys_gru.tracking.registry import Registry, write_served
 from tests.tracking.helpers import announce_fit, client_of, fitted, runs_of
 
@@ -80,3 +81,13 @@ def test_a_model_that_cannot_answer_is_not_registered(mlruns: Path, monkeypatch:
 def test_a_version_that_is_not_there_is_a_clear_error(mlruns: Path) -> None:
     with pytest.raises(TrackingError, match="cannot read version 7 of shop"):
         Registry(mlruns, "shop").load(7)
+
+
+@pytest.mark.parametrize("name", ["errors", "evaluate", "Recommender", "Sessions", "os", "__all__", ""])
+def test_a_folder_that_names_no_model_of_ours_is_refused(tmp_path: Path, name: str) -> None:
+    fitted().save(tmp_path / "model")
+    told = read_bundle(tmp_path / "model")
+    bent = Bundle(name, told.parameters, told.weights, told.vocabulary, told.fingerprint)
+    write_bundle(tmp_path / "bent", bent)
+    with pytest.raises(BundleError):
+        load(tmp_path / "bent")

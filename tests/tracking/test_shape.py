@@ -9,7 +9,7 @@ import pytest
 from tests.test_package import PACKAGE
 
 DELIVERY = "recsys_gru.tracking.delivery"
-BELOW_DELIVERY = {"clicks", "errors"}
+BELOW_DELIVERY = {"sessions", "errors", "arguments"}
 """The only rooms of the library that delivery may know."""
 
 

@@ -27,7 +27,7 @@ def test_a_search_of_the_network_gives_up_bad_trials_and_keeps_each_as_a_run(mlr
     said: list[str] = []
     asked = Search("GRU4Rec", SMALL, trials=12, study="gru")
     best = search(asked, TRAIN, VALIDATION, where=mlruns, say=said.append)
-    study = open_study(asked, mlruns)
+    study = open_study(asked.of(TRAIN, VALIDATION), mlruns)
     states = [trial.state.name for trial in study.trials]
     assert set(states) <= {"COMPLETE", "PRUNED"}
     assert "PRUNED" in states
@@ -49,7 +49,24 @@ def test_a_search_goes_on_where_it_stopped(mlruns: Path) -> None:
     for trials in (2, 5):
         search(Search("ItemKNN", trials=trials), TRAIN, VALIDATION, where=mlruns, say=said.append)
     assert len([line for line in said if line.startswith("trial ")]) == 5
-    assert len(open_study(Search("ItemKNN"), mlruns).trials) == 5
+    assert len(open_study(Search("ItemKNN").of(TRAIN, VALIDATION), mlruns).trials) == 5
+    assert said[0].startswith("begins 'tuning ")
+    assert next(line for line in said if line.startswith("goes on with 'tuning ")).endswith("2 trials so far")
+
+
+@pytest.mark.parametrize("other", ["data", "validation", "fixed parameters", "class"])
+def test_a_study_of_the_same_name_that_searches_something_else_begins_anew(mlruns: Path, other: str) -> None:
+    said: list[str] = []
+    search(Search("ItemKNN", trials=2), TRAIN, VALIDATION, where=mlruns)
+    train = Sessions.from_events(CLICKS.head(700)) if other == "data" else TRAIN
+    held = Sessions.from_events(CLICKS.tail(300), train.vocabulary)
+    validation = held if other in ("data", "validation") else VALIDATION
+    fixed: dict[str, object] = {"neighbors": 3} if other == "fixed parameters" else {}
+    asked = Search("STAN" if other == "class" else "ItemKNN", fixed, trials=2)
+    best = search(asked, train, validation, where=mlruns, say=said.append)
+    assert said[0].endswith("1 of that name are of other data or settings")
+    assert len([line for line in said if line.startswith("trial ")]) == 2
+    assert asked.model(best).parameters().items() >= fixed.items()
 
 
 def test_the_best_is_fitted_on_everything_and_tested(mlruns: Path) -> None:

@@ -8,6 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from optuna import get_all_study_names
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.tracking.tuning import Search, give_up_dead_trials, open_study
@@ -50,9 +53,9 @@ def tune(folder: Path, *arguments: object) -> "subprocess.Popen[str]":
 
 def states(folder: Path, study: str) -> Counter[str]:
     """How many trials of the study are in which state."""
-    return Counter(
-        trial.state.name for trial in open_study(Search("", study=study), folder / "mlruns").trials
-    )
+    file = JournalFileBackend(str(folder / "mlruns" / "optuna.log"))
+    (name,) = (name for name in get_all_study_names(JournalStorage(file)) if name.startswith(f"{study} "))
+    return Counter(trial.state.name for trial in open_study(Search("", study=name), folder / "mlruns").trials)
 
 
 @pytest.mark.slow

@@ -10,10 +10,11 @@ only sessions and errors: it knows no model, no evaluation and no search.
 
 from recsys_gru.tracking.delivery.courier import Courier
 from recsys_gru.tracking.delivery.desk import Desk
+from recsys_gru.tracking.delivery.finding import is_value
 from recsys_gru.tracking.delivery.notebook import Notebook
 from recsys_gru.tracking.delivery.outbox import Outbox, Target
 from recsys_gru.tracking.delivery.process import PROCESS, address, dead
-from recsys_gru.tracking.delivery.records import PARENT, RUN_ID, Taker, as_text
+from recsys_gru.tracking.delivery.records import PARENT, RUN_ID, Taker, as_text, named
 from recsys_gru.tracking.delivery.runs import LastingRun, Run, lasting_run
 from recsys_gru.tracking.delivery.store import EXPERIMENT, Store, connect, store_at
 
@@ -35,6 +36,8 @@ __all__ = [
     "as_text",
     "connect",
     "dead",
+    "is_value",
     "lasting_run",
+    "named",
     "store_at",
 ]

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 from typing import final
 
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import TrackingError, without_secrets
 from recsys_gru.tracking.delivery.abandoned import end_abandoned
 from recsys_gru.tracking.delivery.desk import Desk
 from recsys_gru.tracking.delivery.outbox import Outbox
@@ -61,7 +61,7 @@ class Courier:
         if waiting:
             log.warning(
                 "%d tracking records could not be sent to %s: they wait in %s and go out with the next run",
-                waiting, self._store.uri, self._outbox.folder,
+                waiting, self._store.shown, self._outbox.folder,
             )  # fmt: skip
         return waiting
 
@@ -89,7 +89,8 @@ class Courier:
                 self._outbox.done()
         except Exception as error:  # whatever tracking meets, training goes on
             if self._failures == 0:
-                log.warning("tracking is interrupted, records are kept in %s: %s", self._outbox.folder, error)
+                said = without_secrets(error)
+                log.warning("tracking is interrupted, records are kept in %s: %s", self._outbox.folder, said)
             self._failures += 1
         else:
             self._failures = 0
@@ -115,8 +116,9 @@ class Courier:
         except (MlflowException, TrackingError) as error:
             if getattr(error, "error_code", FOR_GOOD[0]) not in FOR_GOOD:
                 raise
-            self._outbox.refuse(record, str(error))
-            log.warning("the tracking store refused a record, see %s: %s", self._outbox.folder.parent, error)
+            said = without_secrets(error)
+            self._outbox.refuse(record, said)
+            log.warning("the tracking store refused a record, see %s: %s", self._outbox.folder.parent, said)
 
 
 def send_left_over(store: Store) -> int:

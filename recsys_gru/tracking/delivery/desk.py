@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import final
 
 from recsys_gru.errors import TrackingError
+from recsys_gru.tracking.delivery.finding import is_value
 from recsys_gru.tracking.delivery.store import EXPERIMENT, Store, connect, experiment_id
 
 TICKET = "recsys_gru.ticket"
@@ -35,8 +36,8 @@ class Desk:
 
     def find(self, ticket: str) -> str | None:
         """The id of the ticket's run, if the store has it now."""
-        found = self.client.search_runs([self.experiment], f"tags.`{TICKET}` = '{ticket}'", max_results=1)
-        return found[0].info.run_id if found else None
+        found = self.client.search_runs([self.experiment], is_value(f"tags.`{TICKET}`", ticket))
+        return next((run.info.run_id for run in found if run.data.tags.get(TICKET) == ticket), None)
 
     def run_id(self, ticket: str) -> str:
         """The id of the ticket's run, asked for once.

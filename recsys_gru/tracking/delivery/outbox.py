@@ -5,7 +5,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self, final
 
@@ -22,7 +22,7 @@ WAITING = "waiting"
 class Target:
     """Where records go."""
 
-    uri: str
+    uri: str = field(repr=False)
     experiment: str
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias, final
 
+from recsys_gru.arguments import name_text
 from recsys_gru.tracking.delivery.desk import TICKET, Desk
 
 PARENT = "mlflow.parentRunId"
@@ -173,6 +174,19 @@ def from_line(line: str) -> Record:
     """
     fields = json.loads(line)
     return _KINDS[fields.pop("kind")](**fields)
+
+
+def named(**names: str | None) -> None:
+    """Refuse a name that is empty or no text; None is one that was not given.
+
+    Raises:
+        ParameterError: naming it.
+
+    >>> named(ticket="o'neil", data=None)
+    """
+    for what, name in names.items():
+        if name is not None:
+            name_text(what, name)
 
 
 def now() -> int:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import TrackingError, hiding_secrets
 from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.delivery import facts
 from recsys_gru.tracking.delivery.abandoned import end_abandoned
@@ -23,6 +23,7 @@ from recsys_gru.tracking.delivery.records import (
     Taker,
     as_points,
     as_text,
+    named,
     now,
 )
 from recsys_gru.tracking.delivery.store import EXPERIMENT, store_at
@@ -131,7 +132,9 @@ class LastingRun:
         try:
             record.send(self._desk)
         except (MlflowException, OSError) as error:
-            raise TrackingError(f"the tracking store refused a {type(record).__name__}: {error}") from error
+            raise TrackingError(
+                f"the tracking store refused a {type(record).__name__}: {error}"
+            ) from hiding_secrets(error)
 
 
 @contextmanager
@@ -156,7 +159,9 @@ def lasting_run(
 
     Raises:
         TrackingError: if the store cannot be used.
+        ParameterError: if a name is empty.
     """
+    named(name=name, ticket=ticket, experiment=experiment)
     desk = Desk(store_at(where), experiment)
     end_abandoned(desk)
     run = LastingRun(desk, ticket)

@@ -6,8 +6,10 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
+from urllib.parse import quote, unquote
 
-from recsys_gru.errors import TrackingError
+from recsys_gru.arguments import place
+from recsys_gru.errors import TrackingError, hiding_secrets, without_secrets
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -16,6 +18,8 @@ EXPERIMENT = "recsys-gru"
 KIND = "mlflow.experimentKind"
 """Opens the experiment as model training; MLflow's pages would else begin with language models."""
 SQLITE = "sqlite:///"
+_MEANS_ITSELF = "".join(map(chr, range(32, 127))).translate(dict.fromkeys(map(ord, "%?#")))
+"""What a path in a URI may hold as it is."""
 HEALTH_SECONDS = 3.0
 
 
@@ -32,6 +36,14 @@ class Store:
 
     uri: str
     folder: Path
+
+    def __repr__(self) -> str:
+        return f"Store(uri={self.shown!r}, folder={str(self.folder)!r})"
+
+    @property
+    def shown(self) -> str:
+        """The URI for people: without a password."""
+        return without_secrets(self.uri)
 
     @property
     def artifacts(self) -> Path:
@@ -57,10 +69,13 @@ class Store:
 def store_at(where: str | os.PathLike[str], folder: str | os.PathLike[str] = "mlruns") -> Store:
     """The store of a folder, or of a tracking URI (anything with ``://``) and a folder for waiting records.
 
+    A folder may have any name: what means something else in a URI is written as ``%25``, ``%3F``, ``%23``.
+
     Raises:
         TrackingError: for a ``file:`` URI, which MLflow no longer keeps runs in.
+        ParameterError: if it is no path at all.
     """
-    text = os.fspath(where)
+    text = place("where", where)
     if text.startswith("file:"):
         raise TrackingError(
             f"expected a folder or the URI of a server or database, got {text}: give the folder's path"
@@ -68,7 +83,7 @@ def store_at(where: str | os.PathLike[str], folder: str | os.PathLike[str] = "ml
     if "://" in text:
         return Store(text, Path(folder).absolute())
     path = Path(text).absolute()
-    return Store(f"{SQLITE}{path / 'mlflow.db'}", path)
+    return Store(f"{SQLITE}{quote(str(path / 'mlflow.db'), safe=_MEANS_ITSELF)}", path)
 
 
 def connect(store: Store) -> "MlflowClient":
@@ -79,7 +94,7 @@ def connect(store: Store) -> "MlflowClient":
     """
     check_reachable(store)
     if store.uri.startswith(SQLITE):
-        _write_ahead(Path(store.uri.removeprefix(SQLITE)))
+        _write_ahead(Path(unquote(store.uri.removeprefix(SQLITE).partition("?")[0])))
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri=store.uri, registry_uri=store.uri)
@@ -98,8 +113,8 @@ def check_reachable(store: Store) -> None:
             return
     except OSError as error:
         raise TrackingError(
-            f"no MLflow server answers at {store.uri}: {error}; start it or give another"
-        ) from error
+            f"no MLflow server answers at {store.shown}: {error}; start it or give another"
+        ) from hiding_secrets(error)
 
 
 def experiment_id(client: "MlflowClient", store: Store, name: str = EXPERIMENT) -> str:
@@ -115,7 +130,7 @@ def experiment_id(client: "MlflowClient", store: Store, name: str = EXPERIMENT) 
             found = client.get_experiment_by_name(name)
     if found is None:
         raise TrackingError(
-            f"cannot make the experiment {name!r} in {store.uri}: check that the store can be written"
+            f"cannot make the experiment {name!r} in {store.shown}: check that the store can be written"
         )
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

@@ -1,0 +1,72 @@
+"""The saved arrays of a network: what they must be, told by its hyper-parameters, and how they come back."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor
+
+from recsys_gru.files import Field, Layout
+from recsys_gru.model.cells import Cell
+from recsys_gru.model.network import Architecture
+from recsys_gru.model.optimisers import OPTIMISERS, Slots
+from recsys_gru.training import Settings
+
+NEVER_BELOW_ZERO = ("sums", "count")
+"""Parts of an optimiser's memory that are sums of squares, or count."""
+
+
+def network_layout(settings: Settings) -> Layout:
+    """Every parameter, and in its shape what optimisers remember of it: `optimizer` may be another by now."""
+    fields: dict[str, Field] = {}
+    for name, shape in parameter_shapes(settings.architecture(0)).items():
+        fields[f"weights/{name}"] = Field("float32", shape)
+        for slot in sorted({slot for kind in OPTIMISERS.values() for slot in kind.slot_names}):
+            low = 0 if slot in NEVER_BELOW_ZERO else None
+            fields[f"slots/{name}/{slot}"] = Field("float32", shape, low=low, optional=True)
+    return fields
+
+
+def slots_in(
+    tensors: Mapping[str, Tensor], parameters: Iterable[str], device: torch.device
+) -> dict[str, Slots]:
+    """The optimiser's memory of each parameter, as copies that let go of the file's bytes."""
+    found: dict[str, Slots] = {name: {} for name in parameters}
+    for key, values in tensors.items():
+        kind, _, rest = key.partition("/")
+        if kind == "slots":
+            name, slot = rest.rsplit("/", 1)
+            found[name][slot] = values.to(device, copy=True)
+    return found
+
+
+def parameter_shapes(architecture: Architecture) -> dict[str, tuple[int | str, ...]]:
+    """The shapes that ``Network`` gives its parameters; N stands for the items.
+
+    >>> parameter_shapes(Architecture(5, (2,), "tied"))["layers.0.recurrent"]
+    (6, 2)
+    """
+    cells = architecture.cells()
+    shapes: dict[str, tuple[int | str, ...]] = {
+        "output": ("N", architecture.layers[-1]),
+        "bias": ("N", 1),
+    }
+    if architecture.mode == "separate":
+        shapes["input"] = ("N", architecture.embedding)
+    if architecture.mode == "one-hot":
+        shapes["input"] = ("N", cells[0].gates * cells[0].units)
+    for i, (cell, width) in enumerate(zip(cells, architecture.input_widths(), strict=True)):
+        for name, shape in _layer_shapes(cell, width).items():
+            shapes[f"layers.{i}.{name}"] = shape
+    return shapes
+
+
+def _layer_shapes(cell: Cell, width: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    if width:
+        shapes["input"] = (cell.gates * cell.units, width)
+        if cell.input_bias:
+            shapes["input_bias"] = (cell.gates * cell.units,)
+    for name, gates in cell.matrices.items():
+        shapes[name] = (gates * cell.units, cell.units)
+        shapes[f"{name}_bias"] = (gates * cell.units,)
+    return shapes

@@ -1,0 +1,82 @@
+"""Whatever a caller has, as packed sessions."""
+
+from pathlib import Path
+
+import polars as pl
+
+from recsys_gru.clicks.check import ready
+from recsys_gru.clicks.frames import ITEM, SESSION, Frame
+from recsys_gru.clicks.ids import TEXT, as_whole
+from recsys_gru.clicks.order import sorted_rows, without_item_order
+from recsys_gru.clicks.read import read_clicks
+from recsys_gru.clicks.scan import is_paths
+from recsys_gru.errors import SchemaError
+from recsys_gru.sessions.files import PREPARED, is_packed, read_sessions
+from recsys_gru.sessions.packed import SessionData, Sessions
+from recsys_gru.sessions.vocabulary import Vocabulary
+
+
+def as_sessions(
+    data: SessionData, vocabulary: Vocabulary | None = None, *, ids_like: Vocabulary | None = None
+) -> Sessions:
+    """Packed sessions out of sessions, a frame, a path or a prepared folder, numbered by ``vocabulary`` where
+    one is given.
+
+    Of a folder that ``prepare`` wrote it is the training part, and with a vocabulary the test part. The type
+    of item ids is that of the vocabulary, or of ``ids_like``, which numbers nothing.
+
+    Raises:
+        SchemaError: a column is missing, or no item id can be of the vocabulary's type.
+        ClickLogError: a file cannot be read, or a value is null.
+
+    >>> as_sessions(pl.DataFrame({"session_id": [1, 1], "item_id": [7, 7], "time": [1, 2]})).n_events
+    2
+    """
+    if isinstance(data, (str, Path)) and (folder := packed_folder(Path(data), test=vocabulary is not None)):
+        data = read_sessions(folder)
+    if not isinstance(data, Sessions):
+        like = vocabulary if vocabulary is not None else ids_like
+        events = read_like(data, like)
+        if vocabulary is not None:
+            return Sessions.from_events(events, vocabulary)
+        table = _retyped(sorted_rows(events.collect(), SESSION), ids_like)
+        return Sessions.from_events(without_item_order(table, SESSION))
+    if vocabulary is None or vocabulary is data.vocabulary or vocabulary == data.vocabulary:
+        return data
+    return Sessions.from_events(data.events(), vocabulary)
+
+
+def packed_folder(path: Path, *, test: bool) -> Path | None:
+    """The folder of packed sessions that a path stands for: itself, or a part of a prepared log."""
+    if (path / PREPARED).is_file():
+        return path / ("test" if test else "train")
+    return path if is_packed(path) else None
+
+
+def read_like(data: "Frame | str | Path", like: Vocabulary | None) -> pl.LazyFrame:
+    """Clicks as read_clicks gives them; the items of a CSV are text where those of the vocabulary are, also
+    if every one of them looks like a number.
+    """
+    of_text = like is not None and len(like) > 0 and like.ids.dtype == pl.String
+    if is_paths(data):
+        return read_clicks(data, ids={ITEM: TEXT} if of_text else None)
+    return ready(data)  # type: ignore[arg-type]
+
+
+def _retyped(table: pl.DataFrame, like: Vocabulary | None) -> pl.DataFrame:
+    """Events with items of the type of a vocabulary that they may add to.
+
+    Raises:
+        SchemaError: an id cannot be of that type.
+    """
+    if like is None or not len(like) or like.ids.dtype == table.schema[ITEM]:
+        return table
+    if like.ids.dtype == pl.String:
+        return table.with_columns(pl.col(ITEM).cast(pl.String))
+    number = table.select(as_whole(pl.col(ITEM).cast(pl.String))).to_series()
+    if odd := table[ITEM].filter(number.is_null() & table[ITEM].is_not_null()).unique().head(5).to_list():
+        raise SchemaError(
+            f"the model knows item ids that are whole numbers; got {odd}. What to do: leave those clicks "
+            "out, or fit on ids of text"
+        )
+    return table.with_columns(number.alias(ITEM))
