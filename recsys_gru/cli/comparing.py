@@ -111,7 +111,7 @@ def compared(
     click.echo(f"log        {log.clicks or 'made up: Zipf popularity, planted transitions'}")
     prepared = parting.parts(log, test_days, ledger)
     printing.show_prepared(prepared)
-    with tracking.run(where, name=f"compare {log.name}", data=log.name) as tracker:
+    with tracking.run(where, name=tracking.dated(f"compare {log.name}"), data=log.name) as tracker:
         models = fitted_models(prepared, parameters)
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)

@@ -46,7 +46,7 @@ def fit(
     require_room_for_model(out)
     model = new_model(kind, parse_parameters(parameters, kind))
     train = parting.training(log, test_days, Ledger())
-    with tracking.run(where, name=f"fit {log.name}", data=log.name):
+    with tracking.run(where, name=tracking.dated(f"fit {log.name}"), data=log.name):
         model = fit_aloud(model, train)
     model.save(out)
     click.echo(f"saved in {out}/")
@@ -85,7 +85,7 @@ def evaluate(
 
     model = load_model(folder)
     test = parting.testing(log, test_days, model.vocabulary_)
-    with tracking.run(where, name=f"evaluate {log.name}", data=log.name):
+    with tracking.run(where, name=tracking.dated(f"evaluate {log.name}"), data=log.name):
         report = evaluate_on(model, test, cutoffs, unknown="drop" if unknown == "drop" else "miss")
     printing.show_reports({type(model).__name__: report})
 
