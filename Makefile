@@ -1,7 +1,8 @@
 # Two commands: `make demo` and `make test`. Both set up what they need by themselves.
 #   make demo CLICKS=path/to/log.csv TEST=2        your own log, its last two days as the test part
 #   make demo CLICKS=log.csv USERS=visitor ITEM=sku TIME=at       a log with visitors instead of sessions
-#   make test PIP_FLAGS="--extra-index-url ..."    another package index, for instance PyTorch's CPU builds
+#   make demo PIP_FLAGS="--extra-index-url https://download.pytorch.org/whl/cpu"
+#                                                  PyTorch without its GPU libraries, which are gigabytes
 
 PYTHON ?= python3
 PIP_FLAGS ?=
@@ -14,7 +15,7 @@ SETTINGS ?= pipelines/settings.toml
 SCHEDULE_PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types docs bench dashboard schedule clean
+.PHONY: help demo test system lint types docs bench dashboard schedule clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -23,6 +24,7 @@ help:  ## what can be made
 $(READY): pyproject.toml setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
+	@$(if $(PIP_FLAGS),:,echo 'PyTorch comes as pip finds it; for the smaller one without GPU libraries see the head of the Makefile.')
 	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,pipelines]'
 	@touch $@
@@ -35,6 +37,9 @@ demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
 test: lint types  ## all that continuous integration runs
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-append --cov-report=term --cov-fail-under=95
+
+system:  ## what the tests need beside Python, by apt-get: a browser, PostgreSQL (.ci/system has the list)
+	@.ci/system
 
 lint: $(READY)  ## style
 	$(BIN)/ruff check

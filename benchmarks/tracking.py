@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 import recsys_gru as rg
-from recsys_gru.cli.comparing import DEMO
+from recsys_gru import RECOMMENDED
 from recsys_gru.observers import Event, listening
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    parameters: dict[str, Any] = {**DEMO, "n_epochs": options.epochs}
+    parameters: dict[str, Any] = {**RECOMMENDED, "n_epochs": options.epochs}
     train = rg.Sessions.from_events(rg.generate_clicks())
     rg.GRU4Rec(n_epochs=1).fit(train)
     announced: list[Event] = []

@@ -27,7 +27,7 @@ ROOMS = {
         {"click", "polars"} | NUMBERS,
     ),
     "tracking": (
-        {"recommender", "contract", "training", "evaluation", "ranking", "sessions"},
+        {"recommender", "contract", "training", "evaluation", "ranking", "sessions", "pages"},
         {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
     ),
     "recommender": (
@@ -36,14 +36,15 @@ ROOMS = {
     ),
     "baselines": ({"contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
     "contract": ({"ranking", "sessions", "files"}, {"polars", "safetensors"} | NUMBERS),
-    "evaluation": ({"ranking", "sessions", "files"}, {"polars", "matplotlib", "rich"} | NUMBERS),
+    "evaluation": ({"ranking", "sessions", "files", "pages"}, {"polars", "matplotlib", "rich"} | NUMBERS),
     "training": ({"model", "kernels", "files"}, {"torch", "safetensors"} | NUMBERS),
     "ranking": ({"sessions", "kernels"}, {"polars"} | NUMBERS),
     "model": ({"kernels"}, {"torch"} | NUMBERS),
-    "exploration": ({"preparation", "clicks"}, {"polars", "matplotlib"} | NUMBERS),
+    "exploration": ({"preparation", "clicks", "pages"}, {"polars", "matplotlib"} | NUMBERS),
     "preparation": ({"sessions", "clicks", "kernels"}, {"polars"} | NUMBERS),
     "sessions": ({"clicks", "kernels", "files"}, {"polars"} | NUMBERS),
     "clicks": ({"kernels"}, {"polars", "pandas"} | NUMBERS),
+    "pages": (set(), NUMBERS),
     "kernels": (set(), {"numba", "llvmlite", "torch"} | NUMBERS),
     "files": (set(), NUMBERS),
 }  # fmt: skip

@@ -8,7 +8,7 @@ import click
 
 from recsys_gru.cli.options import (
     Log,
-    log_options,
+    optional_log_options,
     parameters_option,
     parse_parameters,
     test_days_option,
@@ -29,7 +29,7 @@ EXAMPLES = 5
 
 
 @click.command()
-@log_options
+@optional_log_options
 @click.argument("run_b", required=False)
 @click.option(
     "--out",
@@ -62,7 +62,7 @@ def compare(
 
 
 @click.command()
-@log_options
+@optional_log_options
 @test_days_option
 @parameters_option
 @threads_option
@@ -109,7 +109,7 @@ def compared(
     click.echo(f"log        {log.clicks or 'made up: Zipf popularity, planted transitions'}")
     prepared = parting.parts(log, test_days, ledger)
     printing.show_prepared(prepared)
-    with tracking.run(where, name=f"compare {log.name}", data=log.name) as tracker:
+    with tracking.run(where, name=tracking.dated(f"compare {log.name}"), data=log.name) as tracker:
         models = fitted_models(prepared, parameters)
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)

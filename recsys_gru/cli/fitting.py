@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.options import (
     LENGTH,
     Log,
@@ -42,9 +43,10 @@ def fit(
     from recsys_gru.cli.models import new_model
     from recsys_gru.clicks import Ledger
 
+    require_room_for_model(out)
     model = new_model(kind, parse_parameters(parameters, kind))
     train = parting.training(log, test_days, Ledger())
-    with tracking.run(where, name=f"fit {log.name}", data=log.name):
+    with tracking.run(where, name=tracking.dated(f"fit {log.name}"), data=log.name):
         model = fit_aloud(model, train)
     model.save(out)
     click.echo(f"saved in {out}/")
@@ -83,7 +85,7 @@ def evaluate(
 
     model = load_model(folder)
     test = parting.testing(log, test_days, model.vocabulary_)
-    with tracking.run(where, name=f"evaluate {log.name}", data=log.name):
+    with tracking.run(where, name=tracking.dated(f"evaluate {log.name}"), data=log.name):
         report = evaluate_on(model, test, cutoffs, unknown="drop" if unknown == "drop" else "miss")
     printing.show_reports({type(model).__name__: report})
 

@@ -24,8 +24,9 @@ def describe(log: Log, out: Path) -> None:
     from recsys_gru import exploration
     from recsys_gru.cli import preparing, printing
 
+    clicks = preparing.raw(log)
     preparing.make_folder(out)
-    found = exploration.describe(preparing.raw(log), out, title=log.name, gap=timedelta(minutes=log.gap))
+    found = exploration.describe(clicks, out, title=log.name, gap=timedelta(minutes=log.gap))
     printing.show_counts(found.counts)
     lengths, sessions = found.lengths["length"], found.lengths["sessions"].cum_sum()
     single = found.sessions - int(found.lengths.filter(lengths > 1)["sessions"].sum())
@@ -75,8 +76,9 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
         min_length=log.min_length,
         test=None if test_days is None else timedelta(days=test_days),
     )
+    clicks = preparing.raw(log)
     preparing.make_folder(out)
-    prepared = rg.prepare(preparing.raw(log), out, recipe, on_progress=_tell)
+    prepared = rg.prepare(clicks, out, recipe, on_progress=_tell)
     shown = rg.Ledger([*prepared.ledger])
     shown.record("test part", *prepared.test_part())
     click.echo(f"\n{shown}\n")

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recsys_gru.cli.doors import require_model
+
 if TYPE_CHECKING:
     from recsys_gru.contract import Recommender
 
@@ -30,8 +32,9 @@ def load_model(folder: Path) -> "Recommender":
     """A saved recommender of whatever class the folder says.
 
     Raises:
-        BundleError: if the folder is damaged or of an unknown class.
+        BundleError: if the folder is not there, damaged or of an unknown class.
     """
     from recsys_gru.contract import load
 
+    require_model(folder)
     return load(folder)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar, final
 
 import click
 
+from recsys_gru.cli.doors import require_log
 from recsys_gru.errors import ParameterError
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -32,7 +33,7 @@ MODELS = (
 
 @dataclass(frozen=True)
 class Log:
-    """Which click log, and how to read it; without a path a made-up one."""
+    """Which click log, and how to read it; without a path, where a command allows that, a made-up one."""
 
     clicks: Path | None
     session: str
@@ -74,7 +75,6 @@ COUNT, LENGTH = click.IntRange(0, 2**31 - 1), click.IntRange(1, 2**31 - 1)
 MOST_DAYS = 36_500.0
 """A hundred years."""
 _LOG = (
-    click.argument("clicks", type=click.Path(path_type=Path), required=False),
     click.option("--session", default="session_id", show_default=True, help="Column of the session."),
     click.option(
         "--user",
@@ -167,15 +167,30 @@ parameters_option = click.option(
 
 
 def log_options(command: Command) -> Callable[..., object]:
-    """Add the options of a click log; the command receives them as one ``log``."""
+    """Add the options of a click log, which must be there; the command receives them as one ``log``."""
 
+    @functools.wraps(command)
+    def with_log(*, log: Log, **given: object) -> object:
+        require_log(log.clicks)
+        return command(log=log, **given)
+
+    return _log_options(with_log, "CLICKS")
+
+
+def optional_log_options(command: Command) -> Callable[..., object]:
+    """The same for a command that also does without a log."""
+    return _log_options(command, "[CLICKS]")
+
+
+def _log_options(command: Command, shown: str) -> Callable[..., object]:
     @functools.wraps(command)
     def packed(**given: Any) -> object:  # noqa: ANN401 - click's own values
         log = Log(**{field.name: given.pop(field.name) for field in fields(Log)})
         return command(log=log, **given)
 
     wrapped: Callable[..., object] = packed
-    for option in reversed(_LOG):
+    clicks = click.argument("clicks", metavar=shown, type=click.Path(path_type=Path), required=False)
+    for option in reversed((clicks, *_LOG)):
         wrapped = option(wrapped)
     return wrapped
 

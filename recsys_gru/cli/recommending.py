@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from recsys_gru.cli.options import LENGTH, Log, log_options, threads_option
+from recsys_gru.cli.doors import require_log
+from recsys_gru.cli.options import LENGTH, Log, optional_log_options, threads_option
+from recsys_gru.errors import ParameterError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,7 +20,7 @@ FORMULA = r"^[\t\r]*[=+@-]"
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
-@log_options
+@optional_log_options
 @click.option("--items", help="One session: item ids with commas between, oldest first, instead of CLICKS.")
 @click.option("--k", type=LENGTH, default=20, show_default=True, help="Items wanted.")
 @click.option("--seen", is_flag=True, help="Items of the session itself may come again.")
@@ -31,8 +33,13 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
     from recsys_gru.cli import preparing
     from recsys_gru.cli.models import load_model
     from recsys_gru.clicks import Ledger
-    from recsys_gru.errors import ParameterError
 
+    if items is None and log.clicks is None:
+        raise ParameterError(
+            "expected a click log or --items, got neither: write recommend FOLDER --items 12,7"
+        )
+    if log.clicks is not None:
+        require_log(log.clicks)
     if out is not None:
         _require_writable(out)
     model = load_model(folder)
@@ -40,13 +47,9 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
         numbers = model.vocabulary_.ids.dtype.is_integer()
         session = [_as_number(text) if numbers else text for text in items.split(",")]
         answer = model.recommend_one(session, k, exclude_seen=not seen)
-    elif log.clicks is not None:
+    else:
         events = preparing.events_of(log, preparing.read(log, Ledger(), model.vocabulary_))
         answer = model.recommend(events, k, exclude_seen=not seen)
-    else:
-        raise ParameterError(
-            "expected a click log or --items, got neither: write recommend FOLDER --items 12,7"
-        )
     _give(answer, out)
 
 

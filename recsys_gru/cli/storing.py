@@ -8,6 +8,8 @@ import click
 
 from recsys_gru.cli.options import threads_option, tracking_option
 
+PARTS_SHOWN = 5
+
 
 @click.command()
 @tracking_option
@@ -17,10 +19,15 @@ from recsys_gru.cli.options import threads_option, tracking_option
 @click.option("--experiment", help="The one to open; else the usual one, or that of the newest run.")
 def dashboard(where: str, port: int, experiment: str | None) -> None:
     """Open the MLflow pages of a local store on http://127.0.0.1:PORT until interrupted."""
-    from recsys_gru.tracking.dashboard import comparison_url, server_command
+    from recsys_gru.tracking.dashboard import experiment_shown, parts_tested, runs_url, server_command
 
     command, surroundings = server_command(where, port)
-    click.echo(f"In a moment, until Ctrl-C: {comparison_url(where, port, experiment)}")
+    shown = experiment_shown(where, experiment)
+    parts = parts_tested(where, shown)
+    click.echo("In a moment, until Ctrl-C; runs of one test part are on one page, the newest first:")
+    for part in parts[:PARTS_SHOWN]:
+        click.echo(f"  {part}\n    {runs_url(where, port, part, shown)}")
+    click.echo(f"  all runs\n    {runs_url(where, port, experiment=shown)}")
     os.execve(command[0], command, surroundings)  # noqa: S606 - so that a signal reaches the server itself
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.options import (
     Log,
     log_options,
@@ -61,6 +62,7 @@ def tune(
     from recsys_gru.clicks import Ledger
     from recsys_gru.tracking.tuning import Search, refit, search
 
+    require_room_for_model(out)
     fixed, ledger = parse_parameters(parameters, kind), Ledger()
     checked = preparing.read(log, ledger)
     printing.show_checked(checked)

@@ -1,7 +1,7 @@
 """Ranks to metrics to report: slices, intervals, comparisons, warnings, pages and plots.
 
 In it: replay (walk and rank), ledger (a row an event), metrics, statistics, slices, compare, lists and cases
-(what is shown), sanity (what to doubt), page, html and plots. Used by whoever measures. It knows no model,
+(what is shown), sanity (what to doubt), page and plots. Used by whoever measures. It knows no model,
 only scorers: it must never import training, a model or MLflow.
 """
 

@@ -9,11 +9,11 @@ import polars as pl
 
 from recsys_gru.evaluation.cases import recall_curve, worst_sessions
 from recsys_gru.evaluation.compare import compare_many
-from recsys_gru.evaluation.html import Html, bars, chips, curves, document, section, table, text, tiles
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.slices import slices
 from recsys_gru.evaluation.statistics import intervals
 from recsys_gru.evaluation.views import NAMES
+from recsys_gru.pages import Html, bars, chips, curves, document, facts, section, table, text, tiles
 
 METRICS = ("recall", "mrr")
 COUNTED = {"drop": "left out", "miss": "misses, where not first of a session"}
@@ -257,10 +257,7 @@ def _place(place: int | None) -> str:
 
 
 def _facts(page: ReportPage) -> str:
-    lines = "".join(
-        f"<div><span>{text(name)}</span><b>{text(value)}</b></div>" for name, value in page.facts.items()
-    )
-    return section("Parameters and facts", "", f'<div class="facts">{lines}</div>' if lines else "")
+    return section("Parameters and facts", "", facts(page.facts))
 
 
 def _reading(page: ReportPage) -> str:

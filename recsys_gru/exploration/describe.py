@@ -1,9 +1,6 @@
-"""The page that describes a log: one self-contained HTML file and the same picture as PNG."""
+"""Describing a log: its figures, the page that shows them, and the picture as PNG."""
 
-import base64
-import html
-import io
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +8,7 @@ import numpy as np
 
 from recsys_gru.clicks.frames import Frame
 from recsys_gru.errors import InputError
+from recsys_gru.exploration.page import page, span_of
 from recsys_gru.exploration.profile import DEFAULT_GAP, Profile, profile_clicks
 
 if TYPE_CHECKING:
@@ -19,28 +17,13 @@ if TYPE_CHECKING:
 
 _HOUR = 3_600
 _MANY_DAYS = 400
-_FIRST_CLOCK = datetime(1990, 1, 1, tzinfo=UTC)  # no click is older
 _BLUE, _GREY, _ORANGE = "#2b6cb0", "#718096", "#c05621"
-_ORDINAL = (
-    "<p>The times look like ordinal numbers, not like a clock: days and hours mean nothing here, order and "
-    "distance do.</p>"
-)
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #1a202c; max-width: 72rem; margin: 2rem auto; padding: 0
-1rem; } h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
-.cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0; padding: 0; list-style: none; }
-.cards li { background: #f7fafc; border: 1px solid #e2e8f0; border-radius: .5rem; padding: .6rem 1rem; }
-.cards b { display: block; font-size: 1.3rem; }
-img { width: 100%; height: auto; } table { border-collapse: collapse; }
-td, th { padding: .25rem 1rem .25rem 0; text-align: left; border-bottom: 1px solid #e2e8f0; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-"""
 
 
 def describe(
     clicks: Frame, folder: str | Path, title: str = "Click log", gap: timedelta = DEFAULT_GAP
 ) -> Profile:
-    """Write ``log.html`` (self-contained) and ``log.png`` with what a log looks like; gives the figures.
+    """Write ``log.html`` (one file) and ``log.png`` with what a log looks like; gives the figures.
 
     Sessions and clicks per day, clicks by hour, lengths, popularity, pauses with a suggested session gap,
     rejected rows. Users are cut into sessions at ``gap``. A log of any size will do.
@@ -57,12 +40,10 @@ def describe(
     """
     profile = profile_clicks(clicks, gap)
     place = Path(folder)
-    picture = io.BytesIO()
-    draw(profile).savefig(picture, format="png", dpi=150)
     try:
         place.mkdir(parents=True, exist_ok=True)
-        (place / "log.png").write_bytes(picture.getvalue())
-        (place / "log.html").write_text(page(profile, picture.getvalue(), title), encoding="utf-8")
+        draw(profile).savefig(place / "log.png", dpi=150)
+        (place / "log.html").write_text(page(profile, title), encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"cannot write to {place}: {error}. What to do: name a folder that can be written"
@@ -123,7 +104,7 @@ def _pauses(axis: "Axes", profile: Profile) -> None:
     axis.set_xlim(right=max(_HOUR, 1.4 * seconds.max(initial=0.0)))
     if profile.gap is not None:
         axis.axvline(profile.gap.total_seconds(), color=_ORANGE)
-        axis.set_title(f"Pauses (suggested session gap: {_span(profile.gap)})")
+        axis.set_title(f"Pauses (suggested session gap: {span_of(profile.gap)})")
 
 
 def _head(axis: "Axes", profile: Profile) -> None:
@@ -133,48 +114,3 @@ def _head(axis: "Axes", profile: Profile) -> None:
     top = share[max(0, round(0.01 * profile.items) - 1)]
     axis.set(title=f"The top 1% of the items have {top:.0%} of the clicks", xlabel="share of items")
     axis.set(ylabel="share of clicks", xlim=(0, 1), ylim=(0, 1))
-
-
-def _span(gap: timedelta | None) -> str:
-    return "none found" if gap is None else f"{gap.total_seconds() / 60:g} min"
-
-
-def page(profile: Profile, picture: bytes, title: str) -> str:
-    """The HTML page around a picture; nothing in it comes from elsewhere."""
-    cards = {
-        "rows read": f"{profile.counts['read']:,}",
-        "rows rejected": f"{profile.counts['rejected']:,}",
-        "sessions": f"{profile.sessions:,}",
-        "items": f"{profile.items:,}",
-        "clicks per session": f"{profile.counts['kept'] / profile.sessions:.1f}",
-        "steps to the same item": f"{profile.repeat_rate:.1%}",
-        "clicks at one time with another": f"{profile.collision_rate:.1%}",
-        "steps within one time": f"{profile.tied_share:.1%}",
-        "suggested session gap": _span(profile.gap)
-        if profile.cut_at is not None or profile.gap is not None
-        else "none: the log has sessions",
-    }
-    if profile.cut_at is not None:
-        cards["of silence end a session here"] = _span(profile.cut_at)
-    listed = "".join(f"<li><b>{value}</b>{name}</li>" for name, value in cards.items())
-    reasons = {name: n for name, n in profile.counts.items() if name not in ("read", "kept", "rejected")}
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td class=number>{n:,}</td></tr>" for name, n in reasons.items()
-    )
-    rejected = (
-        f"<table><tr><th>reason</th><th>rows</th></tr>{rows}</table>"
-        if rows
-        else "<p>None: every row can be used.</p>"
-    )
-    note = _ORDINAL if profile.first < _FIRST_CLOCK else ""
-    note += "".join(f"<p><b>Mind:</b> {html.escape(text)}.</p>" for text in profile.warnings())
-    name = html.escape(title)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{name}</title><style>{_STYLE}</style></head><body>
-<h1>{name}</h1><p>{profile.first:%Y-%m-%d %H:%M} to {profile.last:%Y-%m-%d %H:%M} UTC</p>{note}
-<ul class="cards">{listed}</ul>
-<img alt="Sessions per day, clicks by hour, session lengths, popularity, pauses, concentration"
- src="data:image/png;base64,{base64.b64encode(picture).decode()}">
-<h2>Rejected rows</h2>{rejected}
-</body></html>
-"""

@@ -45,7 +45,8 @@ def stored_ranks(where: str | os.PathLike[str], run: str, experiment: str = EXPE
         if RANKS in {file.path for file in desk.client.list_artifacts(key)}:
             with scratch() as folder:
                 ranks = read_ranks(desk.client.download_artifacts(key, RANKS, str(folder)))
-            return StoredRanks(key, f"{found.info.run_name} {key[:6]}", ranks)
+            short = str(found.info.run_name).partition(" on ")[0]
+            return StoredRanks(key, f"{short} {key[:6]}", ranks)
     raise TrackingError(
         f"expected the id or the name of an evaluated run in {where}, got {run!r}, which has no {RANKS}: "
         "take the id from the dashboard, or evaluate the model first"
@@ -61,7 +62,8 @@ def _candidates(desk: Desk, run: str) -> "list[MlflowRun]":
     except MlflowException:  # no id; a name may hold anything, so it is compared here and not in a query
         newest = ["attributes.start_time DESC"]
         runs = desk.client.search_runs([desk.experiment], order_by=newest, max_results=1000)
-        return [found for found in runs if found.info.run_name == run][:NEWEST]
+        names = [(str(found.info.run_name), found) for found in runs]
+        return [found for name, found in names if name == run or name.startswith(f"{run} on ")][:NEWEST]
 
 
 def show_comparison(parent: Run, reports: Mapping[str, Report], data: str) -> None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from recsys_gru.evaluation.html import Html, document, section, table, text, tiles, trend
+from recsys_gru.pages import Html, document, facts, section, table, text, tiles, trend
 
 if TYPE_CHECKING:
     from recsys_gru.training import EpochReport
 
 SIZES = ("sessions", "events", "items")
+NAMES = {"mrr": "MRR"}
 
 
 @final
@@ -41,7 +42,10 @@ class FitPage:
         >>> "<h1>Markov: fit on shop</h1>" in page.html()
         True
         """
-        return document(self.title, _top(self) + _curves(self) + _table(self) + _facts(self))
+        return document(
+            self.title,
+            _top(self) + _curves(self) + _table(self) + section("Parameters", "", facts(self.parameters)),
+        )
 
     def write(self, path: Path) -> None:
         """Write the page."""
@@ -58,34 +62,43 @@ def _top(page: FitPage) -> str:
 
 
 def _curves(page: FitPage) -> Html:
-    charts = [trend(name, values) for name, values in _series(page).items() if len(values) > 1]
-    return section("Epoch by epoch", "", f'<div class="cards">{"".join(charts)}</div>' if charts else "")
+    """Loss and speed, and a chart for each measure of the validation, with a line for each cut-off."""
+    if len(page.epochs) < 2:
+        return Html("")
+    charts = [
+        trend("Training loss", {"loss": [epoch.loss for epoch in page.epochs]}),
+        trend("Training events per second", {"speed": [epoch.events_per_second for epoch in page.epochs]}),
+    ]
+    measures: dict[str, dict[str, list[float]]] = {}
+    for name in reversed(page.epochs[-1].metrics):  # the longest list first, in bold
+        measure, label = name.partition("_at_")[0], named(name)
+        measures.setdefault(measure, {})[label] = [epoch.metrics[name] for epoch in page.epochs]
+    for measure, series in reversed(measures.items()):
+        charts.append(trend(f"Validation: {NAMES.get(measure, measure)}", series))
+    return section("Epoch by epoch", "", f'<div class="cards">{"".join(charts)}</div>')
 
 
 def _table(page: FitPage) -> Html:
-    series = _series(page)
+    metrics = list(page.epochs[-1].metrics) if page.epochs else []
     rows = [
-        [epoch.epoch, *(f"{values[place]:,.4f}" for values in series.values())]
-        for place, epoch in enumerate(page.epochs)
+        [
+            epoch.epoch,
+            f"{epoch.loss:,.4f}",
+            f"{epoch.events_per_second:,.0f}",
+            *(f"{epoch.metrics[name]:.4f}" for name in metrics),
+        ]
+        for epoch in page.epochs
     ]
-    return section("Every epoch", "", table(["epoch", *series], rows, words=0))
+    head = ["epoch", "loss", "events/s", *map(named, metrics)]
+    note = "Recall and MRR on the validation part." if metrics else ""
+    return section("Every epoch", note, table(head, rows, words=0))
 
 
-def _facts(page: FitPage) -> Html:
-    lines = "".join(
-        f"<div><span>{text(name)}</span><b>{text(value)}</b></div>" for name, value in page.parameters.items()
-    )
-    return section("Parameters", "", f'<div class="facts">{lines}</div>' if lines else "")
+def named(metric: str) -> str:
+    """A metric as people write it.
 
-
-def _series(page: FitPage) -> dict[str, list[float]]:
-    """Figure by figure, a value for each epoch."""
-    if not page.epochs:
-        return {}
-    found = {
-        "train/loss": [epoch.loss for epoch in page.epochs],
-        "train/events_per_second": [epoch.events_per_second for epoch in page.epochs],
-    }
-    for name in page.epochs[-1].metrics:
-        found[f"valid/{name}"] = [epoch.metrics[name] for epoch in page.epochs]
-    return found
+    >>> named("mrr_at_20")
+    'MRR@20'
+    """
+    name, at, k = metric.partition("_at_")
+    return f"{NAMES.get(name, name)}@{k}" if at else metric

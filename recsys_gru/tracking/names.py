@@ -52,6 +52,7 @@ TAGS = {
     "data.unknown": "training clicks on items outside the vocabulary",
     "data.first": "time of the first training event",
     "data.last": "time of the last training event",
+    "model.seal": "of the kept model: by it a saved folder that is registered finds its run",
     "trial": "number of the trial in its study",
     "best.NAME": "on the parent of a search: the best trial's hyper-parameter",
     "code.version": "version of recsys-gru",
@@ -60,6 +61,9 @@ TAGS = {
     "machine.system": "operating system and processor architecture",
     "machine.cores": "cores of the machine",
     "machine.threads": "threads PyTorch may use",
+    "test.part": "what the test metrics are of: with one value, the same clicks among the same items",
+    "test.first": "time of the first test event",
+    "test.last": "time of the last test event",
     "test.events": "events the test metrics are taken over",
     "test.sessions": "test sessions with at least one such event",
     "test.unknown": "test clicks on items outside the training vocabulary",
@@ -83,7 +87,7 @@ TAGS = {
 
 ARTIFACTS = {
     "model/": "the saved model, as recsys_gru loads it",
-    "training.html": "the fit as a page: data, curves by epoch, parameters",
+    "training.html": "the fit as a page for phone and desk: data, curves by epoch, parameters",
     "report.html": "the evaluation as a page, of a trial on the validation part: intervals, slices, examples",
     "report.json": "test metrics, metrics of the lists, counts and warnings",
     "ranks.parquet": "the rank of every test event, read by recsys-gru compare",

@@ -10,6 +10,7 @@ from recsys_gru.arguments import name_text
 from recsys_gru.errors import ParameterError, TrackingError, hiding_secrets
 from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, is_value, store_at
 from recsys_gru.tracking.scratch import scratch
+from recsys_gru.tracking.seals import run_of_seal, seal_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +54,7 @@ class Registry:
         """Add a fitted model as the next version, after it has answered a request in its served form.
 
         Args:
-            run: the run that fitted it, if that has been sent.
+            run: the run that fitted it, if that has been sent; else it is found by the model's seal.
 
         Raises:
             TrackingError: if the model does not answer, or the store does not take it.
@@ -66,6 +67,7 @@ class Registry:
                 write_served(model, path)
                 check_answers(path, *example(model))
                 run_id = None if run is None else self._desk.find(run.ticket)
+                run_id = run_id or run_of_seal(self._desk, seal_of(path / "artifacts" / "bundle"))
                 version = self._upload(path, model, run_id, dict(tags or {}))
                 if alias is not None:
                     self.point(alias, version)

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
 from urllib.parse import quote
 
@@ -14,6 +16,7 @@ from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStar
 from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.delivery import RUN_ID, Run, Taker, facts
 from recsys_gru.tracking.fit_page import FitPage
+from recsys_gru.tracking.seals import SEAL, seal_of
 
 if TYPE_CHECKING:
     from recsys_gru.ranking import ItemFilter, Scorer
@@ -26,6 +29,7 @@ SECTIONS = {
     KNOWN + SHOWN: "test_known_shown",
 }
 """Where the figures of each view stand on the dashboard."""
+WINDOW = ("first", "last")
 NOTE = "mlflow.note.content"
 """MLflow's tag, on a run, of the Markdown on its page."""
 
@@ -73,9 +77,13 @@ class Fit:
         self.epochs.sort(key=lambda epoch: epoch.epoch)
 
     def keep(self) -> None:
-        """Keep the fitted model."""
+        """Keep the fitted model, and its seal."""
         if isinstance(self.model, Recommender):
-            self.run.file("model", self.model.save, "model")
+            self.run.file("model", partial(self._save, self.model), "model")
+
+    def _save(self, model: Recommender, folder: Path) -> None:
+        model.save(folder)
+        self.run.log(tags={SEAL: seal_of(folder)})
 
 
 @final
@@ -132,7 +140,7 @@ class Tracker:
     def _opened(self, model: object, data: Mapping[str, int | str]) -> Fit:
         fit = Fit(model, Run(self._taker), data)
         about = {"model": type(model).__name__, "data": self._data, **facts.surroundings()}
-        fit.run.open(self._name_of(model), {**self.child_tags, **about}, self.parent)
+        fit.run.open(self._title_of(model), {**self.child_tags, **about}, self.parent)
         if fit.parameters:
             fit.run.log(params=fit.parameters)
         self._fits.append(fit)
@@ -140,6 +148,10 @@ class Tracker:
 
     def _name_of(self, model: object) -> str:
         return self.child_name or type(model).__name__
+
+    def _title_of(self, model: object, what: str = "") -> str:
+        """The name of a run: model, data and date."""
+        return dated(f"{self._name_of(model)}{what} on {self._data}")
 
     def _fit_started(self, event: FitStarted) -> None:
         train = cast("Sessions", event.train)
@@ -181,7 +193,9 @@ class Tracker:
             run.log({f"valid/{name}": value for name, value in report.figures().items()}, step=step)
         else:
             metrics, rest = test_figures(report)
-            run.log(metrics, tags=rest)
+            part = part_of(event.test, report)
+            run.log(metrics, tags=rest | part)
+            self.parent.log(tags=part)
         page = report_page(
             f"{self._name_of(fit.model)} on {self._data}{', validation part' if on_trial else ''}",
             cast("Scorer", event.model),
@@ -205,11 +219,29 @@ class Tracker:
             return fit.run
         run = Run(self._taker)
         about = {"model": type(fit.model).__name__, "data": self._data, **facts.surroundings()}
-        name = f"{self._name_of(fit.model)}, test {number + 1}"
-        run.open(name, {**self.child_tags, **about}, self.parent)
+        run.open(
+            self._title_of(fit.model, f", test {number + 1},"), {**self.child_tags, **about}, self.parent
+        )
         run.log(params=fit.parameters)
         run.end()
         return run
+
+
+def part_of(test: object, report: Report) -> dict[str, str]:
+    """Tags that name the test part: runs of one part may be held against each other, others may not."""
+    if not isinstance(test, Sessions):
+        return {}
+    window = {f"test.{name}": str(value) for name, value in facts.profile(test).items() if name in WINDOW}
+    return {"test.part": f"{test.fingerprint()[:12]}-{report.unknown_rule}"} | window
+
+
+def dated(name: str) -> str:
+    """A name with the minute it was given in.
+
+    >>> dated("Markov on shop").startswith("Markov on shop, 20")
+    True
+    """
+    return f"{name}, {datetime.now():%Y-%m-%d %H:%M}"
 
 
 def test_figures(report: Report) -> tuple[dict[str, float], dict[str, object]]:

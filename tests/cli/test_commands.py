@@ -15,7 +15,7 @@ from recsys_gru.clicks import check_clicks, read_clicks
 from recsys_gru.preparation import read_prepared
 from recsys_gru.sessions import Sessions, filter_sessions, split_by_time
 from tests.cli.conftest import SMALL, Call
-from tests.tracking.helpers import client_of, runs_of
+from tests.tracking.helpers import client_of, runs_of, short_name
 
 
 def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def roles(folder: Path, role: str) -> list[MlflowRun]:
 def evaluated(folder: Path) -> dict[str, MlflowRun]:
     """The evaluated runs by name."""
     runs = client_of(folder / "mlruns").search_runs(["1"], "tags.test.ties = 'conservative'")
-    return {str(run.info.run_name): run for run in runs}
+    return {short_name(run): run for run in runs}
 
 
 def test_compare_is_demo_without_examples(call: Call, log: Path) -> None:

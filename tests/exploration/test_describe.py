@@ -57,7 +57,7 @@ def test_users_are_cut_at_the_gap_that_is_asked_for_and_the_page_says_so(tmp_pat
     log = read_clicks(visits(), user="user_id")
     assert profile_clicks(log, timedelta(days=10_000)).sessions == 150
     describe(log, tmp_path, gap=timedelta(minutes=45))
-    assert "<b>45 min</b>of silence end a session here" in (tmp_path / "log.html").read_text()
+    assert "<b>45 min</b><small>of silence end a session here" in (tmp_path / "log.html").read_text()
 
 
 @pytest.mark.parametrize("owner", ["session_id", "user_id"])
@@ -83,23 +83,26 @@ def test_the_page_stands_alone_and_escapes_its_title(tmp_path: Path) -> None:
     assert "&lt;script&gt;shop" in text
     assert "<script>" not in text
     assert "http" not in text
-    assert f"<b>{log.height:,}</b>rows read" in text
+    assert f"<span>rows read</span><b>{log.height:,}</b>" in text
     assert (tmp_path / "page" / "log.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_page_says_when_times_are_no_clock_and_why_no_gap_is_suggested(tmp_path: Path) -> None:
+def test_the_page_says_when_times_are_no_clock_and_suggests_no_gap_for_sessions(tmp_path: Path) -> None:
     log = pl.DataFrame({"session_id": [1, 1], "item_id": [7, 8], "time": [1, 2]})
     describe(log, tmp_path)
     text = (tmp_path / "log.html").read_text()
     assert "look like ordinal numbers" in text
-    assert "none: the log has sessions" in text
+    assert "suggested gap" not in text
     describe(generate_clicks(300, 50, days=5, seed=1), tmp_path)
     assert "ordinal" not in (tmp_path / "log.html").read_text()
 
 
 def test_rejected_rows_stand_on_the_page_with_their_reason(tmp_path: Path) -> None:
     describe(pl.DataFrame({"session_id": [1, None], "item_id": [7, 7], "time": [0, 5]}), tmp_path)
-    assert "<td>null session_id</td><td class=number>1</td>" in (tmp_path / "log.html").read_text()
+    assert (
+        '<td class="w">null session_id</td><td class="n">1</td><td class="n">50.00%</td>'
+        in (tmp_path / "log.html").read_text()
+    )
 
 
 def test_a_log_without_a_usable_row_and_a_folder_that_is_a_file_are_clear_errors(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the tracking tests share."""
 
 import contextvars
+import re
 import signal
 import subprocess
 import sys
@@ -67,13 +68,19 @@ def client_of(where: str | Path) -> MlflowClient:
 
 
 def runs_of(where: str | Path, experiment: str = EXPERIMENT) -> dict[str, MlflowRun]:
-    """All runs by name; names must differ."""
+    """All runs by the first part of their name, without data and date; names must differ."""
     client = client_of(where)
     found = client.get_experiment_by_name(experiment)
     assert found is not None
     runs = client.search_runs([found.experiment_id])
-    assert len({run.info.run_name for run in runs}) == len(runs)
-    return {str(run.info.run_name): run for run in runs}
+    names = [short_name(run) for run in runs]
+    assert len(set(names)) == len(names)
+    return dict(zip(names, runs, strict=True))
+
+
+def short_name(run: MlflowRun) -> str:
+    """What stands before data and date: a model's class, ``compare shop``."""
+    return re.sub(r"( on [^,]*)?, \d{4}-\d\d-\d\d \d\d:\d\d$", "", str(run.info.run_name))
 
 
 @contextmanager

@@ -5,18 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from mlflow.entities import Run
+from playwright.sync_api import Page, expect
 
 from recsys_gru import tracking
 from recsys_gru.errors import TrackingError
+from recsys_gru.evaluation import evaluate
 from recsys_gru.tracking.comparison import show_comparison
-from recsys_gru.tracking.dashboard import comparison_url, server_command
+from recsys_gru.tracking.dashboard import parts_tested, runs_url, server_command
 from recsys_gru.tracking.registry import Registry
-from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of
+from tests.browser import chromium
+from tests.tracking.helpers import SESSIONS, announce_evaluation, announce_fit, client_of
 from tests.tracking.servers import free_port, mlflow_server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 30_000
 
 
@@ -29,9 +30,23 @@ def filled(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         report = announce_evaluation(model)
         show_comparison(tracker.parent, {"Popularity": report}, "toy")
         run = tracker.run_of(model)
+    with tracking.run(folder, name="evaluate other", data="other"):
+        evaluate(model, SESSIONS)
     registry = Registry(folder)
     registry.promote(registry.register(model, run=run), "the first one")
     return folder
+
+
+def run_named(folder: Path, begin: str) -> Run:
+    """The run whose name begins so."""
+    return next(
+        run for run in client_of(folder).search_runs(["1"]) if str(run.info.run_name).startswith(begin)
+    )
+
+
+def port_of(address: str) -> int:
+    """The port of a server."""
+    return int(address.rpartition(":")[2])
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +59,45 @@ def dashboard(filled: Path) -> Iterator[str]:
 @pytest.fixture
 def page(dashboard: str) -> Iterator[Page]:
     """A fresh browser page that sees the dashboard only."""
-    if CHROMIUM is None:
-        pytest.skip("NO BROWSER: expected chromium or google-chrome on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.route("**", lambda route: route.continue_() if dashboard in route.request.url else route.abort())
         page.set_default_timeout(PATIENCE)
         yield page
-        browser.close()
 
 
 @pytest.mark.slow
-def test_the_comparison_shows_every_model_and_its_charts(page: Page, dashboard: str, filled: Path) -> None:
-    page.goto(comparison_url(filled, int(dashboard.rpartition(":")[2])))
-    expect(page.get_by_role("link", name="Popularity").first).to_be_visible(timeout=PATIENCE)
+def test_a_test_part_shows_its_models_with_their_figures_and_no_others(
+    page: Page, dashboard: str, filled: Path
+) -> None:
+    newest, toy = parts_tested(filled)
+    assert str(newest).startswith("other, tested on ")
+    assert str(toy).endswith(": 1 model")
+    page.goto(runs_url(filled, port_of(dashboard), toy))
+    expect(page.get_by_role("link", name="Popularity on toy").first).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("link", name="compare toys").first).to_be_visible(timeout=PATIENCE)
-    expect(page.get_by_text("test/mrr_at_20").first).to_be_visible(timeout=PATIENCE)
+    for column in ("test/mrr_at_20", "test/recall_at_20"):
+        expect(page.get_by_role("columnheader").get_by_text(column)).to_be_visible(timeout=PATIENCE)
+    assert page.get_by_role("link", name="Popularity on other").count() == 0
+
+
+@pytest.mark.slow
+def test_all_runs_are_on_one_page_too(page: Page, dashboard: str, filled: Path) -> None:
+    page.goto(runs_url(filled, port_of(dashboard)))
+    for data in ("toy", "other"):
+        link = page.get_by_role("link", name=f"Popularity on {data}").first
+        expect(link).to_be_visible(timeout=PATIENCE)
+
+
+@pytest.mark.slow
+def test_a_registered_version_links_to_its_run(page: Page, dashboard: str) -> None:
+    page.goto(f"{dashboard}/#/models/gru4rec/versions/1")
+    expect(page.get_by_role("link", name="Popularity on toy")).to_be_visible(timeout=PATIENCE)
 
 
 @pytest.mark.slow
 def test_the_parent_describes_the_comparison(page: Page, dashboard: str, filled: Path) -> None:
-    run = runs_of(filled)["compare toys"].info
+    run = run_named(filled, "compare toys").info
     page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}")
     expect(page.get_by_text("Models compared on the last days of")).to_be_visible(timeout=PATIENCE)
     expect(page.get_by_role("link", name="Popularity").first).to_be_visible(timeout=PATIENCE)
@@ -73,7 +105,7 @@ def test_the_parent_describes_the_comparison(page: Page, dashboard: str, filled:
 
 @pytest.mark.slow
 def test_a_run_shows_its_report_and_its_curve(page: Page, dashboard: str, filled: Path) -> None:
-    run = runs_of(filled)["Popularity"].info
+    run = run_named(filled, "Popularity on toy").info
     page.goto(f"{dashboard}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts")
     for file, title in (("report.html", "Popularity on toy"), ("training.html", "Popularity: fit on toy")):
         page.get_by_text(file).first.click()

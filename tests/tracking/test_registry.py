@@ -13,7 +13,8 @@ from recsys_gru.baselines import Popularity
 from recsys_gru.contract import Bundle, load, read_bundle, write_bundle
 from recsys_gru.errors import BundleError, TrackingError
 from recsys_gru.tracking.registry import Registry, write_served
-from tests.tracking.helpers import announce_fit, client_of, fitted, runs_of
+from recsys_gru.tracking.seals import seal_of
+from tests.tracking.helpers import announce_evaluation, announce_fit, client_of, fitted, runs_of
 
 
 def test_versions_aliases_tags_and_what_is_loaded_back(mlruns: Path) -> None:
@@ -40,6 +41,26 @@ def test_a_version_of_a_tracked_fit_belongs_to_its_run(mlruns: Path) -> None:
     assert version.run_id == found.info.run_id
     assert found.outputs is not None
     assert len(found.outputs.model_outputs) == 1
+
+
+def test_a_saved_model_is_registered_with_the_run_that_fitted_it_not_that_which_measured_it(
+    mlruns: Path, tmp_path: Path
+) -> None:
+    with tracking.run(mlruns, name="fit"):
+        announce_fit().save(tmp_path / "model")
+    with tracking.run(mlruns, name="evaluate"):
+        announce_evaluation(Popularity.load(tmp_path / "model"))
+    Registry(mlruns, "shop").register(Popularity.load(tmp_path / "model"))
+    version = client_of(mlruns).get_model_version_by_alias("shop", "challenger")
+    run = client_of(mlruns).get_run(str(version.run_id))
+    assert run.data.tags["data.events"] == "15"
+    assert run.data.tags["model.seal"] == seal_of(tmp_path / "model")
+
+
+def test_a_model_that_no_run_kept_is_registered_without_one(mlruns: Path) -> None:
+    Registry(mlruns, "shop").register(fitted())
+    version = client_of(mlruns).get_model_version_by_alias("shop", "challenger")
+    assert not version.run_id
 
 
 def test_the_served_form_answers_as_the_model_does(tmp_path: Path) -> None:

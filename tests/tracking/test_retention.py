@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from recsys_gru import tracking
+from recsys_gru.baselines import Popularity
 from recsys_gru.tracking.registry import Registry
 from recsys_gru.tracking.retention import find_old, remove
 from tests.tracking.helpers import announce_fit, client_of, runs_of
@@ -16,7 +17,8 @@ def test_young_runs_stay(mlruns: Path) -> None:
     with tracking.run(mlruns, name="young"):
         announce_fit(epochs=1)
     assert find_old(mlruns, MONTH) == []
-    assert [run.name for run in find_old(mlruns, MONTH, now=LATER)] == ["young", "Popularity"]
+    names = [run.name.partition(" on ")[0] for run in find_old(mlruns, MONTH, now=LATER)]
+    assert names == ["young", "Popularity"]
 
 
 def test_the_champion_and_the_run_above_it_stay_and_the_rest_goes_with_its_files(mlruns: Path) -> None:
@@ -31,7 +33,7 @@ def test_the_champion_and_the_run_above_it_stay_and_the_rest_goes_with_its_files
     registry.promote(registry.register(model, run=run, alias=None), "best")
     replaced = registry.register(model, run=rival, alias=None)
     old = find_old(mlruns, MONTH, now=LATER)
-    assert sorted(run.name for run in old) == ["Popularity", "old", "rival"]
+    assert sorted(run.name.partition(" on ")[0] for run in old) == ["Popularity", "old", "rival"]
     files = mlruns / "artifacts"
     assert all((files / run.id).exists() for run in old if run.name != "old")
     remove(mlruns, old)
@@ -47,3 +49,11 @@ def test_the_champion_and_the_run_above_it_stay_and_the_rest_goes_with_its_files
 def test_nothing_old_removes_nothing(mlruns: Path) -> None:
     remove(mlruns, [])
     assert find_old(mlruns, MONTH) == []
+
+
+def test_the_run_of_a_model_that_was_registered_from_its_folder_stays(mlruns: Path, tmp_path: Path) -> None:
+    with tracking.run(mlruns, name="fit"):
+        announce_fit(epochs=1).save(tmp_path / "model")
+    assert len(find_old(mlruns, MONTH, now=LATER)) == 2
+    Registry(mlruns, "shop").register(Popularity.load(tmp_path / "model"))
+    assert find_old(mlruns, MONTH, now=LATER) == []

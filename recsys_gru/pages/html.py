@@ -1,4 +1,4 @@
-"""Small pieces of HTML and SVG for the report page; every text that comes from data is escaped here."""
+"""Small pieces of HTML and SVG for pages; every text that comes from data is escaped here."""
 
 import html
 import math
@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 480, 300
-LEFT, RIGHT, TOP, BOTTOM = 36, 16, 10, 36
-SMALL = 160
-"""Height of a trend."""
+LEFT, RIGHT, TOP, BOTTOM = 36, 16, 10, 40
 TICKS = (1, 2, 5, 10, 20, 50, 100)
 
 
@@ -32,7 +30,7 @@ def text(value: object) -> Html:
 
 def document(title: str, body: str) -> str:
     """A whole page: no script, no file from elsewhere, light and dark."""
-    style = resources.files("recsys_gru.evaluation").joinpath("page.css").read_text(encoding="utf-8")
+    style = resources.files("recsys_gru.pages").joinpath("page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -100,44 +98,27 @@ def curves(series: Mapping[str, NDArray[np.float64]], label: str) -> Html:
     longest = max(len(values) for values in series.values())
     top, steps = _scale(max(float(values.max()) for values in series.values()))
     lines = "".join(_line(place, values, longest, top) for place, values in enumerate(series.values()))
-    legend = "".join(
-        f'<span class="key s{place % 8}"><svg viewBox="0 0 24 8"><path d="M0 4H24"/></svg>{text(name)}</span>'
-        for place, name in enumerate(series)
-    )
     return Html(
         f'<figure><svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{text(label)}">'
-        f'{_grid(longest, top, steps)}{lines}</svg><figcaption class="keys">{legend}</figcaption></figure>'
+        f"{_grid(longest, top, steps)}{lines}</svg>{legend(list(series))}</figure>"
     )
 
 
-def trend(title: str, values: Sequence[float]) -> Html:
-    """A card with a line over 1, 2, ...: the lowest and the highest value are written at its left."""
-    low, high = min(values), max(values)
-    wide, tall = WIDTH - LEFT - RIGHT, SMALL - TOP - BOTTOM
-    points = " ".join(
-        f"{LEFT + wide * place / max(len(values) - 1, 1):.1f},"
-        f"{TOP + tall * (1 - (value - low) / ((high - low) or 1)):.1f}"
-        for place, value in enumerate(values)
+def legend(names: Sequence[str]) -> Html:
+    """The lines of a chart by name."""
+    keys = "".join(
+        f'<span class="key s{place % 8}"><svg viewBox="0 0 24 8"><path d="M0 4H24"/></svg>{text(name)}</span>'
+        for place, name in enumerate(names)
     )
-    ends = [(low, TOP + tall), (high, TOP)]
-    grid = "".join(
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-        f'<text x="{LEFT - 4}" y="{y + 4}" text-anchor="end">{_short(value)}</text>'
-        for value, y in ends
-    )
-    steps = (
-        f'<text x="{LEFT}" y="{SMALL - 14}">1</text>'
-        f'<text x="{WIDTH - RIGHT}" y="{SMALL - 14}" text-anchor="end">epoch {len(values)}</text>'
-    )
-    return Html(
-        f'<div class="card"><h3>{text(title)}</h3><svg class="chart" viewBox="0 0 {WIDTH} {SMALL}" '
-        f'role="img" aria-label="{text(title)} by epoch">{grid}{steps}'
-        f'<polyline class="s0" points="{points}"/></svg></div>'
-    )
+    return Html(f'<div class="keys">{keys}</div>' if keys else "")
 
 
-def _short(value: float) -> str:
-    return f"{value / 1000:.0f}k" if abs(value) >= 10_000 else f"{value:.3g}"
+def facts(values: Mapping[str, object]) -> Html:
+    """Names and values in two columns, such as hyper-parameters; empty without any."""
+    lines = "".join(
+        f"<div><span>{text(name)}</span><b>{text(value)}</b></div>" for name, value in values.items()
+    )
+    return Html(f'<div class="facts">{lines}</div>' if lines else "")
 
 
 def _x(k: float, longest: int) -> float:
@@ -171,5 +152,5 @@ def _grid(longest: int, top: float, steps: int) -> str:
         for k in TICKS
         if k <= longest
     ]
-    name = f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 2}" text-anchor="middle">k (cut-off)</text>'
+    name = f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 5}" text-anchor="middle">k (cut-off)</text>'
     return "".join([*across, *down, name])
