@@ -134,10 +134,10 @@ def test_every_corner_of_the_search_space_can_be_fitted(factory: Callable[[], Re
         (VSKNN(decay="steep"), "decay"),
         (VSKNN(match="steep"), "match"),
         (VSKNN(idf_weight=-1), "idf_weight"),
-        (STAN(click_decay=0), "decay_scale"),
+        (STAN(click_decay=0), "click_decay"),
         (STAN(recency=-1), "recency"),
         (STAN(nearness=float("nan")), "nearness"),
-        (VSTAN(match_decay=True), "match_scale"),
+        (VSTAN(match_decay=True), "match_decay"),
     ],
     ids=repr,
 )

@@ -28,20 +28,20 @@ PLANS = {
 }
 
 
-class Planned(SessionNeighbors):
+def planned(plan: Plan) -> SessionNeighbors:
     """The common scheme under any plan."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
+    class Planned(SessionNeighbors):
+        def _plan(self) -> Plan:
+            return plan
 
-    def _plan(self) -> Plan:
-        return self.plan
+    return Planned()
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 def test_scores_are_those_of_the_formulas(plan: Plan) -> None:
     train = Sessions.from_events(log(40, seed=11))
-    model = Planned(plan).fit(train)
+    model = planned(plan).fit(train)
     asked = Sessions.from_events(log(12, seed=12), model.vocabulary_)
     ends = train.times[train.offsets[1:] - 1]
     by_time = np.argsort(ends, kind="stable")

@@ -170,7 +170,7 @@ def test_a_model_learned_on_a_device_that_is_not_here_answers_all_the_same(
     clicks: pl.DataFrame, tmp_path: Path
 ) -> None:
     model = small().fit(clicks)
-    model.device = "cuda:64"
+    model.parameters_["device"] = "cuda:64"  # as if it had been learned there
     model.save(tmp_path / "model")
     loaded = GRU4Rec.load(tmp_path / "model")
     assert loaded.recommend_one([3, 1], k=5)["item_id"].equals(model.recommend_one([3, 1], k=5)["item_id"])

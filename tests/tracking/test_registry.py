@@ -11,7 +11,7 @@ import pytest
 from recsys_gru import tracking
 from recsys_gru.baselines import Popularity
 from recsys_gru.contract import Bundle, load, read_bundle, write_bundle
-from recsys_gru.errors import BundleError, TrackingError
+from recsys_gru.errors import BundleError, InputError, TrackingError
 from recsys_gru.tracking.registry import Registry, write_served
 from recsys_gru.tracking.seals import seal_of
 from tests.tracking.helpers import announce_evaluation, announce_fit, client_of, fitted, runs_of
@@ -76,7 +76,7 @@ def test_the_served_form_answers_as_the_model_does(tmp_path: Path) -> None:
         "source": "model",
     }
     assert second["items"] == model.recommend_one(["b", "zz"], k=2)["item_id"].to_list()
-    with pytest.raises(mlflow.exceptions.MlflowException, match="items"):
+    with pytest.raises(InputError, match="items"):
         served.predict(pd.DataFrame({"items": [[1.5]]}))
 
 

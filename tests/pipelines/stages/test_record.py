@@ -76,7 +76,8 @@ def test_a_refused_night_has_parameters_data_curves_intervals_files_and_the_mode
     expected |= {f"test_interval/{name}_{end}" for name in CUTS for end in ("low", "high")}
     expected |= {f"baseline/Popularity_{name}" for name in CUTS} | CURVES
     assert expected <= run.data.metrics.keys()
-    assert all(name.startswith("stage/") for name in run.data.metrics.keys() - expected)
+    beside = ("stage/", "test_all", "test_known", "test/")
+    assert all(name.startswith(beside) for name in run.data.metrics.keys() - expected)
     tags = {"role", "model", "data", "data.events", "test.events", "code.version", "library.torch"}
     tags |= {"machine.cores", "machine.threads", "gate", "gate.promoted", "gate.margin", "day", "fingerprint"}
     assert tags <= run.data.tags.keys()
