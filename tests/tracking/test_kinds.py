@@ -17,7 +17,7 @@ from recsys_gru.sessions import Sessions
 from recsys_gru.tracking import names
 from recsys_gru.tracking.comparison import show_comparison
 from recsys_gru.tracking.tuning import Search, refit, search
-from tests.tracking.helpers import client_of
+from tests.tracking.helpers import client_of, short_name
 
 CLICKS = generate_clicks(n_sessions=120, n_items=30, days=4, seed=5)
 TRAIN = Sessions.from_events(CLICKS)
@@ -71,7 +71,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MlflowRun]:
     found: dict[str, MlflowRun] = {}
     for run in client_of(where).search_runs(["1"]):
         again = " of a baseline" if run.data.tags.get("model") == "ItemKNN" else ""
-        found[f"{run.info.run_name}{again}"] = run
+        found[f"{short_name(run)}{again}"] = run
     return found
 
 

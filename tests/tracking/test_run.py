@@ -79,7 +79,7 @@ def test_a_ledger_is_found_by_id_and_by_name_newest_first(mlruns: Path) -> None:
     for _ in range(2):
         with tracking.run(mlruns, name="again"):
             report = announce_evaluation(announce_fit())
-    runs = client_of(mlruns).search_runs(["1"], "attributes.run_name = 'Popularity'")
+    runs = client_of(mlruns).search_runs(["1"], "tags.model = 'Popularity'")
     newest, oldest = sorted(runs, key=lambda run: -run.info.start_time)
     assert stored_ranks(mlruns, "Popularity").run == newest.info.run_id
     found = stored_ranks(mlruns, oldest.info.run_id)

@@ -8,7 +8,7 @@ from recsys_gru import tracking
 from recsys_gru.tracking.delivery.abandoned import GONE
 from recsys_gru.tracking.delivery.process import PROCESS, address, dead
 from recsys_gru.tracking.delivery.records import Ended, Logged
-from tests.tracking.helpers import announce_fit, client_of, kill, runs_of, started
+from tests.tracking.helpers import announce_fit, client_of, kill, runs_of, short_name, started
 
 FIT = """
 import sys, time
@@ -36,7 +36,7 @@ def test_the_runs_of_a_killed_process_are_marked_killed_by_the_next(mlruns: Path
     kill(process)
     with tracking.run(mlruns, name="next"):
         pass
-    found = {run.info.run_name: run for run in all_runs(mlruns) if run.info.status == "KILLED"}
+    found = {short_name(run): run for run in all_runs(mlruns) if run.info.status == "KILLED"}
     assert set(found) == {"killed", "Popularity"}
     assert all(run.data.tags["error"] == GONE and run.info.end_time for run in found.values())
     assert runs_status(mlruns, "beside") == runs_status(mlruns, "next") == "FINISHED"

@@ -17,7 +17,7 @@ from recsys_gru.tracking.delivery.desk import Desk
 from recsys_gru.tracking.delivery.outbox import Outbox, Target
 from recsys_gru.tracking.delivery.records import Ended, Fed, Filed, Logged, Opened, from_line, to_line
 from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
-from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of
+from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of, short_name
 from tests.tracking.servers import free_port, mlflow_server
 
 WRITERS, EPOCHS = 3, 25
@@ -80,7 +80,7 @@ def test_a_dead_server_costs_a_warning_and_the_records_go_out_later(
             announce_fit(epochs=1)
         client = connect(store_at(uri))
         runs = client.search_runs([experiment_id(client, store_at(uri), EXPERIMENT)])
-        names = sorted(str(run.info.run_name) for run in runs)
+        names = sorted(short_name(run) for run in runs)
         assert names == ["Popularity", "Popularity", "server is up", "server was down"]
         late = next(run for run in runs if "test/mrr_at_20" in run.data.metrics)
         assert len(client.get_metric_history(late.info.run_id, "train/loss")) == 3
