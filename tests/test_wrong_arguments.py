@@ -104,9 +104,9 @@ TABLE: dict[str, tuple[Callable[[Any], object], tuple[object, ...]]] = {
 }
 """Name, use, and values that it must refuse."""
 CASES = [
-    pytest.param(use, value, id=f"{name}={value!r:.40}")
+    pytest.param(use, value, id=f"{name}, {type(value).__name__} {number}")  # no address: workers must agree
     for name, (use, values) in TABLE.items()
-    for value in values
+    for number, value in enumerate(values)
 ]
 
 
