@@ -17,7 +17,7 @@ from recsys_gru.contract.estimator import Estimator
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace
 from recsys_gru.contract.reading import read_bundle, refused_as_bundle
-from recsys_gru.contract.span import Span, notes_of, span_in, span_of
+from recsys_gru.contract.span import Span, span_in, span_of, with_span
 from recsys_gru.contract.trainable import trainable
 from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
 from recsys_gru.files import Layout
@@ -207,7 +207,7 @@ class Recommender(Estimator):
             vocabulary=self.vocabulary_,
             fingerprint=self.fingerprint_,
             metrics=metrics or {},
-            metadata=notes_of(self.span_) | dict(metadata or {}),
+            metadata=with_span(self.span_, metadata),
         )
         write_bundle(folder, bundle)
 

@@ -18,13 +18,15 @@ def span_of(sessions: Sessions, before: Span | None) -> Span | None:
     return (first, last) if before is None else (min(first, before[0]), max(last, before[1]))
 
 
-def notes_of(span: Span | None) -> dict[str, str]:
-    """The span as notes of a saved model.
+def with_span(span: Span | None, notes: Mapping[str, str] | None) -> Mapping[str, str]:
+    """The notes of a saved model with the span among them.
 
-    >>> span_in(notes_of((3, 5)))
+    >>> span_in(with_span((3, 5), {"made": "in a test"}))
     (3, 5)
     """
-    return {} if span is None else dict(zip(NOTES, map(str, span), strict=True))
+    if span is None or not isinstance(notes, Mapping | None):  # what are no notes is refused by the bundle
+        return {} if notes is None else notes
+    return dict(zip(NOTES, map(str, span), strict=True)) | dict(notes or {})
 
 
 def span_in(notes: Mapping[str, str]) -> Span | None:

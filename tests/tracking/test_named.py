@@ -52,9 +52,8 @@ def test_a_folder_of_any_name_keeps_its_runs_in_its_own_file(name: str, tmp_path
         pass
     desk = Desk(store_at(folder))
     runs = desk.client.search_runs([desk.experiment], max_results=100)
-    assert sorted(str(run.info.run_name) for run in runs) == sorted(
-        ["Markov", name]
-    )  # one parent, gone on with
+    called = sorted(str(run.info.run_name).partition(", 20")[0] for run in runs)
+    assert called == sorted([f"Markov on {name}", name])  # one parent, gone on with
 
 
 @pytest.mark.slow
