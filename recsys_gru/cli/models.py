@@ -23,9 +23,9 @@ def new_model(kind: str, parameters: dict[str, object]) -> "Recommender":
         ParameterError: if it has no such parameter, or a value is impossible.
     """
     from recsys_gru.contract import new_recommender
-    from recsys_gru.recommender import starting_point
+    from recsys_gru.recommender import with_recommended
 
-    return new_recommender(class_of(kind), {**starting_point(kind), **parameters})
+    return new_recommender(class_of(kind), with_recommended(kind, parameters))
 
 
 def load_model(folder: Path) -> "Recommender":

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,17 +10,18 @@ from typing import TypeAlias
 import polars as pl
 
 from recsys_gru.clicks.check import CheckedClicks, check_clicks
-from recsys_gru.clicks.frames import ITEM, ORDER, SESSION, START, TIME, USER, UTC_TIME, Frame
-from recsys_gru.clicks.order import by_hash, sorted_rows
+from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, Frame
 from recsys_gru.clicks.sessionize import LONG_SILENCE, reused_ids, sessionize
 from recsys_gru.errors import ClickLogError
 from recsys_gru.preparation.distinct import one_visit_each
+from recsys_gru.preparation.partition import DAY as _DAY
+from recsys_gru.preparation.partition import distinct, in_order, stored
 from recsys_gru.preparation.typed import of_types
 from recsys_gru.sessions.fingerprint import digest_of
 
 log = logging.getLogger("recsys_gru")
 
-_DAY, _MANIFEST, _LAST = "day", "manifest.json", "last"
+_MANIFEST, _LAST = "manifest.json", "last"
 _VISIT = "_visit"
 Facts: TypeAlias = dict[str, str | int]
 
@@ -80,7 +80,7 @@ class ClickStore:
             return Added((), checked.counts, 0, checked.warnings)
         owner = SESSION if SESSION in new.columns else USER
         old = self._near(new, owner)
-        both = _distinct([new, old])
+        both = distinct([new, old])
         known = new.height + old.height - both.height
         merged = self._in_sessions(both, owner)
         days = sorted({*merged[_DAY].unique(), *old[_DAY].unique()})
@@ -103,7 +103,7 @@ class ClickStore:
             return ()
         owner = SESSION if SESSION in gone.columns else USER
         old = self._near(gone, owner)
-        left = _distinct([old]).join(gone, on=[owner, ITEM, TIME], how="anti")
+        left = distinct([old]).join(gone, on=[owner, ITEM, TIME], how="anti")
         left = self._in_sessions(left, owner)
         days = sorted({*old[_DAY].unique(), *left[_DAY].unique()}, reverse=True)  # rests move to later days
         changed = [day for day in days if self._rewrite(day, left, owner, gone)]
@@ -185,7 +185,7 @@ class ClickStore:
             for day in self._on_disk()
             if day in own or (_midnight(day) - reach <= last and self._last(day, manifest) + reach >= first)  # type: ignore[operator]
         ]
-        like = _stored(new, owner)
+        like = stored(new, owner)
         parts = [self._partition(day, like).with_columns(pl.lit(day).alias(_DAY)) for day in days]
         nothing = like.clear().with_columns(pl.lit(None, dtype=pl.Date).alias(_DAY))
         return pl.concat([nothing, *parts], how="diagonal").join(new, on=owner, how="semi")
@@ -234,11 +234,11 @@ class ClickStore:
         ``known``; False where nothing changes.
         """
         mine = merged.filter(pl.col(_DAY) == day)
-        like = _stored(merged, owner)
+        like = stored(merged, owner)
         place = merged if known is None else known
         others = self._partition(day, like).join(place, on=owner, how="anti")
         table = pl.concat([others, mine.select(like.columns)], how="diagonal")
-        table = _in_order(table, owner)
+        table = in_order(table, owner)
         fingerprint = digest_of(*table.get_columns())
         manifest = self._manifest()
         if manifest.get(day.isoformat(), {}).get("fingerprint") == fingerprint and self._file(day).exists():
@@ -283,30 +283,3 @@ def _before(day: object, days: int) -> date:
 
 def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
-
-
-def _distinct(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Every click once; of two orders that one click was given, the smaller."""
-    table = pl.concat([part.select(pl.exclude(_DAY)) for part in parts], how="diagonal")
-    key = [name for name in (SESSION, USER, ITEM, TIME) if name in parts[0].columns]
-    orders = [pl.col(ORDER).min()] if ORDER in table.columns else []
-    return table.group_by(key).agg(orders) if orders else table.select(key).unique()
-
-
-def _in_order(table: pl.DataFrame, owner: str) -> pl.DataFrame:
-    """The rows of a partition in an order that no way of adding them can change."""
-    plain = table.sort(SESSION, TIME, ITEM)
-    who = USER if owner == USER else SESSION
-    hashed = by_hash(plain, SESSION, (plain[who], plain[ITEM]))
-    return sorted_rows(hashed, SESSION) if ORDER in table.columns else hashed
-
-
-def _stored(table: pl.DataFrame, owner: str) -> pl.DataFrame:
-    """An empty frame with the columns of a partition."""
-    kinds = {
-        SESSION: pl.String() if owner == USER else table.schema[SESSION],
-        ITEM: table.schema[ITEM],
-        TIME: UTC_TIME,
-    }
-    more = {name: table.schema[name] for name in (USER, ORDER) if name in table.columns}
-    return pl.DataFrame(schema={**kinds, **more})

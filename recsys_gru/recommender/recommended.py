@@ -1,5 +1,6 @@
 """The one recommended setting, chosen on validation parts of the development logs (docs/log.md)."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +22,17 @@ def recommended() -> GRU4Rec:
     return GRU4Rec(**RECOMMENDED)
 
 
-def starting_point(kind: str) -> dict[str, object]:
-    """The hyper-parameters to begin with for a class of this name: its own defaults where none are better."""
-    return dict(RECOMMENDED) if kind == GRU4Rec.__name__ else {}
+def with_recommended(kind: str, own: Mapping[str, object]) -> dict[str, object]:
+    """Hyper-parameters of a class of this name: one's own, and the recommended ones where these say nothing.
+
+    A one-hot input has no row to drop, so that whoever asks for one gets no dropout of rows.
+
+    >>> with_recommended("GRU4Rec", {"n_epochs": 3})["n_epochs"], with_recommended("Markov", {})
+    (3, {})
+    """
+    if kind != GRU4Rec.__name__:
+        return dict(own)
+    usual = dict(RECOMMENDED)
+    if not own.get("constrained_embedding", True) and not own.get("embedding"):
+        del usual["dropout_p_embed"]
+    return usual | dict(own)

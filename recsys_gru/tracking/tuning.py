@@ -72,9 +72,9 @@ class Search:
 
     def model(self, chosen: dict[str, object]) -> Recommender:
         """An unfitted model of the chosen hyper-parameters, the others as recommended."""
-        from recsys_gru.recommender import starting_point
+        from recsys_gru.recommender import with_recommended
 
-        own = {**starting_point(self.kind), **chosen, **self.fixed}
+        own = with_recommended(self.kind, {**chosen, **self.fixed})
         return new_recommender(recommender_class(self.kind), own)
 
     def space(self) -> SearchSpace:

@@ -58,14 +58,17 @@ def test_a_lone_layer_and_a_folder_of_digits_are_taken(call: Call, log: Path, tm
 def test_what_a_model_does_not_take_is_said_before_the_log_is_read(
     command: str, text: str, says: str, refused: Call
 ) -> None:
-    assert says in refused(command, "a log that is not there.csv", "--param", text)
+    Path("no.csv").touch()  # there, but with nothing to read
+    assert says in refused(command, "no.csv", "--param", text)
 
 
 def test_a_name_given_twice_is_refused(refused: Call) -> None:
+    Path("no.csv").touch()
     assert "layers twice" in refused("fit", "no.csv", "--param", "layers=8", "--param", "layers=9")
 
 
 def test_parameters_of_any_model_are_looked_at(refused: Call) -> None:
+    Path("no.csv").touch()
     assert "expected neighbors" in refused("fit", "no.csv", "--model", "VSKNN", "--param", "neighbors=0")
     assert "Markov has no parameter" in refused("fit", "no.csv", "--model", "Markov", "--param", "reach=1")
     assert "--trials" in refused("tune", "no.csv", "--trials", "0")
