@@ -33,10 +33,12 @@ if TYPE_CHECKING:
     from recsys_gru.clicks import sessionize as sessionize
     from recsys_gru.contract import Recommender as Recommender
     from recsys_gru.contract import load as load
+    from recsys_gru.evaluation import Prequential as Prequential
     from recsys_gru.evaluation import Report as Report
     from recsys_gru.evaluation import compare as compare
     from recsys_gru.evaluation import evaluate as evaluate
     from recsys_gru.evaluation import list_metrics as list_metrics
+    from recsys_gru.evaluation import prequential as prequential
     from recsys_gru.evaluation import read_ranks as read_ranks
     from recsys_gru.evaluation import recommendation_lists as recommendation_lists
     from recsys_gru.evaluation import report_page as report_page
@@ -97,10 +99,12 @@ _HOMES = {
     "recsys_gru.exploration": ("describe",),
     "recsys_gru.ranking": ("ItemFilter",),
     "recsys_gru.evaluation": (
+        "Prequential",
         "Report",
         "compare",
         "evaluate",
         "list_metrics",
+        "prequential",
         "read_ranks",
         "recommendation_lists",
         "report_page",

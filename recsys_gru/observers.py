@@ -47,7 +47,16 @@ class Evaluated:
     items: object = None
 
 
-Event: TypeAlias = FitStarted | EpochEnded | FitEnded | Evaluated
+@dataclass(frozen=True)
+class Followed:
+    """A recommender was tested on a stream that it may have learned from period by period; report is the
+    Prequential."""
+
+    model: object
+    report: object
+
+
+Event: TypeAlias = FitStarted | EpochEnded | FitEnded | Evaluated | Followed
 Listener: TypeAlias = Callable[[Event], None]
 
 _listeners: ContextVar[tuple[Listener, ...]] = ContextVar("recsys_gru_listeners", default=())
@@ -73,6 +82,23 @@ def listening(listener: Listener) -> Iterator[None]:
     [FitEnded(model='a model', error=None)]
     """
     token = _listeners.set((*_listeners.get(), listener))
+    try:
+        yield
+    finally:
+        _listeners.reset(token)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Let no listener hear what is announced inside the block: steps of what is announced as a whole.
+
+    >>> heard = []
+    >>> with listening(heard.append), unheard():
+    ...     announce(FitEnded("a model"))
+    >>> heard
+    []
+    """
+    token = _listeners.set(())
     try:
         yield
     finally:

@@ -12,10 +12,11 @@ from recsys_gru.contract.parameters import SearchSpace, check_choice, check_numb
 from recsys_gru.contract.prefixes import prefix_ends
 from recsys_gru.contract.reading import read_bundle, read_manifest
 from recsys_gru.contract.recommender import Recommender
-from recsys_gru.contract.trainable import trainable
+from recsys_gru.contract.trainable import NO_PAIR, newer_clicks, trainable
 from recsys_gru.ranking import popularity
 
 __all__ = [
+    "NO_PAIR",
     "Bundle",
     "Manifest",
     "Recommender",
@@ -24,6 +25,7 @@ __all__ = [
     "check_number",
     "load",
     "new_recommender",
+    "newer_clicks",
     "popularity",
     "prefix_ends",
     "read_bundle",

@@ -9,8 +9,8 @@ from recsys_gru.sessions import Sessions
 def prefix_ends(sessions: Sessions, every: bool) -> NDArray[np.int64]:
     """Indices (Q,) into ``sessions.items``, ascending.
 
-    With ``every`` each event that has a next event in its session, without it the last event of each
-    non-empty session.
+    With ``every`` each event that has a next event in its session, if that one is counted and no context;
+    without it the last event of each non-empty session.
 
     >>> from recsys_gru.contract.answers import one_session
     >>> import polars as pl
@@ -25,4 +25,6 @@ def prefix_ends(sessions: Sessions, every: bool) -> NDArray[np.int64]:
         return last
     has_next = np.ones(sessions.n_events, dtype=np.bool_)
     has_next[last] = False
+    if sessions.since is not None:
+        has_next[:-1] &= sessions.counted[1:]
     return np.flatnonzero(has_next)

@@ -1,5 +1,9 @@
-"""The sessions a recommender learns from."""
+"""The sessions a recommender learns from, all at once or piece by piece."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from recsys_gru.contract.span import Span
 from recsys_gru.errors import ClickLogError
 from recsys_gru.forked import need_threads
 from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions
@@ -24,3 +28,47 @@ def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Session
             f"{sessions.n_events} events: lower min_support or take a longer log"
         )
     return sessions
+
+
+def newer_clicks(
+    newer: SessionData, vocabulary: Vocabulary, since: datetime | None, learned: Span | None
+) -> Sessions:
+    """The sessions to go on learning from, numbered by themselves.
+
+    Args:
+        newer: clicks; of whole sessions, or with `since` those before that moment as context.
+        vocabulary: of what was learned before; it tells the type of ids.
+        since: learn the clicks from this moment on.
+        learned: first and last event learned before, microseconds since 1970.
+
+    Raises:
+        ClickLogError: without `since`, if there is nothing to learn; with it, if a click from it on is not
+            later than what was learned.
+        ParameterError: if `since` is no moment.
+    """
+    if isinstance(newer, Sessions) and newer.unknown.height:
+        newer = replace(Sessions.from_events(newer.events()), since=newer.since)
+    if since is None and getattr(newer, "since", None) is None:
+        sessions = trainable(newer, vocabulary)
+        if not (sessions.lengths > 1).any():
+            raise ClickLogError(NO_PAIR)
+        return sessions
+    need_threads("fit")
+    sessions = as_sessions(newer, ids_like=vocabulary)
+    sessions = sessions if since is None else sessions.from_moment(since)
+    times = sessions.times[sessions.counted]
+    if learned is not None and len(times) and times.min() <= learned[1]:
+        again = int((times <= learned[1]).sum())
+        until = datetime.fromtimestamp(learned[1] / 1e6, UTC).isoformat(" ")
+        raise ClickLogError(
+            f"expected clicks not learned yet, got {again:,} of {len(times):,} that are not later than "
+            f"{until}, until when the model has learned: pass a later since, and leave late clicks to the "
+            "next fit"
+        )
+    return sessions
+
+
+NO_PAIR = (
+    "expected a session with two events or more to learn from, got none: check the session ids, or build "
+    "sessions with sessionize(gap=...)"
+)

@@ -11,6 +11,7 @@ from recsys_gru.evaluation.ledger import metrics_from_ranks, read_ranks, write_r
 from recsys_gru.evaluation.lists import Lists, list_metrics, recommendation_lists
 from recsys_gru.evaluation.page import ReportPage
 from recsys_gru.evaluation.plots import draw_comparison, draw_recall_curves, draw_slices
+from recsys_gru.evaluation.prequential import Prequential, prequential
 from recsys_gru.evaluation.replay import evaluate
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.reporting import report_page, write_report
@@ -22,6 +23,7 @@ __all__ = [
     "Comparison",
     "Lists",
     "OrderProbe",
+    "Prequential",
     "Report",
     "ReportPage",
     "compare",
@@ -37,6 +39,7 @@ __all__ = [
     "list_metrics",
     "metrics_from_ranks",
     "order_probe",
+    "prequential",
     "read_ranks",
     "recall_curve",
     "recommendation_lists",

@@ -65,6 +65,7 @@ def by_popularity(sessions: Sessions, bound: BoundFilter, rows: int) -> Iterator
     leading = sessions.unknown.filter(pl.col("position") == pl.int_range(pl.len()).over("session_id"))
     begun = sessions.ids.is_in(leading["session_id"].unique().implode()).to_numpy()
     owners = np.flatnonzero(begun & (sessions.lengths > 0))
+    owners = owners[sessions.counted[sessions.offsets[owners]]]
     moments = last_unknown(sessions, leading)
     for first in range(0, len(owners), rows):
         owner = owners[first : first + rows]

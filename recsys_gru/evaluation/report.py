@@ -1,7 +1,6 @@
 """The result of an evaluation: metrics by cut-off, what was counted, and the rank of every event."""
 
 from dataclasses import dataclass, field
-from typing import final
 
 import polars as pl
 
@@ -9,7 +8,6 @@ from recsys_gru.evaluation.showing import as_html
 from recsys_gru.evaluation.views import shares, views
 
 
-@final
 @dataclass(frozen=True, eq=False)
 class Report:
     """How well a model foretells the next item of the test sessions, over the whole catalogue.

@@ -50,6 +50,8 @@ class Plan(NamedTuple):
     """(E,) as in `model.network.Flow`."""
     source: Items
     """(E,) as in `model.network.Flow`."""
+    given: Items
+    """(E,) which given state a session goes on from, -1 for none; empty where no session does."""
     alive: Items
     """(S,) lanes of each step."""
     keys: Items
@@ -83,6 +85,9 @@ class Recipe(NamedTuple):
     momentum: np.float32
     eps: np.float32
     threads: int
+
+
+States = tuple[Floats, Floats]
 
 
 class Tape(NamedTuple):
@@ -125,6 +130,14 @@ def _go_on(former: Floats, source: Items, keep: Floats, state: Floats) -> None:
 
 
 @kernel
+def _begin_from(given: Floats, which: Items, state: Floats) -> None:
+    """Put the given states of sessions that began earlier into the states (L, H) before a step."""
+    for i in range(len(which)):
+        if which[i] >= 0:
+            state[i] = given[which[i]]
+
+
+@kernel
 def _gates(tape: Tape, begin: int, end: int) -> Gates:
     units = tape.before.shape[1]
     gates = tape.gates[3 * units * begin : 3 * units * end].reshape(3, end - begin, units)
@@ -132,7 +145,9 @@ def _gates(tape: Tape, begin: int, end: int) -> Gates:
 
 
 @kernel
-def _forward(trained: Trained, window: Plan, recipe: Recipe, state: Floats) -> tuple[Tape, Floats]:
+def _forward(
+    trained: Trained, window: Plan, recipe: Recipe, state: Floats, given: Floats
+) -> tuple[Tape, Floats]:
     """Walk through a window from the lanes' states (L, H) on; return the tape, and the states after it."""
     shape = (len(window.inputs), state.shape[1])
     x, x_mask, gx = np.empty(shape, np.float32), np.empty(shape, np.float32), _wide(shape)
@@ -147,6 +162,8 @@ def _forward(trained: Trained, window: Plan, recipe: Recipe, state: Floats) -> t
         begin, end = end, end + window.alive[t]
         before, gates, gh = _gates(tape, begin, end)
         _go_on(former, window.source[begin:end], window.keep[begin:end], before)
+        if len(window.given):
+            _begin_from(given, window.given[begin:end], before)
         linear_shared(before, trained.recurrent[0], trained.recurrent_bias[0], gh, recipe.threads)
         former = tape.hidden[begin:end]
         gru_forward(gx[begin:end], gh, before, gates, former, recipe.threads)
@@ -233,6 +250,7 @@ def _window(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
         plan.step[e : at[0]],
         plan.keep[e : at[0]],
         plan.source[e : at[0]],
+        plan.given[e : at[0]],
         plan.alive[s : at[1]],
         plan.keys[k : at[4]],
         plan.rows[v : at[2]],
@@ -243,20 +261,21 @@ def _window(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
 
 @kernel
 def update_each(
-    trained: Trained, plan: Plan, sizes: Sizes, at: Items, recipe: Recipe, state: Floats, speeds: Floats
+    trained: Trained, plan: Plan, sizes: Sizes, at: Items, recipe: Recipe, states: States, speeds: Floats
 ) -> tuple[NDArray[np.float64], Floats]:
     """Update the network on W windows of a plan, one after the other, at the learning rates (W,), as
     `training.learner.Learner.update` does; return each loss, up to the first that is not finite, and the
     lanes' states after it. `at` (5,), where the windows begin in the arrays of the plan, is moved to where
-    they end.
+    they end. `states` are the lanes' (L, H), and those that sessions of `plan.given` go on from.
 
     Twin: `Learner`, tests/training/test_learner.py::test_the_compiled_loop_is_the_separate_calls_to_the_bit.
     """
     losses, threads = np.empty(len(speeds), np.float64), recipe.threads
+    state, given = states
     for w in range(len(speeds)):
         keys = (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
         window = _window(plan, sizes, w, at, keys)
-        tape, state = _forward(trained, window, recipe, state)
+        tape, state = _forward(trained, window, recipe, state, given)
 
         scored = window.rows[: sizes.candidates[w]]
         candidates = np.empty((len(scored), state.shape[1]), np.float32)

@@ -78,7 +78,7 @@ class SampledCandidates(Candidates):
 
     def __init__(
         self,
-        support: NDArray[np.int64],
+        support: NDArray[np.int64] | NDArray[np.float64],
         *,
         tied: bool = True,
         logq: float = 0.0,

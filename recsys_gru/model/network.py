@@ -5,50 +5,24 @@ units of a layer, N the items. Everything is sized by its arrays; nothing is kep
 parameters and, for quick answers, a coarse copy of one.
 """
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from recsys_gru.kernels.coarse import CoarseCopy
 from recsys_gru.kernels.products import linear, matmul
-from recsys_gru.model.cells import CELLS, Cell, GRUResetBefore, Products, Tape, Weights
+from recsys_gru.model.architecture import Architecture
+from recsys_gru.model.cells import Cell, Products, Tape, Weights
 from recsys_gru.model.dropout import Dropout
+from recsys_gru.model.initial import initial_layer, initial_tables
 from recsys_gru.model.rows import RowGradient, take_rows
 
-InputMode = Literal["tied", "separate", "one-hot"]
 Gradients = dict[str, RowGradient]
 """Of a layer's matrices, and their biases."""
 States = list[Tensor]
 """Per layer, the state of every lane, (L, states * H)."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What fixes the shape of every parameter."""
-
-    n_items: int
-    layers: tuple[int, ...]
-    mode: InputMode = "tied"
-    embedding: int = 0
-    """Width of the separate input table."""
-    cell: str = "gru"
-
-    def cells(self) -> list[Cell]:
-        """Return the cell of each layer; a one-hot input makes the first layer of "gru" the reset-before
-        cell."""
-        kinds = [CELLS[self.cell] for _ in self.layers]
-        if self.mode == "one-hot" and self.cell == "gru":
-            kinds[0] = GRUResetBefore
-        return [kind(units) for kind, units in zip(kinds, self.layers, strict=True)]
-
-    def input_widths(self) -> list[int]:
-        """Return the width of each layer's input; 0 where the input is a looked-up row of gates."""
-        first = {"tied": self.layers[-1], "separate": self.embedding, "one-hot": 0}[self.mode]
-        return [first, *self.layers[:-1]]
 
 
 class Flow(NamedTuple):
@@ -60,6 +34,8 @@ class Flow(NamedTuple):
     """(P, 1) 0 where a session begins, 1 elsewhere."""
     source: Tensor
     """(P,) int64: the lane of the step before that each lane continues."""
+    given: "Given | None" = None
+    """States that sessions go on from, which began before they are walked here."""
 
     def spans(self) -> list[tuple[int, int]]:
         """Return where each step begins and ends among the P rows."""
@@ -68,6 +44,15 @@ class Flow(NamedTuple):
             ends.append((end, end + count))
             end += count
         return ends
+
+
+class Given(NamedTuple):
+    """States before an event where nothing walked here goes before it."""
+
+    places: Tensor
+    """(Q,) int64, ascending: which of the P rows."""
+    states: list[Tensor]
+    """Of each layer, (Q, H) or (Q, 2 H)."""
 
 
 class LayerTape(NamedTuple):
@@ -92,10 +77,10 @@ class Network:
         self.architecture = architecture
         self.coarse = CoarseCopy()
         self.cells = architecture.cells()
-        self.tables = _initial_tables(architecture, self.cells[0], generator, dtype)
+        self.tables = initial_tables(architecture, self.cells[0], generator, dtype)
         widths = architecture.input_widths()
         self.layers = [
-            _initial_layer(cell, width, generator, dtype)
+            initial_layer(cell, width, generator, dtype)
             for cell, width in zip(self.cells, widths, strict=True)
         ]
 
@@ -133,9 +118,10 @@ class Network:
         the tape."""
         after: States = []
         tape: list[LayerTape] = []
-        for cell, weights, state in zip(self.cells, self.layers, states, strict=True):
+        for i, (cell, weights, state) in enumerate(zip(self.cells, self.layers, states, strict=True)):
             gx = _project(rows, weights)
-            outputs, state, tapes, masks = _walk(cell, weights, gx, flow, state, dropout)
+            begun = None if flow.given is None else (flow.given.places, flow.given.states[i])
+            outputs, state, tapes, masks = _walk(cell, weights, gx, flow, state, dropout, begun)
             after.append(state)
             tape.append(LayerTape(rows, tapes, masks))
             rows = outputs
@@ -172,23 +158,39 @@ def _project(rows: Tensor, weights: Weights) -> Tensor:
 
 
 def _walk(
-    cell: Cell, weights: Weights, gx: Tensor, flow: Flow, state: Tensor, dropout: Dropout | None
+    cell: Cell,
+    weights: Weights,
+    gx: Tensor,
+    flow: Flow,
+    state: Tensor,
+    dropout: Dropout | None,
+    given: tuple[Tensor, Tensor] | None,
 ) -> tuple[Tensor, Tensor, list[Tape], list[Tensor | None]]:
     """Step through a window; the dropped output is also the state that is carried on."""
     outputs: list[Tensor] = []
     tapes: list[Tape] = []
     masks: list[Tensor | None] = []
     cuts = (torch.split(values, list(flow.alive)) for values in (gx, flow.keep, flow.source))
-    for gates, keep, source in zip(*cuts, strict=True):
+    for (begin, end), gates, keep, source in zip(flow.spans(), *cuts, strict=True):
         if gates.shape[0] != state.shape[0]:  # lanes were removed: the survivors move up
             state = state[source]
-        state, tape = cell.forward(weights, gates, state * keep)
+        before = state * keep
+        if given is not None:
+            _begin_from(given, begin, end, before)
+        state, tape = cell.forward(weights, gates, before)
         mask = dropout.mask(state[:, : cell.units]) if dropout else None
         state = _masked(state, mask, cell.units)
         outputs.append(state[:, : cell.units])
         tapes.append(tape)
         masks.append(mask)
     return (outputs[0] if len(outputs) == 1 else torch.cat(outputs)), state, tapes, masks
+
+
+def _begin_from(given: tuple[Tensor, Tensor], begin: int, end: int, before: Tensor) -> None:
+    """Put the given states of the rows from `begin` to `end` into the states before a step."""
+    places, states = given
+    here = (places >= begin) & (places < end)
+    before[places[here] - begin] = states[here]
 
 
 def _walk_back(
@@ -239,45 +241,3 @@ def _weight_gradients(factors: list[Products]) -> Gradients:
         name: RowGradient(torch.cat([x[name][0] for x in factors]), torch.cat([x[name][1] for x in factors]))
         for name in factors[0]
     }
-
-
-def _initial_tables(
-    architecture: Architecture, first: Cell, generator: torch.Generator, dtype: torch.dtype
-) -> dict[str, Tensor]:
-    n_items, units = architecture.n_items, architecture.layers[-1]
-    tables = {
-        "output": uniform(n_items, units, generator, dtype),
-        "bias": torch.zeros(n_items, 1, dtype=dtype),
-    }
-    if architecture.mode == "separate":
-        tables["input"] = uniform(n_items, architecture.embedding, generator, dtype)
-    if architecture.mode == "one-hot":
-        gates = [uniform(n_items, first.units, generator, dtype) for _ in range(first.gates)]
-        tables["input"] = torch.cat(gates, 1)
-    return tables
-
-
-def _initial_layer(cell: Cell, width: int, generator: torch.Generator, dtype: torch.dtype) -> Weights:
-    """Draw each gate's matrix on its own; biases are zero, but an LSTM's forget gate starts open (Jozefowicz
-    et al. 2015)."""
-    weights: Weights = {}
-    if width:
-        gates = [uniform(cell.units, width, generator, dtype) for _ in range(cell.gates)]
-        weights["input"] = torch.cat(gates)
-        if cell.input_bias:
-            weights["input_bias"] = torch.zeros(cell.gates * cell.units, dtype=dtype)
-    for name, gates_fed in cell.matrices.items():
-        weights[name] = torch.cat(
-            [uniform(cell.units, cell.units, generator, dtype) for _ in range(gates_fed)]
-        )
-        weights[f"{name}_bias"] = torch.zeros(gates_fed * cell.units, dtype=dtype)
-    if cell.states > 1:
-        weights["recurrent_bias"][cell.units : 2 * cell.units] = 1
-    return weights
-
-
-def uniform(fan_out: int, fan_in: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-    """Return a (fan_out, fan_in) matrix uniform in (-s, s), s = sqrt(6 / (fan_in + fan_out)). Source: Glorot
-    & Bengio 2010."""
-    bound = math.sqrt(6 / (fan_in + fan_out))
-    return torch.empty(fan_out, fan_in, dtype=dtype).uniform_(-bound, bound, generator=generator)

@@ -36,11 +36,15 @@ class Optimiser(ABC):
         self.parameters: dict[str, Tensor] = {}
         self.slots: dict[str, Slots] = {}
 
-    def register(self, name: str, parameter: Tensor) -> None:
-        """Take charge of a parameter, which is changed in place from now on, and make its zeroed memory."""
+    def register(self, name: str, parameter: Tensor, memory: Slots | None = None) -> None:
+        """Take charge of a parameter, which is changed in place from now on, with its memory, zeroed if not
+        given."""
         self.parameters[name] = parameter
+        known = memory or {}
         self.slots[name] = {
-            slot: torch.zeros_like(parameter) for slot in self.slot_names if self._needs(slot)
+            slot: known[slot] if slot in known else torch.zeros_like(parameter)
+            for slot in self.slot_names
+            if self._needs(slot)
         }
 
     def update(self, name: str, gradient: Tensor, rows: Tensor | None = None) -> None:
@@ -94,8 +98,8 @@ class Adagrad(Optimiser):
         self.memory: dict[str, Memory] = {}
         """What the compiled loops change in place: each parameter, its sums and its velocity."""
 
-    def register(self, name: str, parameter: Tensor) -> None:
-        super().register(name, parameter)
+    def register(self, name: str, parameter: Tensor, memory: Slots | None = None) -> None:
+        super().register(name, parameter, memory)
         if on_kernels(parameter) and not self.weight_decay:
             slots = self.slots[name]
             velocity = slots.get("velocity", slots["sums"])  # unused without momentum

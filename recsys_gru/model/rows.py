@@ -34,6 +34,31 @@ def score_rows(table: Tensor, bias: Tensor, rows: Tensor, x: Tensor) -> tuple[Te
     return taken, scores.T
 
 
+def appended(table: Tensor, rows: Tensor) -> Tensor:
+    """Return a table (N, ...) with more rows (M, ...) after its own.
+
+    Where the table's storage has room behind it, only the new rows are written, into the same storage; else
+    the rows move once into a storage with a quarter more room. What was a view of the old rows stays one.
+
+    >>> table = appended(torch.zeros(4, 2), torch.ones(1, 2))
+    >>> more = appended(table, torch.ones(1, 2))
+    >>> more.shape, more.data_ptr() == table.data_ptr()
+    (torch.Size([6, 2]), True)
+    """
+    n, width = len(table), table.shape[1:].numel()
+    need = (n + len(rows)) * width
+    room = table.untyped_storage().nbytes() // table.element_size()
+    if table.storage_offset() or not table.is_contiguous() or room < need:
+        spare = table.new_empty(need + need // 4)
+        spare[: n * width] = table.reshape(-1)
+        table = spare
+    shape = torch.Size((n + len(rows), *rows.shape[1:]))
+    strides = (*(shape[i + 1 :].numel() for i in range(len(shape))),)
+    whole: Tensor = table.new_empty(0).set_(table.untyped_storage(), 0, shape, strides)
+    whole[n:] = rows
+    return whole
+
+
 @dataclass(frozen=True)
 class RowGradient:
     """The gradient of rows (R,) of a table and of their biases, as the factors it is the product of.

@@ -19,7 +19,12 @@ class NegativeSampler:
     """
 
     def __init__(
-        self, support: NDArray[np.int64], n_sample: int, *, alpha: float, seed: np.random.SeedSequence
+        self,
+        support: NDArray[np.int64] | NDArray[np.float64],
+        n_sample: int,
+        *,
+        alpha: float,
+        seed: np.random.SeedSequence,
     ) -> None:
         weights = support.astype(np.float64) ** alpha
         self._share = np.empty(len(support), np.float64)

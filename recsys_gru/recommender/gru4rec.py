@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import datetime
 from typing import Any, Literal, Self, final
 
 import numpy as np
@@ -11,18 +12,20 @@ import torch
 from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag, whole_number
-from recsys_gru.contract import Recommender, SearchSpace, trainable
+from recsys_gru.contract import Recommender, SearchSpace, newer_clicks, trainable
 from recsys_gru.files import Layout
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import Slots
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.recommender.layout import network_layout, slots_in
+from recsys_gru.recommender.layout import arrays_of, network_layout, network_of
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
+from recsys_gru.recommender.recency import Forgetting, Recency
 from recsys_gru.recommender.scoring import cosines, network_blocks
-from recsys_gru.recommender.warm_start import carry_over, extend
+from recsys_gru.recommender.space import SEARCH_SPACE
+from recsys_gru.recommender.stream import Fitted, go_on, require_same
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
-from recsys_gru.training import EpochReport, Learner, Settings, device_at_hand, resolve_device
+from recsys_gru.training import EpochReport, GoingOn, Settings, device_at_hand, resolve_device
 
 
 @final
@@ -57,14 +60,15 @@ class GRU4Rec(Recommender):
         label_smoothing: of cross-entropy.
         gbce_calibration: gBCE's t, from 0 (plain binary cross-entropy) to 1.
         exclude_hits: leave out negatives that are the lane's own target.
-        steps_per_update: steps walked between updates, with gradients flowing back through them and samples
-            shared among them; 1 is the published algorithm, more is faster.
-        patience: epochs without a better validation MRR@20 after which training stops and the best epoch's
-            parameters are taken; None trains all epochs and keeps the last.
+        steps_per_update: steps walked between updates, with gradients flowing back through all of them and
+            shared samples; 1 is the published algorithm, more is faster.
+        patience: epochs without a better validation MRR@20 after which the best one is kept; None: the last.
         seed: of the weights, the samples and the dropout; same seed and data give the same bits.
         device: "auto" (a GPU where there is one) or a torch device; 100 units are faster on "cpu".
         checkpoint_dir: folder of what training needs to go on after a crash; None for no checkpoints.
         checkpoint_every: updates between two checkpoints; None for one at the end of each epoch.
+        half_life: days in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
+        forget_after: days without a click after which partial_fit drops an item; None for never.
 
     Attributes:
         network_: the trained parameters.
@@ -84,6 +88,7 @@ class GRU4Rec(Recommender):
     slots_: dict[str, Slots]
     history_: tuple[EpochReport, ...]
     new_items_: pl.Series
+    recency_: Recency
 
     def __init__(
         self,
@@ -116,6 +121,8 @@ class GRU4Rec(Recommender):
         device: str | torch.device = "auto",
         checkpoint_dir: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
+        half_life: float | None = None,
+        forget_after: float | None = None,
     ) -> None:
         self.layers = layers
         self.loss = loss
@@ -146,6 +153,8 @@ class GRU4Rec(Recommender):
         self.device = device
         self.checkpoint_dir = checkpoint_dir
         self.checkpoint_every = checkpoint_every
+        self.half_life = half_life
+        self.forget_after = forget_after
 
     def fit(
         self,
@@ -159,8 +168,8 @@ class GRU4Rec(Recommender):
     ) -> Self:
         """Learn from a click log and forget what was learned before.
 
-        With a checkpoint folder, a fit that was cut off goes on where the last checkpoint stands, and ends
-        with the same bits as one that never stopped; a folder whose run is complete gives its model at once.
+        With a checkpoint folder, a fit that was cut off goes on where the last checkpoint stands, to the same
+        bits as if it had not been; where that run is complete, its model comes at once.
 
         Args:
             train: frame with session_id, item_id and time (Polars or pandas), a path to one, or Sessions.
@@ -174,10 +183,10 @@ class GRU4Rec(Recommender):
             ParameterError: if a hyper-parameter is impossible.
             ClickLogError: if the log has no event, only one item, or no session of two events.
             DivergedError: if the loss becomes NaN or infinite.
-            CheckpointError: if the checkpoint is damaged or of another run.
+            CheckpointError: if it is damaged or of another run.
         """
-        own = {"checkpoint_dir": checkpoint_dir, "checkpoint_every": checkpoint_every}
-        loop = self._loop(on_epoch, progress).but_with(own)
+        kept = {"checkpoint_dir": checkpoint_dir, "checkpoint_every": checkpoint_every}
+        loop = self._loop(on_epoch, progress).but_with(kept)
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
         with fitting(self, sessions, held_out):
@@ -188,6 +197,7 @@ class GRU4Rec(Recommender):
         self,
         newer: SessionData,
         *,
+        since: datetime | None = None,
         n_epochs: int | None = None,
         keep_vanished: bool = True,
         on_epoch: OnEpoch | None = None,
@@ -195,36 +205,48 @@ class GRU4Rec(Recommender):
     ) -> Self:
         """Go on learning from newer clicks; on an unfitted model the same as `fit`.
 
-        Old items keep their rows. A new item gets a row, and the optimizer's memory of it, averaged over the
-        old items clicked right before or after it, or over all old items if there are none. `new_items_`
-        holds the new ids.
+        Old items keep their rows. A new item (`new_items_`) gets a row, and the optimizer's memory of it,
+        averaged over the old items clicked right before or after it, or over all if there are none.
 
         Args:
             newer: clicks in any form that `fit` takes, later than those learned from.
+            since: a moment (UTC where it names no zone): earlier clicks are context, and each from it on is
+                learned once, whatever the pieces that a log is learned in; a piece without any is no error.
             n_epochs: walks through the newer sessions, in place of the constructor's.
             keep_vanished: whether items without a newer click stay in the catalogue.
             on_epoch: called with the EpochReport of each epoch.
             progress: whether to draw a progress bar per epoch, on terminals only.
 
         Raises:
-            ParameterError: if a hyper-parameter is impossible, or the network would not be the one fitted.
-            ClickLogError: if there is no event, or no session of two events.
+            ParameterError: if a hyper-parameter is impossible, or the network not the one fitted.
+            ClickLogError: if there is nothing to learn (without `since`), or it was learned before (with it).
             DivergedError: if the loss becomes NaN or infinite.
         """
         own = {} if n_epochs is None else {"n_epochs": whole_number("n_epochs", n_epochs)}
-        loop = Loop(self.settings(**own), on_epoch=on_epoch, progress=progress)
+        loop = self._loop(on_epoch, progress, **own)
         if "network_" not in vars(self):
             return self.fit(newer, on_epoch=on_epoch, progress=progress)
-        keep_vanished = flag("keep_vanished", keep_vanished)
-        extension = extend(self.vocabulary_, trainable(newer, self.vocabulary_), keep_vanished=keep_vanished)
-        sessions = extension.sessions
-        with fitting(self, sessions):
-            learner = self._learner(loop.settings, sessions)
-            carry_over(extension, self.network_, self.slots_, learner)
-            self._adopt(learner, sessions)
-            self.new_items_ = extension.new_items
-            self.history_ = loop.train(self, learner, sessions, None)
+        sessions = newer_clicks(newer, self.vocabulary_, since, self.span_)
+        self.new_items_, self.history_ = self.vocabulary_.ids.clear(), ()
+        if sessions.counted.any():
+            self._go_on(sessions, loop, flag("keep_vanished", keep_vanished))
         return self
+
+    def _go_on(self, sessions: Sessions, loop: Loop, keep_vanished: bool) -> None:
+        require_same(loop.settings, self.network_, self.slots_)
+        fitted = Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
+        with self.network_.coarse.changing():
+            extension, self.recency_ = go_on(fitted, sessions, loop.forgetting, keep_vanished)
+            sessions, self.new_items_ = extension.sessions, extension.new_items
+            with fitting(self, sessions):
+                self._remember(sessions)
+                if not (lanes := lanes_needed(sessions, loop.settings)):
+                    return
+                going_on = GoingOn(self.network_, self.slots_, fitted.recency.until)
+                support = loop.forgetting.support(self.vocabulary_, self.recency_)
+                learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)), going_on)
+                self.slots_ = learner.optimiser.slots
+                self.history_ = loop.alone().train(self, learner, sessions, None)
 
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
@@ -237,64 +259,43 @@ class GRU4Rec(Recommender):
     @classmethod
     def search_space(cls) -> SearchSpace:
         """Source: the published search spaces of Hidasi & Czapp 2023."""
-        return {
-            "learning_rate": ("float", 0.01, 0.25, True),
-            "batch_size": ("int", 32, 256, True),
-            "dropout_p_embed": ("float", 0.0, 0.5, False),
-            "dropout_p_hidden": ("float", 0.0, 0.7, False),
-            "momentum": ("float", 0.0, 0.9, False),
-            "sample_alpha": ("float", 0.0, 1.0, False),
-            "bpreg": ("float", 0.0, 2.0, False),
-            "elu_param": [0.0, 0.5, 1.0],
-            "loss": ["cross-entropy", "bpr-max"],
-            "logq": [0.0, 1.0],
-        }
+        return dict(SEARCH_SPACE)
 
     def check_parameters(self) -> None:
         self._loop()
 
     def _require_possible(self) -> None:  # but the device: what was learned on one answers on any
-        Loop(self.settings(), self.patience, self.checkpoint_dir, self.checkpoint_every)
+        self._loop_of(self.settings())
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         return cosines(self.network_, number)
 
-    def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False) -> Loop:
-        own = self._plain()
-        resolve_device(str(own.device))
-        beside = own.patience, own.checkpoint_dir, own.checkpoint_every
-        return Loop(own.settings(), *beside, on_epoch, progress)
+    def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False, **own: object) -> Loop:
+        plain = self._plain()
+        resolve_device(str(plain.device))
+        return replace(plain._loop_of(plain.settings(**own)), on_epoch=on_epoch, progress=progress)
+
+    def _loop_of(self, settings: Settings) -> Loop:
+        forgetting = Forgetting(self.half_life, self.forget_after)
+        return Loop(settings, self.patience, self.checkpoint_dir, self.checkpoint_every, forgetting)
 
     def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
         loop = loop or self._loop()
-        learner = self._learner(loop.settings, sessions)
-        self._adopt(learner, sessions)
+        support, lanes = sessions.vocabulary.support, max(1, lanes_needed(sessions, loop.settings))
+        learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)))
+        self._remember(sessions)
+        self.network_, self.slots_ = learner.network, learner.optimiser.slots
+        self.recency_ = Recency.of(sessions, loop.forgetting.half_life)
         self.history_ = loop.train(self, learner, sessions, validation)
 
-    def _learner(self, settings: Settings, sessions: Sessions) -> Learner:
-        lanes = lanes_needed(sessions, settings)
-        return settings.learner(sessions.vocabulary.support, lanes, resolve_device(str(self.device)))
-
-    def _adopt(self, learner: Learner, sessions: Sessions) -> None:
-        self._remember(sessions)
-        self.network_ = learner.network
-        self.slots_ = learner.optimiser.slots
-
     def _state(self) -> dict[str, NDArray[np.generic]]:
-        state = {f"weights/{name}": values for name, values in self.network_.parameters()}
-        for name, slots in self.slots_.items():
-            state |= {f"slots/{name}/{slot}": values for slot, values in slots.items()}
-        return {name: values.cpu().numpy() for name, values in state.items()}
+        return arrays_of(self.network_, self.slots_) | self.recency_.state()
 
     def _layout(self) -> Layout:
-        return network_layout(self.settings())
+        return {**network_layout(self.settings()), **Recency.layout()}
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        device = device_at_hand(str(self.device))
-        tensors = {name: torch.from_numpy(values) for name, values in state.items()}
-        network = Network(self.settings().architecture(len(self.vocabulary_)), generator=torch.Generator())
-        for name, parameter in network.parameters():
-            parameter.copy_(tensors[f"weights/{name}"])
-        self.network_ = network.to(device)
-        self.slots_ = slots_in(tensors, [name for name, _ in network.parameters()], device)
+        architecture = self.settings().architecture(len(self.vocabulary_))
+        self.network_, self.slots_ = network_of(state, architecture, device_at_hand(str(self.device)))
+        self.recency_ = Recency.restored(state, self.vocabulary_.support, (self.span_ or (0, 0))[1])
         self.history_ = ()

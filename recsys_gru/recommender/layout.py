@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.files import Field, Layout
+from recsys_gru.model.architecture import Architecture
 from recsys_gru.model.cells import Cell
-from recsys_gru.model.network import Architecture
+from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import OPTIMISERS, Slots
 from recsys_gru.training import Settings
 
@@ -24,6 +27,26 @@ def network_layout(settings: Settings) -> Layout:
             low = 0 if slot in NEVER_BELOW_ZERO else None
             fields[f"slots/{name}/{slot}"] = Field("float32", shape, low=low, optional=True)
     return fields
+
+
+def arrays_of(network: Network, slots: Mapping[str, Slots]) -> dict[str, NDArray[np.generic]]:
+    """The arrays of a network and of its optimiser's memory, by the names of the layout."""
+    state = {f"weights/{name}": values for name, values in network.parameters()}
+    for name, memory in slots.items():
+        state |= {f"slots/{name}/{slot}": values for slot, values in memory.items()}
+    return {name: values.cpu().numpy() for name, values in state.items()}
+
+
+def network_of(
+    state: Mapping[str, NDArray[np.generic]], architecture: Architecture, device: torch.device
+) -> tuple[Network, dict[str, Slots]]:
+    """The network and the memory that these arrays, which are as the layout says, came from."""
+    tensors = {name: torch.from_numpy(values) for name, values in state.items()}
+    network = Network(architecture, generator=torch.Generator())
+    for name, parameter in network.parameters():
+        parameter.copy_(tensors[f"weights/{name}"])
+    network = network.to(device)
+    return network, slots_in(tensors, [name for name, _ in network.parameters()], device)
 
 
 def slots_in(

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from recsys_gru.arguments import flag, place, whole_number
+from recsys_gru.contract import NO_PAIR, prefix_ends
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.observers import EpochEnded, announce
+from recsys_gru.recommender.recency import Forgetting
 from recsys_gru.sessions import Sessions
 from recsys_gru.training import (
     PAUSE,
@@ -46,6 +50,7 @@ class Loop:
     patience: int | None = None
     checkpoint_dir: str | os.PathLike[str] | None = None
     checkpoint_every: int | None = None
+    forgetting: Forgetting = Forgetting()
     on_epoch: OnEpoch | None = None
     progress: bool = False
 
@@ -68,6 +73,10 @@ class Loop:
         given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
         return replace(self, **given)
 
+    def alone(self) -> "Loop":
+        """The same without what only `fit` has: a validation log to watch, and checkpoints."""
+        return replace(self, patience=None, checkpoint_dir=None, checkpoint_every=None)
+
     def train(
         self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
     ) -> tuple[EpochReport, ...]:
@@ -78,7 +87,7 @@ class Loop:
     def _train(
         self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
     ) -> tuple[EpochReport, ...]:
-        data = TrainingData(sessions.items, sessions.offsets)
+        data = TrainingData.of(sessions.items, sessions.offsets, sessions.counted)
         self._require(data, validation)
         checkpoints = self._checkpoints(sessions, validation)
         run = (checkpoints.read(learner) if checkpoints else None) or Run()
@@ -117,10 +126,7 @@ class Loop:
 
     def _require(self, data: TrainingData, validation: Sessions | None) -> None:
         if data.pairs == 0:
-            raise ClickLogError(
-                "expected a session with two events or more to learn from, got none: check the session ids, "
-                "or build sessions with sessionize(gap=...)"
-            )
+            raise ClickLogError(NO_PAIR)
         if self.patience is not None and validation is None:
             raise ParameterError(
                 "patience needs a validation log to watch: fit(train, validation=...), or patience=None"
@@ -142,7 +148,9 @@ class Loop:
 
 def lanes_needed(sessions: Sessions, settings: Settings) -> int:
     """Return how many lanes the first step has: no more than sessions with something to predict."""
-    return max(1, min(settings.batch_size, int((sessions.lengths > 1).sum())))
+    ends = prefix_ends(sessions, every=True)
+    owners = np.searchsorted(sessions.offsets, ends, side="right")
+    return min(settings.batch_size, int(np.count_nonzero(np.diff(owners, prepend=-1))))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsys_gru.contract import prefix_ends
 from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.pace import Pace
@@ -132,14 +133,23 @@ def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int)
 
 def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator[tuple[Ints, Tensor]]:
     """Yield pairs of event indices (Q,) and the hidden states after them (Q, H), some sessions at a time."""
-    walked = np.flatnonzero(sessions.lengths > (1 if every else 0))
-    walked = walked[np.argsort(-sessions.lengths[walked], kind="stable")]  # alike lengths walk together
+    ends = prefix_ends(sessions, every)
+    owner = np.searchsorted(sessions.offsets, ends, side="right") - 1
+    steps = np.zeros(sessions.n_sessions, np.int64)
+    steps[owner] = ends - sessions.offsets[owner] + 1  # of several ends of a session the last one stays
+    wanted = np.zeros(sessions.n_events, np.bool_)
+    wanted[ends] = True
+    walked = np.flatnonzero(steps)
+    walked = walked[np.argsort(-steps[walked], kind="stable")]  # alike lengths walk together
     pace = Pace()
     for first in range(0, len(walked), LANES):
         chosen = walked[first : first + LANES]
-        with pace.work(sessions.lengths[chosen].sum()):
-            ends, hidden = _walk(network, sessions, chosen, every)
-        yield ends, hidden
+        with pace.work(steps[chosen].sum()):
+            at, hidden = _walk(network, sessions, chosen, steps[chosen])
+            kept = wanted[at]
+            if not kept.all():
+                at, hidden = at[kept], hidden[torch.from_numpy(kept).to(hidden.device)]
+        yield at, hidden
 
 
 def cosines(network: Network, number: int) -> NDArray[np.float32]:
@@ -157,20 +167,15 @@ def _walk_one(network: Network, items: NDArray[np.int32]) -> tuple[Ints, Tensor]
         return np.array([len(items) - 1]), network.run(rows, [1] * len(items))[-1:]
 
 
-def _walk(network: Network, sessions: Sessions, chosen: Ints, every: bool) -> tuple[Ints, Tensor]:
-    begins, lengths = sessions.offsets[chosen], sessions.lengths[chosen] - (1 if every else 0)  # descending
+def _walk(network: Network, sessions: Sessions, chosen: Ints, lengths: Ints) -> tuple[Ints, Tensor]:
+    """Event indices (P,) and states (P, H) of the first events of some sessions, of descending lengths."""
+    begins = sessions.offsets[chosen]
     alive = (lengths[:, None] > np.arange(lengths[0])).sum(0)  # (T,)
     step = np.repeat(np.arange(len(alive)), alive)  # (P,)
     lane = np.arange(len(step)) - (np.cumsum(alive) - alive)[step]
     at = begins[lane] + step
-
-    device = network.device
-    rows = network.input_rows(torch.from_numpy(sessions.items[at].astype(np.int64)).to(device))
-    hidden = network.run(rows, alive.tolist())  # (P, H)
-    if every:
-        return at, hidden
-    last = lengths[lane] == step + 1
-    return at[last], hidden[torch.from_numpy(last).to(device)]
+    items = torch.from_numpy(sessions.items[at].astype(np.int64)).to(network.device)
+    return at, network.run(network.input_rows(items), alive.tolist())
 
 
 def _cut(

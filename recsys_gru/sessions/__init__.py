@@ -12,7 +12,7 @@ from recsys_gru.sessions.data import as_sessions
 from recsys_gru.sessions.doctor import Diagnosis, diagnose_split
 from recsys_gru.sessions.files import read_sessions, write_sessions
 from recsys_gru.sessions.filter import filter_sessions
-from recsys_gru.sessions.packed import SessionData, Sessions
+from recsys_gru.sessions.packed import SessionData, Sessions, microseconds, moment_of
 from recsys_gru.sessions.split import (
     Split,
     ThreeParts,
@@ -22,6 +22,7 @@ from recsys_gru.sessions.split import (
     split_three,
     tail_cut,
 )
+from recsys_gru.sessions.stretches import Stretches
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "SessionData",
     "Sessions",
     "Split",
+    "Stretches",
     "ThreeParts",
     "Vocabulary",
     "as_sessions",
@@ -37,6 +39,8 @@ __all__ = [
     "asked_sessions",
     "diagnose_split",
     "filter_sessions",
+    "microseconds",
+    "moment_of",
     "read_sessions",
     "split_at",
     "split_by_time",

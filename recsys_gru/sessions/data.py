@@ -1,5 +1,6 @@
 """Whatever a caller has, as packed sessions."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -43,7 +44,7 @@ def as_sessions(
         return Sessions.from_events(without_item_order(table, SESSION))
     if vocabulary is None or vocabulary is data.vocabulary or vocabulary == data.vocabulary:
         return data
-    return Sessions.from_events(data.events(), vocabulary)
+    return replace(Sessions.from_events(data.events(), vocabulary), since=data.since)
 
 
 def packed_folder(path: Path, *, test: bool) -> Path | None:

@@ -1,6 +1,7 @@
 """Packed sessions: item numbers session after session; here Polars ends and NumPy begins."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -8,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import shown
 from recsys_gru.clicks.frames import (
     EVENT,
     ITEM,
@@ -20,7 +22,7 @@ from recsys_gru.clicks.frames import (
     require,
 )
 from recsys_gru.clicks.order import codes, run_starts, sorted_rows
-from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
 from recsys_gru.sessions.fingerprint import digest_of
 from recsys_gru.sessions.vocabulary import Vocabulary, as_ids
 
@@ -39,6 +41,8 @@ class Sessions:
         vocabulary: what the item numbers stand for.
         unknown: clicks on items that the vocabulary lacks, with session_id, position (place in the raw
             session, from 0), item_id and time; they are in none of the arrays.
+        since: microseconds since 1970 UTC; earlier clicks are the context of later ones, and are neither
+            foretold nor learned themselves. None: all count.
     """
 
     items: NDArray[np.int32]
@@ -47,6 +51,7 @@ class Sessions:
     ids: pl.Series
     vocabulary: Vocabulary
     unknown: pl.DataFrame
+    since: int | None = None
 
     @classmethod
     def from_events(cls, events: Frame, vocabulary: Vocabulary | None = None) -> "Sessions":
@@ -131,6 +136,23 @@ class Sessions:
             known, lost = (part.cast({ITEM: pl.String}) for part in (known, lost))
         return pl.concat([known, lost])[rows].sort(SESSION, maintain_order=True)
 
+    def from_moment(self, since: datetime) -> "Sessions":
+        """The same sessions, in which the clicks before a moment (UTC where it names no zone) are context.
+
+        >>> log = pl.DataFrame({"session_id": [1, 1, 1], "item_id": ["a", "b", "c"], "time": [1, 2, 3]})
+        >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+        >>> Sessions.from_events(log).from_moment(datetime(1970, 1, 1, 0, 0, 3)).counted.tolist()
+        [False, False, True]
+        """
+        return replace(self, since=microseconds(since))
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which events (E,) are foretold or learned, as far as something goes before them."""
+        if self.since is None:
+            return np.ones(self.n_events, np.bool_)
+        return self.times >= self.since
+
     @property
     def tied_share(self) -> float:
         """The share of neighbouring clicks of a session that have the same time, so that their order is that
@@ -145,11 +167,38 @@ class Sessions:
     def fingerprint(self) -> str:
         """A SHA-256 over everything: equal for equal sessions, on every machine."""
         unknown = (self.unknown[name] for name in self.unknown.columns)
-        return digest_of(self.items, self.offsets, self.times, self.ids, self.vocabulary.ids, *unknown)
+        since = () if self.since is None else (f"since {self.since}",)
+        return digest_of(
+            self.items, self.offsets, self.times, self.ids, self.vocabulary.ids, *unknown, *since
+        )
 
 
 SessionData: TypeAlias = "Sessions | Frame | str | Path"
 """Sessions, a frame of clicks, a path to some, or a folder that prepare or write_sessions wrote."""
+
+
+def microseconds(moment: datetime) -> int:
+    """Microseconds since 1970 UTC of a moment; one that names no zone is UTC.
+
+    Raises:
+        ParameterError: if it is no moment.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 1))
+    60000000
+    """
+    if not isinstance(moment, datetime):
+        raise ParameterError(f"expected a moment as datetime, got {shown(moment)}: datetime(2026, 11, 28, 3)")
+    zoned = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (zoned - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def moment_of(time: int) -> datetime:
+    """The moment (UTC) of microseconds since 1970.
+
+    >>> moment_of(60_000_000).isoformat()
+    '1970-01-01T00:01:00+00:00'
+    """
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)
 
 
 def _ordered(events: Frame) -> pl.DataFrame:

@@ -6,13 +6,14 @@ epoch), checkpoint. Used by the recommender. It must never import evaluation, Po
 
 from recsys_gru.training.checkpoint import Checkpoints, Run
 from recsys_gru.training.learner import Learner
-from recsys_gru.training.settings import Settings, device_at_hand, resolve_device
+from recsys_gru.training.settings import GoingOn, Settings, device_at_hand, resolve_device
 from recsys_gru.training.trainer import PAUSE, EpochReport, Position, TrainingData, end_epoch, train_epoch
 
 __all__ = [
     "PAUSE",
     "Checkpoints",
     "EpochReport",
+    "GoingOn",
     "Learner",
     "Position",
     "Run",

@@ -27,15 +27,15 @@ class CompiledLearner(Learner):
     ) -> Iterator[float]:
         plan, sizes = self._plan(items, windows)
         (state,), trained, speeds = self.states, self._trained(), rates.astype(np.float32)
+        given = (state[:0] if self.begun is None else self.begun.states[0]).numpy()
         losses: list[float] = []
         at = np.zeros(5, np.int64)
         for piece in self._pieces(windows):
             ahead = Sizes(*(one[piece] for one in sizes))
             amount = self._amount([lanes for window in windows[piece] for lanes in window.alive])
             with self.pace.work(amount):
-                found, after = update_each(
-                    trained, plan, ahead, at, self._recipe(), state.numpy(), speeds[piece]
-                )
+                states = state.numpy(), given
+                found, after = update_each(trained, plan, ahead, at, self._recipe(), states, speeds[piece])
             state = torch.from_numpy(after)
             losses += found.tolist()
             if not np.isfinite(losses[-1]):
@@ -66,6 +66,7 @@ class CompiledLearner(Learner):
             steps_of(alive),
             np.concatenate([window.keep[:, 0] for window in windows]),
             np.concatenate([window.source for window in windows]),
+            np.concatenate([self._given(window) for window in windows]),
             np.concatenate(alive),
             self.embed_dropout.keys(masks),
             drawn.rows,
@@ -73,6 +74,15 @@ class CompiledLearner(Learner):
             drawn.weights,
         )
         return plan, Sizes(steps, drawn.n_candidates, drawn.n_rows)
+
+    def _given(self, window: Window) -> NDArray[np.int64]:
+        """Which given state each lane-step goes on from, -1 for none; empty where there are none."""
+        if self.begun is None:
+            return np.empty(0, np.int64)
+        given = np.full(len(window.at), -1)
+        places, which = self.begun.where(window)
+        given[places] = which
+        return given
 
     def _trained(self) -> Trained:
         memory = cast("Adagrad", self.optimiser).memory

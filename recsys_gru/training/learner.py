@@ -17,6 +17,7 @@ from recsys_gru.model.network import Flow, Network, States
 from recsys_gru.model.optimisers import Optimiser
 from recsys_gru.model.rows import RowGradient, score_rows, take_rows
 from recsys_gru.model.sampling import NegativeSampler
+from recsys_gru.training.context import Begun, Context
 from recsys_gru.training.lanes import Window
 
 Ints = NDArray[np.int64]
@@ -40,10 +41,13 @@ class Learner:
     grad_clip: float
     states: States
     pace: Pace = field(default_factory=Pace)
+    begun: Begun | None = None
 
-    def begin_epoch(self, n_lanes: int) -> None:
-        """Forget the hidden states; the first step has so many lanes."""
+    def begin_epoch(self, n_lanes: int, context: Context | None = None) -> None:
+        """Forget the hidden states, and read what goes before some sessions; the first step has so many
+        lanes."""
         self.states = self.network.zero_states(n_lanes)
+        self.begun = None if context is None else context.read(self.network)
 
     def run(
         self, items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]
@@ -112,7 +116,8 @@ class Learner:
     def _flow(self, window: Window) -> Flow:
         output = self.network.tables["output"]
         keep = torch.from_numpy(window.keep).to(output.device, output.dtype)
-        return Flow(window.alive, keep, torch.from_numpy(window.source).to(output.device))
+        source = torch.from_numpy(window.source).to(output.device)
+        return Flow(window.alive, keep, source, None if self.begun is None else self.begun.given(window))
 
 
 def _clip(gradients: list[Gradient], limit: float) -> float:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from recsys_gru.errors import ParameterError
 from recsys_gru.model import losses
+from recsys_gru.model.architecture import Architecture, InputMode
 from recsys_gru.model.candidates import Candidates, EveryItem, SampledCandidates
 from recsys_gru.model.cells import CELLS
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.losses import Loss
-from recsys_gru.model.network import Architecture, InputMode, Network
-from recsys_gru.model.optimisers import OPTIMISERS, make_optimiser
+from recsys_gru.model.network import Network
+from recsys_gru.model.optimisers import OPTIMISERS, Slots, make_optimiser
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.training.compiled import CompiledLearner
 from recsys_gru.training.learner import Learner
@@ -28,6 +29,14 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
 }
 """Share of the learning rate by the share of training done, both in [0, 1]."""
+
+
+class GoingOn(NamedTuple):
+    """What is learned on from: a network, its optimiser's memory, and a number that tells how far it came."""
+
+    network: Network
+    slots: dict[str, Slots]
+    learned: int
 
 
 @dataclass(frozen=True)
@@ -99,13 +108,30 @@ class Settings:
             n_items, self.layers, self.mode, embedding if self.mode == "separate" else 0, self.cell
         )
 
-    def learner(self, support: NDArray[np.int64], n_lanes: int, device: torch.device) -> Learner:
-        """Return an untrained network with all that trains it; every generator comes from `seed`."""
-        for_weights, for_samples, for_dropout = np.random.SeedSequence(self.seed).spawn(3)
-        network = Network(self.architecture(len(support)), generator=_torch_generator(for_weights)).to(device)
+    def learner(
+        self,
+        support: NDArray[np.int64] | NDArray[np.float64],
+        n_lanes: int,
+        device: torch.device,
+        going_on: GoingOn | None = None,
+    ) -> Learner:
+        """Return an untrained network, or the one to go on with, with all that trains it.
+
+        Samples follow `support` (N,); every generator comes from `seed` and, where it goes on, from what was
+        learned before.
+        """
+        before = () if going_on is None else (going_on.learned,)
+        for_weights, for_samples, for_dropout = np.random.SeedSequence(
+            (self.seed, *before) if before else self.seed
+        ).spawn(3)
         optimiser = make_optimiser(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
+        if going_on is None:
+            architecture = self.architecture(len(support))
+            network = Network(architecture, generator=_torch_generator(for_weights)).to(device)
+        else:
+            network = going_on.network.to(device)
         for name, parameter in network.parameters():
-            optimiser.register(name, parameter)
+            optimiser.register(name, parameter, None if going_on is None else going_on.slots[name])
         dropping = np.random.Generator(np.random.PCG64(for_dropout))
         n_sample = 0 if self.loss == "softmax" else self.n_sample
         kind = CompiledLearner if self._is_published(device) else Learner
@@ -140,7 +166,9 @@ class Settings:
         optimiser = self.optimizer == "adagrad" and not self.weight_decay and not self.grad_clip
         return loss and network and optimiser and not self.exclude_hits and device.type == "cpu"
 
-    def _candidates(self, support: NDArray[np.int64], device: torch.device) -> Candidates:
+    def _candidates(
+        self, support: NDArray[np.int64] | NDArray[np.float64], device: torch.device
+    ) -> Candidates:
         if self.loss == "softmax":
             return EveryItem(len(support), device=device)
         logq = self.logq if self.loss == "cross-entropy" else 0.0

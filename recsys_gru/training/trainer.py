@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.errors import CheckpointError, DivergedError
 from recsys_gru.kernels.machine.jit import compilation
+from recsys_gru.training.context import Context, learned_part
 from recsys_gru.training.lanes import Lanes, Window, pairs
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.settings import SCHEDULES, Settings
@@ -65,6 +66,15 @@ class TrainingData:
 
     items: NDArray[np.int32]
     offsets: NDArray[np.int64]
+    context: Context | None = None
+    """Of sessions that began before."""
+
+    @classmethod
+    def of(
+        cls, items: NDArray[np.int32], offsets: NDArray[np.int64], counted: NDArray[np.bool_]
+    ) -> "TrainingData":
+        """The events to learn from, where only the counted ones (E,) are to be learned as targets."""
+        return cls(items, offsets) if counted.all() else cls(*learned_part(items, offsets, counted))
 
     @property
     def pairs(self) -> int:
@@ -87,7 +97,7 @@ def train_epoch(
     """
     lanes = data.lanes(settings)
     if at.updates == 0:
-        learner.begin_epoch(lanes.alive)
+        learner.begin_epoch(lanes.alive, data.context)
     schedule = SCHEDULES[settings.lr_schedule]
     before_this, total = at.epoch * data.pairs, max(settings.n_epochs * data.pairs, 1)
     started, before = time.perf_counter(), at.seconds

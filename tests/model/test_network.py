@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from recsys_gru.model.architecture import Architecture, InputMode
 from recsys_gru.model.dropout import Dropout
-from recsys_gru.model.network import Architecture, Flow, InputMode, Network
+from recsys_gru.model.network import Flow, Network
 
 TIED = Architecture(11, (5,))
 SHAPES = [

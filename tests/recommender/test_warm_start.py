@@ -10,7 +10,8 @@ import torch
 from recsys_gru.clicks import generate_clicks, read_clicks
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.recommender import GRU4Rec
-from recsys_gru.recommender.warm_start import carry_over, extend
+from recsys_gru.recommender.stream import grow
+from recsys_gru.recommender.warm_start import extend
 from recsys_gru.sessions import Sessions, Vocabulary
 
 
@@ -22,7 +23,7 @@ OLD = Vocabulary(pl.Series(["a", "b", "c"]), np.array([4, 3, 2]))
 
 
 def test_new_items_come_after_the_old_ones_and_support_adds_up() -> None:
-    extension = extend(OLD, Sessions.from_events(clicks_of("xbx", "yb")), keep_vanished=True)
+    extension = extend(OLD, Sessions.from_events(clicks_of("xbx", "yb")))
     assert extension.sessions.vocabulary.ids.to_list() == ["a", "b", "c", "x", "y"]
     assert extension.sessions.vocabulary.support.tolist() == [4, 5, 2, 2, 1]
     assert extension.new_items.to_list() == ["x", "y"]
@@ -31,14 +32,15 @@ def test_new_items_come_after_the_old_ones_and_support_adds_up() -> None:
 
 
 def test_vanished_items_are_dropped_by_choice() -> None:
-    extension = extend(OLD, Sessions.from_events(clicks_of("cxa")), keep_vanished=False)
+    extension = extend(OLD, Sessions.from_events(clicks_of("cxa")), np.zeros(3, np.bool_))
     assert extension.sessions.vocabulary.ids.to_list() == ["a", "c", "x"]
     assert extension.kept.tolist() == [0, 2]
 
 
 def test_rows_of_new_items_average_their_neighbours_or_everything() -> None:
-    extension = extend(OLD, Sessions.from_events(clicks_of("axb", "axz", "zw")), keep_vanished=True)
-    sources = dict(zip(extension.sessions.vocabulary.ids.to_list(), extension.sources.toarray(), strict=True))
+    extension = extend(OLD, Sessions.from_events(clicks_of("axb", "axz", "zw")))
+    rows = extension.rows_from(np.eye(3, dtype=np.float32))
+    sources = dict(zip(extension.sessions.vocabulary.ids.to_list(), rows, strict=True))
     assert sources["b"].tolist() == [0, 1, 0]
     assert sources["x"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])  # beside a twice, beside b once
     assert sources["w"].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3])  # never beside an old item
@@ -46,16 +48,19 @@ def test_rows_of_new_items_average_their_neighbours_or_everything() -> None:
 
 def test_old_rows_and_the_optimisers_memory_are_carried_over_to_the_bit() -> None:
     model = small().fit(clicks_of("abc", "bca", "cab"))
-    extension = extend(model.vocabulary_, Sessions.from_events(clicks_of("axb")), keep_vanished=True)
-    learner = model.settings().learner(extension.sessions.vocabulary.support, 1, torch.device("cpu"))
-    carry_over(extension, model.network_, model.slots_, learner)
-    ours = dict(learner.network.parameters())
-    for name, values in model.network_.parameters():
-        assert torch.equal(ours[name][: len(values)], values)
-        for slot, memory in model.slots_[name].items():
-            assert torch.equal(learner.optimiser.slots[name][slot][: len(memory)], memory)
-    mean = (model.network_.tables["output"][0] + model.network_.tables["output"][1]) / 2
-    torch.testing.assert_close(ours["output"][3], mean)
+    before = {name: values.clone() for name, values in model.network_.parameters()}
+    memory = {
+        (name, slot): values.clone() for name, slots in model.slots_.items() for slot, values in slots.items()
+    }
+    grow(extend(model.vocabulary_, Sessions.from_events(clicks_of("axb"))), model.network_, model.slots_)
+    after = dict(model.network_.parameters())
+    for name, values in before.items():
+        assert torch.equal(after[name][: len(values)], values)
+    for (name, slot), values in memory.items():
+        assert torch.equal(model.slots_[name][slot][: len(values)], values)
+        assert len(model.slots_[name][slot]) == len(after[name])
+    mean = (before["output"][0] + before["output"][1]) / 2
+    torch.testing.assert_close(after["output"][3], mean)
 
 
 def test_it_learns_the_new_items_without_forgetting_the_old() -> None:
@@ -90,20 +95,19 @@ def test_new_items_that_meet_no_old_one_take_memory_of_their_number_only() -> No
     mean = model.network_.tables["output"].numpy().mean(0)
     newer = Sessions.from_events(read_clicks(articles(10**6, 3000, 1_600_500_000)))
     tracemalloc.start()
-    extension = extend(model.vocabulary_, newer, keep_vanished=True)
-    learner = model.settings().learner(extension.sessions.vocabulary.support, 4, torch.device("cpu"))
-    carry_over(extension, model.network_, model.slots_, learner)
+    grow(extend(model.vocabulary_, newer), model.network_, model.slots_)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 30e6  # each of 3,000 x 3,000 pairs would take 16 bytes: 144 MB
-    rows = dict(learner.network.parameters())["output"][3000:].numpy()
+    rows = model.network_.tables["output"][3000:].numpy()
     np.testing.assert_allclose(rows, np.broadcast_to(mean, rows.shape), rtol=1e-5, atol=1e-7)
 
 
 def test_where_all_old_items_vanish_the_new_ones_begin_at_their_mean() -> None:
     model = small().fit(clicks_of("abc", "bca", "cab"))
     mean = model.network_.tables["output"].numpy().mean(0)
-    extension = extend(model.vocabulary_, Sessions.from_events(clicks_of("xy", "yz")), keep_vanished=False)
+    newer = Sessions.from_events(clicks_of("xy", "yz"))
+    extension = extend(model.vocabulary_, newer, np.zeros(3, np.bool_))
     assert extension.sessions.vocabulary.ids.to_list() == ["x", "y", "z"]
     np.testing.assert_allclose(
         extension.rows_from(model.network_.tables["output"].numpy()), [mean] * 3, rtol=1e-5

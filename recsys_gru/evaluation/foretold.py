@@ -1,0 +1,116 @@
+"""One replay of sessions: every click foretold from what goes before it, as rows of a rank ledger."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from recsys_gru.evaluation.bar import bar
+from recsys_gru.evaluation.ledger import RANK_OF_TIES
+from recsys_gru.evaluation.ranked import Ranked, by_model, by_popularity
+from recsys_gru.evaluation.views import MODEL, POPULARITY, UNKNOWN
+from recsys_gru.ranking import BoundFilter, Scorer
+from recsys_gru.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """The clicks of some sessions, foretold.
+
+    Attributes:
+        ledger: one row per click, of every one that something goes before.
+        barred: clicks of the ledger that the item filter bars, by who foretold them.
+        unknown: counted clicks on unknown items, those that begin their session included.
+    """
+
+    ledger: pl.DataFrame
+    barred: dict[str, int]
+    unknown: int
+
+
+def foretell(
+    model: Scorer, sessions: Sessions, bound: BoundFilter, rows: int, *, progress: bool = False
+) -> Foretold:
+    """Rank every counted click that something goes before: by the model, by popularity where all before it is
+    unknown, and as a miss where it is unknown itself.
+    """
+    replayed = Ranked.of(list(_watched(by_model(model, sessions, bound, rows), sessions, progress)))
+    fallback = Ranked.of(list(by_popularity(sessions, bound, rows)))
+    unknown = _counted_unknown(sessions)
+    parts = _ledger(sessions, replayed, MODEL), _ledger(sessions, fallback, POPULARITY), _misses(unknown)
+    barred = {MODEL: int(replayed.excluded.sum()), POPULARITY: int(fallback.excluded.sum())}
+    return Foretold(pl.concat(parts, how="vertical_relaxed"), barred, unknown.height)
+
+
+def _watched(parts: Iterable[Ranked], sessions: Sessions, progress: bool) -> Iterator[Ranked]:
+    """The parts as they come, with a bar on a terminal."""
+    total = int(np.maximum(sessions.lengths - 1, 0).sum())
+    with bar("events ranked", total, draw=progress) as done:
+        for part in parts:
+            yield part
+            done(len(part.events))
+
+
+def _ledger(sessions: Sessions, ranked: Ranked, source: str) -> pl.DataFrame:
+    owner = np.searchsorted(sessions.offsets, ranked.events, side="right") - 1  # (R,)
+    targets = sessions.items[ranked.events]
+    above, equal, above_shown, equal_shown = ranked.counts.astype(np.float64)
+    frame = pl.DataFrame(
+        {
+            "session_id": sessions.ids.gather(owner),
+            "position": ranked.events - sessions.offsets[owner],
+            "item_id": sessions.vocabulary.take(targets),
+            "rank": above + equal,
+            "rank_standard": above + 1,
+            "rank_median": above + (equal - 1) / 2 + 1,
+            "support": sessions.vocabulary.support[targets],
+            "repeat": _repeats(sessions)[ranked.events],
+            "time": pl.Series(sessions.times[ranked.events]).cast(pl.Datetime("us", "UTC")),
+            "rank_shown": np.where(equal_shown > 0, above_shown + equal_shown, np.inf),
+        }
+    )
+    barred = pl.when(pl.Series(ranked.excluded)).then(float("inf"))
+    infinite = barred.otherwise(pl.col(*RANK_OF_TIES.values(), "rank_shown"))
+    return _columns(frame.with_columns(infinite.name.keep()), source)
+
+
+def _repeats(sessions: Sessions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """Whether each event's item (E,) came earlier in its session."""
+    owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)
+    first = pl.DataFrame({"session": owner, "item": sessions.items}).select(
+        pl.struct("session", "item").is_first_distinct()
+    )
+    return ~first.to_series().to_numpy()
+
+
+def _counted_unknown(sessions: Sessions) -> pl.DataFrame:
+    """The counted clicks on unknown items, and whether their item came before in its session."""
+    repeat = ~pl.struct("session_id", "item_id").is_first_distinct()
+    unknown = sessions.unknown.with_columns(repeat=repeat)
+    since = sessions.since
+    return unknown if since is None else unknown.filter(pl.col("time").dt.epoch("us") >= since)
+
+
+def _misses(unknown: pl.DataFrame) -> pl.DataFrame:
+    """Ledger rows of the unknown clicks; their place in the replay is null, for they are not in it."""
+    infinite = [pl.lit(float("inf")).alias(name) for name in (*RANK_OF_TIES.values(), "rank_shown")]
+    targets = unknown.filter(pl.col("position") > 0).with_columns(
+        *infinite, support=pl.lit(0, pl.Int64), position=pl.lit(None, pl.Int64)
+    )
+    return _columns(targets, UNKNOWN)
+
+
+def _columns(frame: pl.DataFrame, source: str) -> pl.DataFrame:
+    return frame.select(
+        "session_id",
+        "position",
+        "item_id",
+        *RANK_OF_TIES.values(),
+        "support",
+        "repeat",
+        "time",
+        pl.col("time").dt.hour().alias("hour"),
+        pl.lit(source, pl.String).alias("source"),
+        "rank_shown",
+    )

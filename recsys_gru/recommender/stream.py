@@ -1,0 +1,94 @@
+"""Going on with a fitted network: item tables grow and forget, and so does the optimiser's memory."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys_gru.errors import ParameterError
+from recsys_gru.model.network import Network
+from recsys_gru.model.optimisers import OPTIMISERS, Slots
+from recsys_gru.model.rows import appended
+from recsys_gru.recommender.recency import Forgetting, Recency, remaining
+from recsys_gru.recommender.warm_start import Extension, extend
+from recsys_gru.sessions import Sessions, Vocabulary
+from recsys_gru.training import Settings
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What is learned on from; network and slots are changed in place."""
+
+    vocabulary: Vocabulary
+    network: Network
+    slots: dict[str, Slots]
+    recency: Recency
+
+
+def go_on(
+    fitted: Fitted, newer: Sessions, forgetting: Forgetting, keep_vanished: bool
+) -> tuple[Extension, Recency]:
+    """Bring the catalogue of a fitted network to that of newer sessions."""
+    before, keep = fitted.recency, None
+    if not keep_vanished or forgetting.after is not None:
+        keep = before.kept(forgetting.after or 0, int(newer.times.max())) & keep_vanished
+    extension = extend(fitted.vocabulary, newer, keep)
+    grow(extension, fitted.network, fitted.slots)
+    if forgetting.half_life is not None:
+        fade_sums(fitted, extension, forgetting.half_life)
+    return extension, before.extended(extension, forgetting.half_life)
+
+
+def grow(extension: Extension, network: Network, slots: dict[str, Slots]) -> None:
+    """Give the item tables of a fitted network, and the optimiser's memory of them, the rows of an extended
+    catalogue; new rows are the only ones that are written where no item is dropped.
+    """
+    for name, table in network.tables.items():
+        network.tables[name] = _grown(extension, table)
+        slots[name] = {slot: _grown(extension, values) for slot, values in slots[name].items()}
+    network.architecture = replace(network.architecture, n_items=len(extension.sessions.vocabulary))
+
+
+def require_same(settings: Settings, network: Network, slots: dict[str, Slots]) -> None:
+    """Raise ParameterError unless these settings go on with the network and the memory that were fitted."""
+    remembered = {slot for values in slots.values() for slot in values}
+    names = OPTIMISERS[settings.optimizer].slot_names
+    kept = {slot for slot in names if slot != "velocity" or settings.momentum}
+    if settings.architecture(network.architecture.n_items) != network.architecture or kept != remembered:
+        raise ParameterError(
+            "partial_fit goes on with the network and the optimizer that were fitted, but layers, cell, "
+            "embedding, constrained_embedding, optimizer or momentum have been changed since: set them back, "
+            "or call fit"
+        )
+
+
+def _grown(extension: Extension, table: Tensor) -> Tensor:
+    new = torch.from_numpy(extension.new_rows(table.cpu().numpy())).to(table.device)
+    if not extension.drops:
+        return appended(table, new)
+    moved = np.flatnonzero(extension.kept != np.arange(len(extension.kept)))
+    table[moved] = table[extension.kept[moved]]
+    return appended(table[: len(extension.kept)], new)
+
+
+def fade_sums(fitted: Fitted, extension: Extension, half_life: float) -> None:
+    """Let Adagrad forget: its sums of squares lose half in every half-life, so that what has learned much
+    goes on learning. Of the item tables those rows that the newer sessions click, by the time since they were
+    clicked last: the cost is that of the new clicks. Moving means, as of Adam, forget by themselves.
+    """
+    sessions, before = extension.sessions, fitted.recency
+    until = max(int(sessions.times.max()), before.until)
+    clicked = np.unique(sessions.items[sessions.counted])
+    clicked = clicked[clicked < len(extension.kept)].astype(np.int64)
+    of_rows = torch.from_numpy(remaining(until - before.last[extension.kept[clicked]], half_life))
+    of_layers = float(remaining(np.array(until - before.until), half_life))
+    for name, memory in fitted.slots.items():
+        if set(memory) - {"velocity"} != {"sums"}:
+            continue
+        sums = memory["sums"]
+        if name in fitted.network.tables:
+            rows = torch.from_numpy(clicked).to(sums.device)
+            sums[rows] *= of_rows.to(sums.device, sums.dtype)[:, None]
+        else:
+            sums *= of_layers
