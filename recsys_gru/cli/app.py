@@ -12,6 +12,7 @@ from recsys_gru.cli.inspecting import describe, prepare
 from recsys_gru.cli.nightly import COMMANDS
 from recsys_gru.cli.recommending import recommend
 from recsys_gru.cli.storing import dashboard, prune, register
+from recsys_gru.cli.streaming import prequential
 from recsys_gru.cli.tuning import tune
 from recsys_gru.cli.verifying import verify
 from recsys_gru.errors import RecsysError, without_secrets
@@ -35,6 +36,7 @@ for command in (
     fit,
     evaluate,
     compare,
+    prequential,
     recommend,
     tune,
     verify,

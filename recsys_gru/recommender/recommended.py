@@ -7,7 +7,15 @@ from typing import Any
 from recsys_gru.recommender.gru4rec import GRU4Rec
 
 RECOMMENDED: MappingProxyType[str, Any] = MappingProxyType(
-    {"batch_size": 128, "learning_rate": 0.1, "dropout_p_embed": 0.4, "logq": 1.0, "n_epochs": 10}
+    {
+        "batch_size": 32,
+        "learning_rate": 0.1,
+        "dropout_p_embed": 0.3,
+        "dropout_p_hidden": 0.2,
+        "logq": 1.0,
+        "steps_per_update": 3,
+        "n_epochs": 6,
+    }
 )
 """GRU4Rec's hyper-parameters that differ from the published defaults; demo, compare, fit, tune and the nights
 begin with them."""

@@ -2,23 +2,22 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast, final
 from urllib.parse import quote
 
-from recsys_gru.contract import Recommender
 from recsys_gru.evaluation import Report, intervals, report_page, write_report
+from recsys_gru.evaluation.stream_page import StreamPage
 from recsys_gru.evaluation.views import ALL, KNOWN, SHOWN
-from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted
+from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, Followed
 from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.delivery import RUN_ID, Run, Taker, facts
+from recsys_gru.tracking.fit import Fit
 from recsys_gru.tracking.fit_page import FitPage
-from recsys_gru.tracking.seals import SEAL, seal_of
 
 if TYPE_CHECKING:
+    from recsys_gru.evaluation import Prequential
     from recsys_gru.ranking import ItemFilter, Scorer
     from recsys_gru.training import EpochReport
 
@@ -36,54 +35,6 @@ NOTE = "mlflow.note.content"
 
 class Pruned(Exception):  # noqa: N818 - a decision, not an error
     """Raised from ``on_epoch`` to give up a fit that is not worth its time; its run ends as killed."""
-
-
-@final
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """A model, the run that is told of it, and what its page needs: sizes of the data, epochs, the time."""
-
-    model: object
-    run: Run
-    data: Mapping[str, int | str] = field(default_factory=dict)
-    epochs: "list[EpochReport]" = field(default_factory=list)
-    began: float = field(default_factory=time.monotonic)
-    tests: list[object] = field(default_factory=list)
-    """What it was tested on, and how."""
-
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """All of the model's."""
-        return self.model.parameters() if isinstance(self.model, Recommender) else {}
-
-    def tell(self, epoch: "EpochReport", load: Mapping[str, float]) -> None:
-        """Log an epoch."""
-        metrics = {
-            "train/loss": epoch.loss,
-            "train/events_per_second": epoch.events_per_second,
-            "train/seconds": epoch.seconds,
-            **load,
-        }
-        metrics |= {f"valid/{name}": value for name, value in epoch.metrics.items()}
-        self.epochs.append(epoch)
-        self.run.log(metrics, step=epoch.epoch)
-
-    def tell_before(self) -> None:
-        """Log the epochs that lie before the checkpoint with which the fit began: nobody heard them."""
-        heard = {epoch.epoch for epoch in self.epochs}
-        for epoch in vars(self.model).get("history_", ()):
-            if epoch.epoch not in heard:
-                self.tell(epoch, {})
-        self.epochs.sort(key=lambda epoch: epoch.epoch)
-
-    def keep(self) -> None:
-        """Keep the fitted model, and its seal."""
-        if isinstance(self.model, Recommender):
-            self.run.file("model", partial(self._save, self.model), "model")
-
-    def _save(self, model: Recommender, folder: Path) -> None:
-        model.save(folder)
-        self.run.log(tags={SEAL: seal_of(folder)})
 
 
 @final
@@ -126,6 +77,8 @@ class Tracker:
                 self._fit_ended(event)
             case Evaluated() if not any(model is event.model for model in self._fitting):
                 self._evaluated(event)
+            case Followed():
+                self._followed(event)
 
     def _known(self, model: object) -> Fit | None:
         return next((fit for fit in reversed(self._fits) if fit.model is model), None)
@@ -206,12 +159,30 @@ class Tracker:
         )
         run.file("report", partial(write_report, page, pictures=not on_trial))
 
+    def _followed(self, event: Followed) -> None:
+        """A curve over the periods for each figure, the whole of them, and the page."""
+        fit, report = self._fit_of(event.model), cast("Prequential", event.report)
+        run = self._run_of((report.every, report.learn, report.unknown_rule, tuple(report.recall)), fit)
+        for step, period in enumerate(report.periods.drop("start").iter_rows(named=True)):
+            run.log(
+                {f"period/{name}": value for name, value in period.items() if value is not None}, step=step
+            )
+        whole = {f"prequential/{name}": value for name, value in report.figures().items()}
+        about = {"every": report.every, "learn": report.learn, "first": report.periods["start"][0]}
+        run.log(whole, tags={f"prequential.{name}": str(value) for name, value in about.items()})
+        title = f"{self._name_of(fit.model)} on {self._data}, every {report.every}"
+        run.file("prequential.html", StreamPage(title, {self._name_of(fit.model): report}).write)
+
     def _run_of_test(self, event: Evaluated, fit: Fit) -> Run:
-        """The model's own run for the test it is first measured on, another for each other test, so that no
-        figure takes the place of one of other clicks."""
         report, test = cast("Report", event.report), event.test
         sessions = test.fingerprint() if isinstance(test, Sessions) else None
-        asked = (sessions, report.unknown_rule, report.ties, tuple(report.recall), event.items)
+        return self._run_of(
+            (sessions, report.unknown_rule, report.ties, tuple(report.recall), event.items), fit
+        )
+
+    def _run_of(self, asked: object, fit: Fit) -> Run:
+        """The model's own run for the test it is first measured on, another for each other test, so that no
+        figure takes the place of one of other clicks."""
         if asked not in fit.tests:
             fit.tests.append(asked)
         number = fit.tests.index(asked)

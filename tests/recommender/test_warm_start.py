@@ -1,14 +1,20 @@
 """partial_fit: the catalogue grows, old rows stay, new rows come from what they are clicked with."""
 
 import tracemalloc
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recsys_gru.clicks import generate_clicks, read_clicks
 from recsys_gru.contract.toy import clicks_of
+from recsys_gru.errors import ClickLogError
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.stream import grow
 from recsys_gru.recommender.warm_start import extend
@@ -114,3 +120,110 @@ def test_where_all_old_items_vanish_the_new_ones_begin_at_their_mean() -> None:
     )
     model.partial_fit(clicks_of("xy", "yz"), keep_vanished=False)
     assert model.recommend_one(["x"])["item_id"].to_list() != []
+
+
+def moment(log: pl.DataFrame, place: int) -> datetime:
+    """The time of a click."""
+    found = log["time"][place]
+    assert isinstance(found, datetime)
+    return found
+
+
+def timed(seed: int = 5) -> pl.DataFrame:
+    """Sessions of some hours over two days, in order of time."""
+    log = generate_clicks(n_sessions=120, n_items=25, days=2, seed=seed).select(
+        "session_id", "item_id", "time"
+    )
+    place = pl.int_range(pl.len()).over("session_id")
+    return (
+        log.sort("session_id", "time")
+        .with_columns(pl.col("time") + place * pl.duration(hours=1))
+        .sort("time")
+    )
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.sets(st.integers(1, 60), max_size=5))
+def test_pieces_learn_every_transition_and_count_every_click_once(hours: set[int]) -> None:
+    log = timed()
+    begin = moment(log, 0)
+    cuts = [begin + timedelta(hours=hour) for hour in sorted(hours | {12})]
+    model = small().set_params(n_epochs=1, batch_size=1).fit(log.filter(pl.col("time") < cuts[0]))
+    learned = sum(epoch.events for epoch in model.history_)
+    for since, end in pairwise([*cuts, datetime(2100, 1, 1, tzinfo=UTC)]):
+        model.partial_fit(log.filter(pl.col("time") < end), since=since)
+        learned += sum(epoch.events for epoch in model.history_)
+    assert learned == log.height - log["session_id"].n_unique()
+    counted = dict(zip(model.vocabulary_.ids.to_list(), model.vocabulary_.support.tolist(), strict=True))
+    assert counted == dict(log["item_id"].value_counts().rows())
+
+
+def test_a_piece_learned_twice_is_noticed() -> None:
+    log = timed()
+    since = moment(log, 200)
+    model = small().fit(log.filter(pl.col("time") < since)).partial_fit(log, since=since)
+    weights = model.network_.tables["output"].clone()
+    with pytest.raises(ClickLogError, match="not learned yet"):
+        model.partial_fit(log, since=since)
+    assert torch.equal(model.network_.tables["output"], weights)
+
+
+def test_a_piece_without_a_click_or_a_transition_is_no_error() -> None:
+    log = timed()
+    model = small().fit(log)
+    model.partial_fit(log, since=datetime(2100, 1, 1, tzinfo=UTC))
+    assert model.history_ == ()
+    assert len(model.new_items_) == 0
+    lone = pl.DataFrame(
+        {"session_id": [10**6], "item_id": [777], "time": [moment(log, -1) + timedelta(hours=1)]}
+    )
+    model.partial_fit(lone, since=moment(lone, 0))
+    assert model.history_ == ()
+    assert model.new_items_.to_list() == [777]
+    assert model.recommend_one([777], k=3)["source"].to_list() == ["model"] * 3
+
+
+def test_items_without_a_click_for_long_are_forgotten_with_their_memory() -> None:
+    model = small().set_params(forget_after=1.0)
+    day = timedelta(days=1)
+    model.fit(articles(0, 40, 1_600_000_000))
+    start = datetime.fromtimestamp(1_600_000_000, UTC)
+    for step in range(1, 12):
+        newer = articles(40 * step, 40, 1_600_000_000 + 86_400 * step)
+        model.partial_fit(newer, since=start + step * day)
+        assert len(model.vocabulary_) <= 80
+        sizes = {
+            len(values) for values in (*model.network_.tables.values(), *model.slots_["output"].values())
+        }
+        assert sizes == {len(model.vocabulary_)} == {len(model.recency_.last)}
+        assert model.network_.tables["output"].untyped_storage().nbytes() < 4 * 6 * 200
+    assert min(model.vocabulary_.ids.to_list()) >= 40 * 10
+
+
+def test_it_goes_on_from_a_saved_model_to_the_bit(tmp_path: Path) -> None:
+    log = timed()
+    since = moment(log, 200)
+    model = small().set_params(half_life=0.5, forget_after=2.0).fit(log.filter(pl.col("time") < since))
+    model.save(tmp_path / "model")
+    again = GRU4Rec.load(tmp_path / "model").partial_fit(log, since=since)
+    model.partial_fit(log, since=since)
+    for (name, ours), (_, theirs) in zip(
+        model.network_.parameters(), again.network_.parameters(), strict=True
+    ):
+        assert torch.equal(ours, theirs), name
+    np.testing.assert_array_equal(model.recency_.recent, again.recency_.recent)
+
+
+@given(st.sets(st.integers(1, 60), max_size=5))
+@settings(max_examples=8, deadline=None)
+def test_clicks_of_late_do_not_depend_on_the_pieces(hours: set[int]) -> None:
+    log = timed()
+    begin = moment(log, 0)
+    cuts = [begin + timedelta(hours=hour) for hour in sorted(hours | {12})]
+    model = small().set_params(half_life=0.3, n_epochs=1).fit(log.filter(pl.col("time") < cuts[0]))
+    for since, end in pairwise([*cuts, datetime(2100, 1, 1, tzinfo=UTC)]):
+        model.partial_fit(log.filter(pl.col("time") < end), since=since)
+    age = (log["time"].to_physical().max() - log["time"].to_physical().to_numpy()) / (0.3 * 86_400e6)
+    whole = log.with_columns(left=pl.Series(0.5**age)).group_by("item_id").agg(pl.col("left").sum())
+    found = dict(zip(model.vocabulary_.ids.to_list(), model.recency_.recent.tolist(), strict=True))
+    assert found == pytest.approx(dict(whole.rows()))
