@@ -68,8 +68,6 @@ def prequential(
     """Foretell the last days of a log period by period, learning each after it was foretold, and beside that
     by the same model frozen.
     """
-    import copy
-
     import recsys_gru as rg
     from recsys_gru import tracking
     from recsys_gru.cli import preparing
@@ -86,13 +84,12 @@ def prequential(
     train = rg.Sessions.from_events(preparing.filtered(log, split.train, ledger))
     length = timedelta(minutes=every)
     with tracking.run(where, name=tracking.dated(f"prequential {log.name}"), data=log.name):
-        learning = fit_aloud(model, train)
-        frozen = copy.deepcopy(learning)
+        model = fit_aloud(model, train)
         follow = functools.partial(
             rg.prequential, clicks=events, every=length, start=split.cut, cutoffs=cutoffs
         )
-        learned = follow(learning, progress=sys.stderr.isatty())
-        reports = {"learning": learned, "frozen": follow(frozen, learn=False)}
+        frozen = follow(model, learn=False)  # first: the other one changes the model
+        reports = {"learning": follow(model, progress=sys.stderr.isatty()), "frozen": frozen}
     show_stream(reports)
     page = StreamPage(f"{kind} on {log.name}, learning every {every:g} minutes", reports)
     page.write(out / "prequential.html")

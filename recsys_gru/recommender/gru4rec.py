@@ -60,8 +60,7 @@ class GRU4Rec(Recommender):
         label_smoothing: of cross-entropy.
         gbce_calibration: gBCE's t, from 0 (plain binary cross-entropy) to 1.
         exclude_hits: leave out negatives that are the lane's own target.
-        steps_per_update: steps walked between updates, with gradients flowing back through all of them and
-            shared samples; 1 is the published algorithm, more is faster.
+        steps_per_update: steps walked between updates, gradients through all of them; 1 is as published.
         patience: epochs without a better validation MRR@20 after which the best one is kept; None: the last.
         seed: of the weights, the samples and the dropout; same seed and data give the same bits.
         device: "auto" (a GPU where there is one) or a torch device; 100 units are faster on "cpu".

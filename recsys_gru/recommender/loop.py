@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class Loop:
     patience: int | None = None
     checkpoint_dir: str | os.PathLike[str] | None = None
     checkpoint_every: int | None = None
-    forgetting: Forgetting = Forgetting()
+    forgetting: Forgetting = field(default_factory=Forgetting)
     on_epoch: OnEpoch | None = None
     progress: bool = False
 

@@ -162,7 +162,8 @@ class Tracker:
     def _followed(self, event: Followed) -> None:
         """A curve over the periods for each figure, the whole of them, and the page."""
         fit, report = self._fit_of(event.model), cast("Prequential", event.report)
-        run = self._run_of((report.every, report.learn, report.unknown_rule, tuple(report.recall)), fit)
+        asked = report.every, report.learn, report.unknown_rule, tuple(report.recall)
+        run = self._run_of(asked, fit, "learning" if report.learn else "frozen")
         for step, period in enumerate(report.periods.drop("start").iter_rows(named=True)):
             run.log(
                 {f"period/{name}": value for name, value in period.items() if value is not None}, step=step
@@ -180,9 +181,9 @@ class Tracker:
             (sessions, report.unknown_rule, report.ties, tuple(report.recall), event.items), fit
         )
 
-    def _run_of(self, asked: object, fit: Fit) -> Run:
+    def _run_of(self, asked: object, fit: Fit, what: str = "") -> Run:
         """The model's own run for the test it is first measured on, another for each other test, so that no
-        figure takes the place of one of other clicks."""
+        figure takes the place of one of other clicks; `what` it was names that one."""
         if asked not in fit.tests:
             fit.tests.append(asked)
         number = fit.tests.index(asked)
@@ -191,7 +192,9 @@ class Tracker:
         run = Run(self._taker)
         about = {"model": type(fit.model).__name__, "data": self._data, **facts.surroundings()}
         run.open(
-            self._title_of(fit.model, f", test {number + 1},"), {**self.child_tags, **about}, self.parent
+            self._title_of(fit.model, f", {what or f'test {number + 1}'},"),
+            {**self.child_tags, **about},
+            self.parent,
         )
         run.log(params=fit.parameters)
         run.end()
