@@ -48,10 +48,11 @@ def show_counts(all_counts: dict[str, int]) -> None:
     )
 
 
-def show_prepared_log(prepared: "PreparedLog") -> None:
-    """The rows of a log that ``prepare`` has prepared."""
+def show_prepared_log(prepared: "PreparedLog", verified: bool) -> None:
+    """The rows of a log that ``prepare`` has prepared, and whether its digests were looked at."""
     counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
-    click.echo(f"prepared   {prepared.folder}: {counts} rows")
+    whole = "; every file is as it was written" if verified else ""
+    click.echo(f"prepared   {prepared.folder}: {counts} rows{whole}")
 
 
 def show_prepared(prepared: "Prepared") -> None:
@@ -113,10 +114,16 @@ def _show_views(reports: "Sequence[tuple[str, Report]]", k: int) -> None:
     shares = reports[0][1].shares()
     click.echo(
         f"{shares['unknown_share']:.1%} of all clicks are on unknown items; {shares['repeat_share']:.1%} of "
-        "known clicks are on an item of their session, which recommend does not show again"
+        f"known clicks are on an item of their session, which recommend does not show again{_tied(shares)}"
     )
     for warning in dict.fromkeys(warning for _, report in reports for warning in report.warnings):
         click.echo(f"warning    {warning}", err=True)
+
+
+def _tied(shares: dict[str, float]) -> str:
+    if "tied_share" not in shares:
+        return ""
+    return f"; {shares['tied_share']:.1%} of neighbouring clicks of a session have the same time"
 
 
 def _pair(recall: float | None, mrr: float | None) -> str:
@@ -140,8 +147,10 @@ def show_comparison(found: "Comparison", a: "StoredRanks", b: "StoredRanks") -> 
     click.echo(
         f"{found.events:,} events of {found.sessions:,} sessions that both ranked "
         f"(only A: {found.only_a:,}, only B: {found.only_b:,}); an interval that holds 0 is no difference to "
-        "rely on"
+        f"rely on{_tied({} if found.tied_share is None else {'tied_share': found.tied_share})}"
     )
+    for warning in found.warnings:
+        click.echo(f"warning    {warning}", err=True)
 
 
 def _size(sessions: "Sessions") -> str:

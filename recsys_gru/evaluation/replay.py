@@ -145,6 +145,7 @@ def _ledger(sessions: Sessions, ranked: Ranked, source: str) -> pl.DataFrame:
             "repeat": _repeats(sessions)[ranked.events],
             "time": pl.Series(sessions.times[ranked.events]).cast(pl.Datetime("us", "UTC")),
             "rank_shown": np.where(equal_shown > 0, above_shown + equal_shown, np.inf),
+            "tied": _tied(sessions, ranked.events, source),
         }
     )
     barred = pl.when(pl.Series(ranked.excluded)).then(float("inf"))
@@ -161,11 +162,19 @@ def _repeats(sessions: Sessions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return ~first.to_series().to_numpy()
 
 
+def _tied(sessions: Sessions, events: np.ndarray[tuple[int], np.dtype[np.int64]], source: str) -> pl.Series:
+    """Whether each event (R,) has the time of the known one before it; null where there is none."""
+    if source != MODEL:
+        return pl.Series(values=[None] * len(events), dtype=pl.Boolean)
+    return pl.Series(sessions.times[events] == sessions.times[events - 1], dtype=pl.Boolean)
+
+
 def _misses(sessions: Sessions) -> pl.DataFrame:
     """Ledger rows of the unknown clicks; their place in the replay is null, for they are not in it."""
     infinite = [pl.lit(float("inf")).alias(name) for name in (*RANK_OF_TIES.values(), "rank_shown")]
     repeat = ~pl.struct("session_id", "item_id").is_first_distinct()
-    frame = sessions.unknown.with_columns(*infinite, repeat=repeat, support=pl.lit(0, pl.Int64))
+    nothing = {"support": pl.lit(0, pl.Int64), "tied": pl.lit(None, pl.Boolean)}
+    frame = sessions.unknown.with_columns(*infinite, repeat=repeat, **nothing)
     targets = frame.filter(pl.col("position") > 0)
     return _columns(targets.with_columns(position=pl.lit(None, pl.Int64)), UNKNOWN)
 
@@ -182,4 +191,5 @@ def _columns(frame: pl.DataFrame, source: str) -> pl.DataFrame:
         pl.col("time").dt.hour().alias("hour"),
         pl.lit(source, pl.String).alias("source"),
         "rank_shown",
+        "tied",
     )
