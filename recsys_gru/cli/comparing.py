@@ -14,6 +14,7 @@ from recsys_gru.cli.options import (
     test_days_option,
     threads_option,
     tracking_option,
+    verify_option,
 )
 from recsys_gru.errors import TrackingError, without_secrets
 
@@ -30,6 +31,7 @@ EXAMPLES = 5
 
 @click.command()
 @optional_log_options
+@verify_option
 @click.argument("run_b", required=False)
 @click.option(
     "--out",
@@ -63,6 +65,7 @@ def compare(
 
 @click.command()
 @optional_log_options
+@verify_option
 @test_days_option
 @parameters_option
 @threads_option

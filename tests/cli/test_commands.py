@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow.entities import Run as MlflowRun
 
-from recsys_gru import Markov
+from recsys_gru import ItemKNN, Markov
 from recsys_gru.cli.app import app
 from recsys_gru.clicks import check_clicks, read_clicks
 from recsys_gru.preparation import read_prepared
@@ -209,6 +209,34 @@ def test_a_prepared_folder_is_a_log_for_fit_evaluate_and_compare(
     assert f"test       {prepared.test.n_sessions:,} sessions" in said
     assert "cut already" in refused("compare", "shop", "--test-days", "1")
     assert "prepared log" in refused("describe", "shop")
+
+
+def test_a_prepared_folder_is_a_log_for_tune_which_learns_all_of_its_training_part_in_the_end(
+    call: Call, refused: Call, log: Path, tmp_path: Path
+) -> None:
+    call("prepare", log, "--test-days", "2", "--out", "shop")
+    prepared = read_prepared(tmp_path / "shop")
+    said = call("tune", "shop", "--verify", "--model", "ItemKNN", "--trials", 2, "--out", "best")
+    assert "every file is as it was written" in said
+    assert re.search(r"^validation part ", said, re.MULTILINE)
+    assert ItemKNN.load(tmp_path / "best").fingerprint_ == prepared.train.fingerprint()
+    assert f"of {(prepared.test.lengths > 1).sum():,} sessions" in said
+    assert "cut already" in refused("tune", "shop", "--test-days", "1")
+
+
+def test_one_changed_bit_of_a_prepared_folder_is_seen_where_one_asks(
+    call: Call, refused: Call, log: Path, tmp_path: Path
+) -> None:
+    call("prepare", log, "--test-days", "2", "--out", "shop")
+    call("fit", "shop", "--verify", "--model", "Markov", "--out", "model")
+    times = tmp_path / "shop" / "train" / "times.npy"
+    content = bytearray(times.read_bytes())
+    content[-8] ^= 1
+    times.write_bytes(content)
+    call("fit", "shop", "--model", "Markov", "--out", "model")
+    for command in (("fit",), ("evaluate", "model"), ("compare",), ("tune",)):
+        assert "times.npy" in refused(*command, "shop", "--verify")
+    assert "recsys-gru prepare" in refused("fit", log, "--verify")
 
 
 def test_how_a_log_is_read_is_said_on_the_command_line(call: Call, refused: Call, tmp_path: Path) -> None:
