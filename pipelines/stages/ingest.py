@@ -9,7 +9,7 @@ from ..plumbing.errors import BadInputError
 from ..plumbing.events import say
 from ..plumbing.finished import landed
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import Done, Facts, file_digest, stage, sync
+from ..plumbing.workshop import Done, Facts, file_digest, stage
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,6 +54,7 @@ def ingest(day: date, settings: Settings, folder: Path) -> Facts:
         BadInputError: if they have not landed, cannot be read, or look like garbage.
     """
     from recsys_gru import errors
+    from recsys_gru.files import sync
 
     store, digest = store_of(settings), landed(day, settings)
     try:
