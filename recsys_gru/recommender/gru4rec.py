@@ -195,9 +195,8 @@ class GRU4Rec(Recommender):
     ) -> Self:
         """Go on learning from newer clicks; on an unfitted model the same as `fit`.
 
-        Old items keep their rows. A new item gets a row, and the optimizer's memory of it, averaged over the
-        old items clicked right before or after it, or over all old items if there are none. `new_items_`
-        holds the new ids.
+        Old items keep their rows. A new item (see `new_items_`) gets a row, and the optimizer's memory of it,
+        averaged over the old items clicked right before or after it, or over all if there are none.
 
         Args:
             newer: clicks in any form that `fit` takes, later than those learned from.
@@ -213,9 +212,11 @@ class GRU4Rec(Recommender):
         """
         own = {} if n_epochs is None else {"n_epochs": whole_number("n_epochs", n_epochs)}
         loop = Loop(self.settings(**own), on_epoch=on_epoch, progress=progress)
-        if "network_" not in vars(self):
-            return self.fit(newer, on_epoch=on_epoch, progress=progress)
         keep_vanished = flag("keep_vanished", keep_vanished)
+        if "network_" not in vars(self):
+            with fitting(self, sessions := trainable(newer)):
+                self._fit(sessions, None, self._loop(on_epoch, progress, **own))
+            return self
         extension = extend(self.vocabulary_, trainable(newer, self.vocabulary_), keep_vanished=keep_vanished)
         sessions = extension.sessions
         with fitting(self, sessions):
@@ -259,11 +260,11 @@ class GRU4Rec(Recommender):
     def _similarities(self, number: int) -> NDArray[np.float32]:
         return cosines(self.network_, number)
 
-    def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False) -> Loop:
-        own = self._plain()
-        resolve_device(str(own.device))
-        beside = own.patience, own.checkpoint_dir, own.checkpoint_every
-        return Loop(own.settings(), *beside, on_epoch, progress)
+    def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False, **own: Any) -> Loop:  # noqa: ANN401
+        plain = self._plain()
+        resolve_device(str(plain.device))
+        beside = plain.patience, plain.checkpoint_dir, plain.checkpoint_every
+        return Loop(plain.settings(**own), *beside, on_epoch, progress)
 
     def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
         loop = loop or self._loop()
@@ -277,8 +278,7 @@ class GRU4Rec(Recommender):
 
     def _adopt(self, learner: Learner, sessions: Sessions) -> None:
         self._remember(sessions)
-        self.network_ = learner.network
-        self.slots_ = learner.optimiser.slots
+        self.network_, self.slots_ = learner.network, learner.optimiser.slots
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         state = {f"weights/{name}": values for name, values in self.network_.parameters()}
