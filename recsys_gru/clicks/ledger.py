@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import shown
 from recsys_gru.clicks.frames import ITEM, SESSION, Frame, key_columns, lazy
+from recsys_gru.errors import ParameterError
 
 _COUNTED = ("rows", "sessions", "items")
 
@@ -42,6 +44,17 @@ class Entry:
     rule: str
     before: Size
     after: Size
+
+
+def notes_in(ledger: object) -> "Ledger":
+    """The ledger that a caller gave to write into, or one that nobody looks at.
+
+    Raises:
+        ParameterError: if it is something else.
+    """
+    if ledger is not None and not isinstance(ledger, Ledger):
+        raise ParameterError(f"expected ledger as a Ledger, got {shown(ledger)}: make one with Ledger()")
+    return Ledger() if ledger is None else ledger
 
 
 @dataclass
