@@ -76,7 +76,9 @@ def tied_share(ledger: pl.DataFrame) -> float | None:
 
 def tied_doubts(share: float | None) -> tuple[str, ...]:
     """The warning, if so many neighbouring clicks have one time that their order is in question."""
-    return () if share is None or share <= TIED_LIMIT else (tied_warning(share),)
+    if share is None or share <= TIED_LIMIT:
+        return ()
+    return (f"{tied_warning(share)}; if one was named, the order is that column's",)
 
 
 def doubts(replay: pl.DataFrame, learned: tuple[int, int] | None = None) -> tuple[str, ...]:

@@ -22,17 +22,30 @@ LAW: Any = planted_law
 PROFILE: Any = profile_clicks
 LOG = rg.generate_clicks(60, 12, days=4, seed=1)
 NAN = float("nan")
-NO_COUNT = ("5", 0, -1, 2.5, True, None, [5], NAN, float("inf"), timedelta(days=1), 2**80, np.float64("nan"))
+NO_COUNT: tuple[object, ...] = (
+    "5",
+    0,
+    -1,
+    2.5,
+    True,
+    None,
+    [5],
+    NAN,
+    float("inf"),
+    timedelta(days=1),
+    2**80,
+    np.float64("nan"),
+)
 NO_SEED = ("5", -1, 2.5, True, None, [5], NAN)
 NO_SPAN = (
     "1 day", 7, 1.5, 0, -1, NAN, True, [7], date(2026, 1, 1), np.int64(7), np.timedelta64("NaT"),
     timedelta(0), timedelta(days=-1), timedelta.max,
 )  # fmt: skip
 NO_MOMENT = ("2026-01-02", 1767225600, NAN, True, None, date(2026, 1, 2), timedelta(days=1))
-NO_FLAG = ("false", 2, None, [])
+NO_FLAG: tuple[object, ...] = ("false", 2, None, [])
 NO_FRAME = (5, None, "nowhere", [1], LOG.drop("item_id"), object())
 NO_EVENTS = (*NO_FRAME, LOG.with_columns(pl.col("time").dt.epoch("s")), LOG.cast({"time": pl.String}))
-NO_LEDGER = (5, "ledger", [], HERE.Ledger)
+NO_LEDGER: tuple[object, ...] = (5, "ledger", [], HERE.Ledger)
 DAY, ALSO_NONE = timedelta(days=1), (None,)
 TABLE: dict[str, tuple[Callable[[Any], object], tuple[object, ...]]] = {
     "generate n_sessions": (lambda v: HERE.generate_clicks(v, 12), NO_COUNT),

@@ -13,6 +13,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.warm_start import carry_over, extend
 from recsys_gru.sessions import Sessions, Vocabulary
+from recsys_gru.training import EpochReport
 
 
 def small() -> GRU4Rec:
@@ -74,7 +75,8 @@ def test_it_learns_the_new_items_without_forgetting_the_old() -> None:
 
 
 def test_its_epochs_count_on_an_unfitted_model_too_and_for_that_call_alone() -> None:
-    clicks, heard = clicks_of("abc", "bca", "cab"), []
+    clicks = clicks_of("abc", "bca", "cab")
+    heard: list[EpochReport] = []
     model = small()
     usual = model.n_epochs
     model.partial_fit(clicks, n_epochs=usual + 2, on_epoch=heard.append)
