@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from recsys_gru.arguments import shown
+from recsys_gru.arguments import place, shown
 from recsys_gru.clicks.frames import ITEM, SESSION, Frame, key_columns, lazy
 from recsys_gru.errors import ParameterError
 
@@ -93,18 +93,25 @@ class Ledger:
         return pl.DataFrame(columns, schema_overrides={"rule": pl.String, **numbers})
 
     def write(self, path: str | Path) -> None:
-        """Write the table as CSV (or Parquet where the name ends in .parquet)."""
-        table = self.table()
-        if Path(path).suffix == ".parquet":
-            table.write_parquet(path)
-        else:
-            table.write_csv(path)
+        """Write the table as CSV (or Parquet where the name ends in .parquet).
+
+        Raises:
+            ParameterError: ``path`` is none.
+            OSError: it cannot be written.
+        """
+        file = Path(place("path", path))
+        (self.table().write_parquet if file.suffix == ".parquet" else self.table().write_csv)(file)
 
     @classmethod
     def read(cls, path: str | Path) -> "Ledger":
-        """Read the Parquet file that ``write`` wrote."""
+        """Read the Parquet file that ``write`` wrote.
+
+        Raises:
+            ParameterError: ``path`` is none.
+            OSError: there is no such file.
+        """
         ledger = cls()
-        for row in pl.read_parquet(path, glob=False).iter_rows(named=True):
+        for row in pl.read_parquet(Path(place("path", path)), glob=False).iter_rows(named=True):
             sizes = [Size(*(row[f"{what}_{when}"] for what in _COUNTED)) for when in ("before", "after")]
             ledger.record(row["rule"], *sizes)
         return ledger

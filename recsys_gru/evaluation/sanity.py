@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import function, whole_number
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.compare import Comparison, compare
 from recsys_gru.evaluation.ledger import metrics_from_ranks
@@ -55,6 +56,9 @@ def order_probe(
     Where many neighbouring clicks have one time, what is learned may be how the rows were sorted: the verdict
     says so, whatever the figures. ``factory`` gives a fresh model, seeded alike each time.
 
+    Raises:
+        ParameterError: ``factory`` is no function, or a number is impossible.
+
     Source: Hidasi & Czapp, Widespread Flaws in Offline Evaluation, RecSys 2023;
     Klenitskiy et al., Does It Look Sequential?, RecSys 2024.
 
@@ -65,6 +69,8 @@ def order_probe(
     >>> order_probe(rg.Markov, train, test, k=5).verdict.split(":")[0]
     'sequential'
     """
+    function("factory", factory)
+    k, seed = whole_number("k", k, 1), whole_number("seed", seed, 0)
     sessions = as_sessions(train)
     test = as_sessions(test, vocabulary=sessions.vocabulary)
     ordered = evaluate(factory().fit(sessions), test, (k,))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -46,7 +47,15 @@ NO_FLAG: tuple[object, ...] = ("false", 2, None, [])
 NO_FRAME = (5, None, "nowhere", [1], LOG.drop("item_id"), object())
 NO_EVENTS = (*NO_FRAME, LOG.with_columns(pl.col("time").dt.epoch("s")), LOG.cast({"time": pl.String}))
 NO_LEDGER: tuple[object, ...] = (5, "ledger", [], HERE.Ledger)
+NO_WORD: tuple[object, ...] = (5, [], True, "nowhere")
+NO_IDS: tuple[object, ...] = (5, [], "no", {"a": "text"}, {"item_id": []})
 DAY, ALSO_NONE = timedelta(days=1), (None,)
+
+
+def _read(name: str, value: object) -> object:
+    return HERE.read_clicks(LOG, **{name: value})
+
+
 TABLE: dict[str, tuple[Callable[[Any], object], tuple[object, ...]]] = {
     "generate n_sessions": (lambda v: HERE.generate_clicks(v, 12), NO_COUNT),
     "generate n_items": (lambda v: HERE.generate_clicks(9, v), NO_COUNT),
@@ -88,6 +97,15 @@ TABLE: dict[str, tuple[Callable[[Any], object], tuple[object, ...]]] = {
     "Recipe min_length": (lambda v: HERE.Recipe(min_length=v), NO_COUNT),
     "Recipe max_length": (lambda v: HERE.Recipe(max_length=v), tuple(v for v in NO_COUNT if v is not None)),
     "Recipe collapse": (lambda v: HERE.Recipe(collapse=v), NO_FLAG),
+    **{
+        f"read_clicks {name}": (partial(_read, name), NO_WORD)
+        for name in ("session", "item", "time", "user", "order", "format", "time_unit", "time_zone")
+    },
+    "read_clicks ids": (lambda v: HERE.read_clicks(LOG, ids=v), NO_IDS),
+    "recipe_of": (HERE.recipe_of, (5, None, [], "nowhere")),
+    "Ledger.write": (HERE.Ledger().write, (5, None, "")),
+    "Ledger.read": (HERE.Ledger.read, (5, None, "")),
+    "as_sessions vocabulary": (lambda v: HERE.as_sessions(LOG, v), (5, "a", [1])),
     "prepare clicks": (lambda v: HERE.prepare(v, "made"), NO_FRAME),
     "prepare folder": (lambda v: HERE.prepare(LOG, v), (5, None, "", "a\0b", [])),
     "prepare recipe": (lambda v: HERE.prepare(LOG, "made", v), (5, "usual", {"min_support": 2}, HERE.Recipe)),
