@@ -9,7 +9,8 @@ import math
 import operator
 import os
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,10 +18,12 @@ from recsys_gru.errors import ParameterError
 
 MOST_SHOWN = 80
 """Characters of a refused value that a message shows."""
+LONGEST = timedelta(days=36_500)
+"""A hundred years: no silence or part of a log is longer, and the calendar has room for some of them."""
 
 
-def whole_number(name: str, value: object, low: int | None = None) -> int:
-    """A whole number, of at least ``low`` where that is given; 5.0 is one.
+def whole_number(name: str, value: object, low: int | None = None, high: int | None = None) -> int:
+    """A whole number, of at least ``low`` and at most ``high`` where these are given; 5.0 is one.
 
     Raises:
         ParameterError: if it is something else.
@@ -29,9 +32,10 @@ def whole_number(name: str, value: object, low: int | None = None) -> int:
     5
     """
     number = _index(value)
-    if number is None or (low is not None and number < low):
-        least = "" if low is None else f" of at least {low}"
-        raise ParameterError(f"expected {name} as a whole number{least}, got {shown(value)}")
+    if number is None or (low is not None and number < low) or (high is not None and number > high):
+        bounds = [*([f"at least {low}"] if low is not None else []), *([f"at most {high:,}"] if high else [])]
+        within = f" of {' and '.join(bounds)}" if bounds else ""
+        raise ParameterError(f"expected {name} as a whole number{within}, got {shown(value)}")
     return number
 
 
@@ -48,6 +52,53 @@ def real_number(name: str, value: object) -> float:
     if number is None:
         raise ParameterError(f"expected {name} as a finite number, got {shown(value)}")
     return number
+
+
+def span(name: str, value: object) -> timedelta:
+    """A span of time, longer than nothing and of at most a hundred years; NumPy's are taken too.
+
+    Raises:
+        ParameterError: if it is something else, such as a number, which says no unit.
+
+    >>> span("gap", timedelta(minutes=30))
+    datetime.timedelta(seconds=1800)
+    """
+    found = value
+    if type(value).__module__ == "numpy" and type(value).__name__ == "timedelta64":
+        found = value.astype("timedelta64[us]").item()  # type: ignore[attr-defined]
+    if not isinstance(found, timedelta) or found != found or not timedelta(0) < found <= LONGEST:
+        raise ParameterError(
+            f"expected {name} as a timedelta longer than nothing and of at most 100 years, got "
+            f"{shown(value)}: write timedelta(days=7)"
+        )
+    return found
+
+
+def moment(name: str, value: object) -> datetime:
+    """A moment in UTC; without a zone it is of UTC.
+
+    Raises:
+        ParameterError: if it is something else, or there is no such moment in UTC.
+
+    >>> moment("cut", datetime(2026, 3, 1)).isoformat()
+    '2026-03-01T00:00:00+00:00'
+    """
+    try:
+        if isinstance(value, datetime) and value == value:
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        pass  # so early or late that no calendar has it
+    raise ParameterError(f"expected {name} as a datetime, got {shown(value)}: write datetime(2026, 3, 1)")
+
+
+def function(name: str, value: Callable[..., object]) -> None:
+    """Something that can be called.
+
+    Raises:
+        ParameterError: if it cannot.
+    """
+    if not callable(value):
+        raise ParameterError(f"expected {name} as a function, got {shown(value)}")
 
 
 def flag(name: str, value: object) -> bool:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -207,6 +206,8 @@ def code_fingerprint() -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a small file aside, sync it, and rename it into place."""
+    from recsys_gru.files import sync
+
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.new")
     aside.write_text(text, encoding="utf-8")
@@ -217,6 +218,8 @@ def write_whole(path: Path, text: str) -> None:
 
 def put_in_place(aside: Path, target: Path) -> None:
     """Sync all that was made, and give it its name; what stood there without a mark goes."""
+    from recsys_gru.files import sync  # not before: it loads NumPy, which help does without
+
     for path in sorted(aside.rglob("*")):
         sync(path)
     sync(aside)
@@ -224,24 +227,6 @@ def put_in_place(aside: Path, target: Path) -> None:
         shutil.rmtree(target)
     aside.rename(target)
     sync(target.parent)
-
-
-def sync(path: Path) -> None:
-    """Have the disk keep a file or folder, whatever happens to the machine.
-
-    A folder that the system does not open, as on Windows, is left to the system.
-    """
-    folder = path.is_dir()
-    try:
-        handle = os.open(path, os.O_RDONLY if folder else os.O_RDWR)
-    except PermissionError:
-        if folder:
-            return
-        raise
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def folder_of(stage: str, day: date, settings: Settings, key: str) -> Path:

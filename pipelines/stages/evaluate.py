@@ -86,13 +86,13 @@ def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path
 def _note(model: "Recommender", test: "pl.DataFrame", report: "Report", folder: Path) -> None:
     """Test data, figures and their intervals, for the day's run."""
     from recsys_gru import as_sessions
-    from recsys_gru.tracking import Notebook, Run, test_figures
+    from recsys_gru.tracking import Notebook, Run, part_of, test_figures
 
-    run = Run(Notebook(folder))
-    run.feed(as_sessions(test, model.vocabulary_), DATA, "test")
+    run, sessions = Run(Notebook(folder)), as_sessions(test, model.vocabulary_)
+    run.feed(sessions, DATA, "test")
     if report.events:
         metrics, counts = test_figures(report)
-        run.log(metrics, tags=counts)
+        run.log(metrics, tags=counts | part_of(sessions, report))
 
 
 def _metrics(report: "Report") -> Facts:

@@ -9,7 +9,7 @@ from ..plumbing.errors import BadInputError
 from ..plumbing.events import say
 from ..plumbing.finished import landed
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import Done, Facts, file_digest, stage, sync
+from ..plumbing.workshop import Done, Facts, file_digest, stage
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from recsys_gru import CheckedClicks, ClickStore
 
 
+ORDER = "click_order"
+"""The column of the order of clicks of one time, as read_clicks calls it."""
 TAKEN = "taken.parquet"
 """The checked clicks of a delivery, kept until the day goes: what to take out, should it be corrected."""
 
@@ -54,6 +56,7 @@ def ingest(day: date, settings: Settings, folder: Path) -> Facts:
         BadInputError: if they have not landed, cannot be read, or look like garbage.
     """
     from recsys_gru import errors
+    from recsys_gru.files import sync
 
     store, digest = store_of(settings), landed(day, settings)
     try:
@@ -82,24 +85,53 @@ def store_of(settings: Settings) -> "ClickStore":
 
 
 def _take_out(day: date, settings: Settings, store: "ClickStore", folder: Path) -> "tuple[date, ...]":
-    """Take out of the store what earlier deliveries of the day brought, and no other file did or does."""
+    """Take out of the store what earlier deliveries of the day brought, and no other file did or does.
+
+    A click whose order is another now goes too, for the store would keep the smaller of the two; whatever
+    else brought it puts it back.
+    """
     import polars as pl
 
     earlier = sorted(folder.parent.glob(f"ingest-*/{TAKEN}"))
     if not earlier:
         return ()
     elsewhere = sorted((settings.work.folder / "days").glob(f"????-??-??/ingest-*/{TAKEN}"))
-    others = [folder / TAKEN, *(path for path in elsewhere if path.parent.parent != folder.parent)]
-    gone = pl.concat([_taken(path) for path in earlier]).unique()
-    for path in others:
-        kept = _taken(path)
-        if kept.collect_schema() == gone.collect_schema():  # else its ids are of another type: other clicks
-            gone = gone.join(kept, on=kept.collect_schema().names(), how="anti")
-    rows = gone.collect()
+    others = [path for path in elsewhere if path.parent.parent != folder.parent]
+    gone = pl.concat([_comparable(path) for path in earlier], how="diagonal").unique()
+    for path in (folder / TAKEN, *others):
+        kept = _comparable(path)
+        if kept.collect_schema() == gone.collect_schema():  # else one is of users, the other of sessions
+            gone = gone.join(kept, on=kept.collect_schema().names(), how="anti", nulls_equal=True)
+    rows = gone.drop(ORDER).unique().collect()
     if rows.is_empty():
         return ()
     say("a file was delivered anew, what only the earlier one had goes", day=day, clicks=rows.height)
-    return store.forget(rows)
+    changed = {*store.forget(rows)}
+    for path in others:
+        again = _like(path, rows)
+        changed |= {*store.add(again).days} if again.height else set()
+    return tuple(sorted(changed))
+
+
+def _comparable(path: Path) -> "pl.LazyFrame":
+    """The clicks of a file, ids and order as text: two files may have written them as different types."""
+    import polars as pl
+
+    clicks = _taken(path)
+    order = pl.col(ORDER) if ORDER in clicks.collect_schema() else pl.lit(None)
+    ids = [name for name in clicks.collect_schema().names() if name not in ("time", ORDER)]
+    return clicks.select(pl.col(ids).cast(pl.String), "time", order.cast(pl.String).alias(ORDER))
+
+
+def _like(path: Path, rows: "pl.DataFrame") -> "pl.DataFrame":
+    """The clicks of a file that are among the rows, in whatever order they came."""
+    import polars as pl
+
+    clicks = _taken(path)
+    if not set(rows.columns) <= set(clicks.collect_schema().names()):
+        return clicks.collect().clear()
+    same = [pl.col(name) if name == "time" else pl.col(name).cast(pl.String) for name in rows.columns]
+    return clicks.join(rows.lazy(), left_on=same, right_on=rows.columns, how="semi").collect()
 
 
 def _taken(path: Path) -> "pl.LazyFrame":

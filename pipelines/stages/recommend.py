@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..plumbing.errors import BadInputError
 from ..plumbing.settings import Settings
-from ..plumbing.workshop import Done, Facts, file_digest, results, stage, sync, write_whole
+from ..plumbing.workshop import Done, Facts, file_digest, results, stage, write_whole
 from .champion import registry_of, serving
 from .promote import promote
 from .sessions import TEST, sessions
@@ -80,6 +80,8 @@ def publish(settings: Settings, day: date, version: int, made: Path) -> None:
     They come to ``recommendations/KIND/day=DAY/model_version=VERSION/``; of a day only the lists of the
     newest writing stay. ``recommendations/current.json`` then says which lists are to be shown.
     """
+    from recsys_gru.files import sync
+
     home = _home(settings)
     for kind in settings.recommend.what:
         place = home / kind / f"{DAY}{day}" / f"{VERSION}{version}"

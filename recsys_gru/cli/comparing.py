@@ -1,11 +1,13 @@
 """`demo` and `compare`: the GRU beside the baselines on one log, or one tracked run beside another."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from recsys_gru.cli.calling import program
 from recsys_gru.cli.options import (
     Log,
     optional_log_options,
@@ -14,22 +16,26 @@ from recsys_gru.cli.options import (
     test_days_option,
     threads_option,
     tracking_option,
+    verify_option,
 )
 from recsys_gru.errors import TrackingError, without_secrets
 
 if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
     from recsys_gru.contract import Recommender
-    from recsys_gru.evaluation import Report
+    from recsys_gru.evaluation import Report, ReportPage
+    from recsys_gru.sessions import Sessions
     from recsys_gru.tracking import Tracker
 
 BASELINES = ("Popularity", "Markov", "ItemKNN", "VSKNN")
-DEMO_FOLDER = Path("demo/model")
+DEMO_FOLDER, REPORT = Path("demo/model"), Path("demo/report.html")
 EXAMPLES = 5
+MADE_UP = "made up: few items are clicked often, and what was clicked says what comes next"
 
 
 @click.command()
 @optional_log_options
+@verify_option
 @click.argument("run_b", required=False)
 @click.option(
     "--out",
@@ -63,6 +69,7 @@ def compare(
 
 @click.command()
 @optional_log_options
+@verify_option
 @test_days_option
 @parameters_option
 @threads_option
@@ -71,14 +78,16 @@ def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: 
     """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
     from recsys_gru.cli.examples import show_examples
 
-    prepared, models, tracker = compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where)
-    gru = models["GRU4Rec"]
-    show_examples(gru, prepared.test, EXAMPLES)
-    gru.save(DEMO_FOLDER)
-    click.echo(f"\nmodel      {DEMO_FOLDER}/     recsys-gru recommend {DEMO_FOLDER} --items ID,ID,...")
-    click.echo(f"registry   {registered(gru, tracker, where)}")
-    click.echo(f"dashboard  make dashboard     the runs lie in {without_secrets(where)}")
-    click.echo("compare    recsys-gru compare Markov GRU4Rec     any two runs, by name or id")
+    done = compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where)
+    show_examples(done.gru, done.test, EXAMPLES)
+    done.gru.save(DEMO_FOLDER)
+    done.page.write(REPORT)
+    us = program()
+    click.echo(f"\nreport     {REPORT}     intervals, where it is good, examples: open it in a browser")
+    click.echo(f"model      {DEMO_FOLDER}/     {us} recommend {DEMO_FOLDER} --items ID,ID,...")
+    click.echo(f"registry   {registered(done.gru, done.tracker, where)}")
+    click.echo(f"dashboard  {us} dashboard     the runs lie in {without_secrets(where)}")
+    click.echo(f"compare    {us} compare Markov GRU4Rec     any two runs, by name or id")
 
 
 def registered(model: "Recommender", tracker: "Tracker", where: str) -> str:
@@ -92,12 +101,21 @@ def registered(model: "Recommender", tracker: "Tracker", where: str) -> str:
             registry.promote(version, "the first version")
     except TrackingError as error:
         return f"not reached: {error}"
-    return f"models:/{registry.name}/{version}     mlflow models serve -m models:/{registry.name}@champion"
+    serve = f"{program('mlflow')} models serve -m models:/{registry.name}@champion"
+    return f"models:/{registry.name}/{version}     {serve}"
 
 
-def compared(
-    log: Log, test_days: float | None, parameters: dict[str, object], where: str
-) -> "tuple[Prepared, dict[str, Recommender], Tracker]":
+@dataclass(frozen=True)
+class Compared:
+    """What a comparison leaves: the fitted GRU, the test sessions, the report page and where the runs are."""
+
+    gru: "Recommender"
+    test: "Sessions"
+    page: "ReportPage"
+    tracker: "Tracker"
+
+
+def compared(log: Log, test_days: float | None, parameters: dict[str, object], where: str) -> Compared:
     """Prepare the log, fit and evaluate each model inside a tracking run, and print all of it."""
     from recsys_gru import tracking
     from recsys_gru.cli import parting, printing
@@ -106,7 +124,7 @@ def compared(
     from recsys_gru.tracking.comparison import show_comparison
 
     ledger = Ledger()
-    click.echo(f"log        {log.clicks or 'made up: Zipf popularity, planted transitions'}")
+    click.echo(f"log        {log.clicks or MADE_UP}")
     prepared = parting.parts(log, test_days, ledger)
     printing.show_prepared(prepared)
     with tracking.run(where, name=tracking.dated(f"compare {log.name}"), data=log.name) as tracker:
@@ -121,12 +139,12 @@ def compared(
             reports["GRU4Rec"],
             baselines=others,
             train=prepared.train.events(),
-            data_ledger=ledger.table(),
+            data_ledger=printing.in_words(ledger).table(),
             facts=gru.parameters(),
         )
         tracker.run_of(gru).file("report", partial(write_report, page))  # in place of that without baselines
     printing.show_reports(reports)
-    return prepared, models, tracker
+    return Compared(gru, prepared.test, page, tracker)
 
 
 def compared_runs(run_a: str, run_b: str, where: str, out: Path) -> None:

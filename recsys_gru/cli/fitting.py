@@ -17,6 +17,7 @@ from recsys_gru.cli.options import (
     parse_parameters,
     threads_option,
     tracking_option,
+    verify_option,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @log_options
+@verify_option
 @model_option
 @parameters_option
 @click.option(
@@ -55,6 +57,7 @@ def fit(
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @log_options
+@verify_option
 @click.option(
     "--k",
     "cutoffs",

@@ -68,7 +68,7 @@ def _tell(stage: str, done: int, total: int) -> None:
 def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     """Check, split, filter and pack a click log of any size; the ledger and the rejected rows are kept."""
     import recsys_gru as rg
-    from recsys_gru.cli import preparing
+    from recsys_gru.cli import preparing, printing
 
     recipe = rg.Recipe(
         gap=timedelta(minutes=log.gap),
@@ -81,7 +81,7 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     prepared = rg.prepare(clicks, out, recipe, on_progress=_tell)
     shown = rg.Ledger([*prepared.ledger])
     shown.record("test part", *prepared.test_part())
-    click.echo(f"\n{shown}\n")
+    click.echo(f"\n{printing.in_words(shown)}\n")
     counts = ", ".join(f"{count:,} {name}" for name, count in prepared.counts.items())
     click.echo(f"rows       {counts}\nsplit      test: sessions from {prepared.cut:%Y-%m-%d %H:%M} UTC")
     if doctor:

@@ -48,6 +48,7 @@ class Log:
     gap: float
     min_support: int
     min_length: int
+    verify: bool = False
 
     @property
     def name(self) -> str:
@@ -166,6 +167,13 @@ parameters_option = click.option(
 )
 
 
+verify_option = click.option(
+    "--verify",
+    is_flag=True,
+    help="Of a folder that prepare wrote: read every file and compare it with its SHA-256 first.",
+)
+
+
 def log_options(command: Command) -> Callable[..., object]:
     """Add the options of a click log, which must be there; the command receives them as one ``log``."""
 
@@ -185,7 +193,7 @@ def optional_log_options(command: Command) -> Callable[..., object]:
 def _log_options(command: Command, shown: str) -> Callable[..., object]:
     @functools.wraps(command)
     def packed(**given: Any) -> object:  # noqa: ANN401 - click's own values
-        log = Log(**{field.name: given.pop(field.name) for field in fields(Log)})
+        log = Log(**{field.name: given.pop(field.name) for field in fields(Log) if field.name in given})
         return command(log=log, **given)
 
     wrapped: Callable[..., object] = packed

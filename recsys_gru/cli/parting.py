@@ -1,5 +1,7 @@
-"""The sessions that `fit`, `evaluate` and `compare` work on: of a raw log, or of a prepared folder."""
+"""The sessions that commands work on, which fit, test or search: of a raw log, or of a prepared folder."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from recsys_gru.cli import preparing, printing
@@ -13,12 +15,22 @@ if TYPE_CHECKING:
 
 
 def folder_of(log: Log) -> "PreparedLog | None":
-    """The prepared log in a folder that ``prepare`` wrote, None where LOG is something else."""
+    """The prepared log in a folder that ``prepare`` wrote, None where LOG is something else.
+
+    Raises:
+        ParameterError: if it is something else and --verify is given.
+        ClickLogError: if the folder is damaged; with --verify, if one bit is not as it was written.
+    """
     from recsys_gru.preparation import read_prepared
 
-    if log.clicks is None or not (log.clicks / "prepared.json").is_file():
-        return None
-    return read_prepared(log.clicks)
+    if log.clicks is not None and (log.clicks / "prepared.json").is_file():
+        return read_prepared(log.clicks, verify=log.verify)
+    if log.verify:
+        raise ParameterError(
+            f"expected a folder that recsys-gru prepare wrote, got {log.clicks or 'none'}: only such a one "
+            "keeps the digests that --verify needs; leave it out, or prepare the log"
+        )
+    return None
 
 
 def _uncut(log: Log, test_days: float | None) -> "PreparedLog | None":
@@ -27,7 +39,7 @@ def _uncut(log: Log, test_days: float | None) -> "PreparedLog | None":
     if prepared is not None and test_days is not None:
         raise ParameterError(f"{log.clicks} is cut already: leave --test-days out, or prepare it anew")
     if prepared is not None:
-        printing.show_prepared_log(prepared)
+        printing.show_prepared_log(prepared, log.verify)
     return prepared
 
 
@@ -61,13 +73,23 @@ def testing(log: Log, test_days: float | None, vocabulary: "Vocabulary") -> "Ses
 
 def parts(log: Log, test_days: float | None, ledger: "Ledger") -> preparing.Prepared:
     """The log cut into training, validation and test sessions; a prepared folder keeps its cut."""
+    return search_parts(log, test_days, ledger)[0]
+
+
+def search_parts(
+    log: Log, test_days: float | None, ledger: "Ledger"
+) -> "tuple[preparing.Prepared, Callable[[], tuple[Sessions, Sessions]]]":
+    """The same, and what gives the sessions for the model that is found: all to learn from, those of the
+    validation part too, and the test sessions in their vocabulary."""
     from recsys_gru.sessions import Sessions
     from recsys_gru.sessions.split import TEST_PART
 
     if (prepared := _uncut(log, test_days)) is None:
         checked = preparing.read(log, ledger)
         printing.show_checked(checked)
-        return preparing.split(log, preparing.events_of(log, checked), test_days, ledger)
+        events = preparing.events_of(log, checked)
+        found = preparing.split(log, events, test_days, ledger)
+        return found, partial(preparing.without_validation, log, events, found.cut)
     ledger.entries.extend(prepared.ledger)
     ledger.record(TEST_PART, *prepared.test_part())
     inner, validation = preparing.validation_part(prepared.train.events(), ledger)
@@ -75,4 +97,5 @@ def parts(log: Log, test_days: float | None, ledger: "Ledger") -> preparing.Prep
     held_out, test = (
         Sessions.from_events(part, train.vocabulary) for part in (validation, prepared.test.events())
     )
-    return preparing.Prepared(train, held_out, test, prepared.cut, ledger)
+    found = preparing.Prepared(train, held_out, test, prepared.cut, ledger)
+    return found, lambda: (prepared.train, prepared.test)

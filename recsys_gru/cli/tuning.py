@@ -14,11 +14,13 @@ from recsys_gru.cli.options import (
     test_days_option,
     threads_option,
     tracking_option,
+    verify_option,
 )
 
 
 @click.command()
 @log_options
+@verify_option
 @model_option
 @parameters_option
 @test_days_option
@@ -58,21 +60,18 @@ def tune(
     A --param stays fixed, all others in the model's search space are tuned. Call it again to go on with an
     interrupted study; call it several times at once to share the work.
     """
-    from recsys_gru.cli import preparing, printing
+    from recsys_gru.cli import parting, printing
     from recsys_gru.clicks import Ledger
     from recsys_gru.tracking.tuning import Search, refit, search
 
     require_room_for_model(out)
     fixed, ledger = parse_parameters(parameters, kind), Ledger()
-    checked = preparing.read(log, ledger)
-    printing.show_checked(checked)
-    events = preparing.events_of(log, checked)
-    prepared = preparing.split(log, events, test_days, ledger)
+    prepared, final = parting.search_parts(log, test_days, ledger)
     printing.show_prepared(prepared)
     asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
     asked = asked.of(prepared.train, prepared.validation)
     best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)
-    model, report = refit(asked, best, *preparing.without_validation(log, events, prepared.cut), where)
+    model, report = refit(asked, best, *final(), where)
     printing.show_reports({type(model).__name__: report})
     model.save(out)
     click.echo(f"saved in {out}/")

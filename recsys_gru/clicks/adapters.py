@@ -102,7 +102,7 @@ def adapter_of(name: str) -> Adapter:
     Raises:
         ParameterError: there is none.
     """
-    if name not in ADAPTERS:
+    if name not in tuple(ADAPTERS):
         raise ParameterError(f"expected format to be one of {', '.join(ADAPTERS)}; got {name!r}")
     return ADAPTERS[name]
 

@@ -20,7 +20,7 @@ from recsys_gru.clicks.frames import (
     lazy,
 )
 from recsys_gru.clicks.ids import NULL_WORDS, ODD_WORDS
-from recsys_gru.clicks.ledger import Ledger, Tally
+from recsys_gru.clicks.ledger import Ledger, Tally, notes_in
 from recsys_gru.clicks.order import by_hash, by_item, in_runs, item_steps, sorted_rows, tied
 from recsys_gru.clicks.read import read_clicks, was_read
 from recsys_gru.clicks.scan import collect
@@ -77,6 +77,7 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     >>> checked.counts
     {'read': 4, 'kept': 2, 'rejected': 2, 'duplicate': 1, 'null session_id': 1}
     """
+    notes_in(ledger)
     rows = collect(ready(clicks))
     kept, bad = sieve(rows, time_limits(rows.lazy()))
     kept, warnings = _looked_at(kept)

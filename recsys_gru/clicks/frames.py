@@ -111,6 +111,19 @@ def require(frame: pl.LazyFrame, *columns: str) -> None:
         )
 
 
+def require_times(frame: pl.LazyFrame) -> None:
+    """Stop where times are no moments in UTC.
+
+    Raises:
+        SchemaError: they are numbers, text, or of no zone or another one.
+    """
+    found = frame.collect_schema()[TIME]
+    if not isinstance(found, pl.Datetime) or found.time_zone != "UTC":
+        raise SchemaError(
+            f"expected time as moments in UTC; got {found}. What to do: pass the frame through read_clicks"
+        )
+
+
 def key_columns(frame: pl.LazyFrame) -> list[str]:
     """The columns that say whose click it is: session_id, user_id or both."""
     found = frame.collect_schema().names()

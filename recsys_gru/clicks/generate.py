@@ -7,12 +7,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import LONGEST, flag, real_number, whole_number
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
 from recsys_gru.errors import ParameterError
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY = 86_400
 _LONGEST = 50
+_MOST, _DAYS = 2**31 - 1, LONGEST.days
 _EVENING_PEAK, _DAILY_SWING = 20 * 3600, 0.7
 _MEDIAN_PAUSE, _PAUSE_SPREAD, _LONGEST_PAUSE = 40.0, 1.0, 1500.0
 
@@ -58,10 +60,10 @@ def planted_law(
     >>> round(float(law.next_probabilities(taste=0, item=5).sum()), 6)
     1.0
     """
-    if n_items < 1 or not 0 <= follow <= 1:
-        raise ParameterError(
-            f"n_items must be at least 1 and follow within 0 and 1; got {n_items} and {follow}"
-        )
+    n_items, seed = whole_number("n_items", n_items, 1, _MOST), whole_number("seed", seed, 0)
+    tastes, slots = whole_number("tastes", tastes, 1, _MOST), whole_number("slots", slots, 1, _MOST)
+    if not 0 <= real_number("follow", follow) <= 1:
+        raise ParameterError(f"expected follow, a probability, between 0 and 1, got {follow}: .8 is usual")
     rng = np.random.default_rng([seed, 0])
     tastes = max(1, min(tastes, n_items // 10))
     zipf = (1.0 / (np.arange(n_items) + 10.0)).astype(np.float64)
@@ -114,16 +116,17 @@ def generate_clicks(
     ``6e9c5a1f-...`` (36 characters), items of 16; each stands for one number.
 
     Raises:
-        ParameterError: a size is below 1.
+        ParameterError: a size is no whole number of at least 1, or an argument is impossible otherwise.
 
     >>> generate_clicks(n_sessions=3, n_items=50, days=2, seed=7).columns
     ['session_id', 'item_id', 'time']
     """
-    if min(n_sessions, n_items, days) < 1 or mean_length < 1:
-        raise ParameterError(
-            "n_sessions, n_items, days and mean_length must be at least 1; "
-            f"got {n_sessions}, {n_items}, {days} and {mean_length}"
-        )
+    n_sessions, days = whole_number("n_sessions", n_sessions, 1, _MOST), whole_number("days", days, 1, _DAYS)
+    n_items, part = whole_number("n_items", n_items, 1, _MOST), whole_number("part", part, 0, _MOST)
+    seed, text_ids = whole_number("seed", seed, 0), flag("text_ids", text_ids)
+    mean_length = real_number("mean_length", mean_length)
+    if mean_length < 1:
+        raise ParameterError(f"expected mean_length of 1 click or more, got {mean_length}: 5 is usual")
     law = planted_law(n_items, seed)
     rng = np.random.default_rng([seed, 1, part])
     lengths = np.minimum(rng.geometric(1 / mean_length, n_sessions), _LONGEST)

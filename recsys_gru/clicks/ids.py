@@ -46,8 +46,8 @@ def kinds_of(ids: "str | Mapping[str, str] | None") -> dict[str, str]:
     columns = (SESSION, ITEM, USER)
     if ids is None:
         return {}
-    kinds = dict.fromkeys(columns, ids) if isinstance(ids, str) else dict(ids)
-    if set(kinds) - set(columns) or set(kinds.values()) - {WHOLE, TEXT}:
+    kinds = dict(ids) if isinstance(ids, Mapping) else dict.fromkeys(columns, ids)
+    if set(kinds) - set(columns) or any(kind not in (WHOLE, TEXT) for kind in kinds.values()):
         raise ParameterError(
             f"expected ids as 'text' or 'whole', or a dict of them for {', '.join(columns)}; got {ids!r}"
         )

@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import place, shown
 from recsys_gru.clicks.frames import ITEM, SESSION, Frame, key_columns, lazy
+from recsys_gru.errors import ParameterError
 
 _COUNTED = ("rows", "sessions", "items")
 
@@ -42,6 +44,17 @@ class Entry:
     rule: str
     before: Size
     after: Size
+
+
+def notes_in(ledger: object) -> "Ledger":
+    """The ledger that a caller gave to write into, or one that nobody looks at.
+
+    Raises:
+        ParameterError: if it is something else.
+    """
+    if ledger is not None and not isinstance(ledger, Ledger):
+        raise ParameterError(f"expected ledger as a Ledger, got {shown(ledger)}: make one with Ledger()")
+    return Ledger() if ledger is None else ledger
 
 
 @dataclass
@@ -80,18 +93,25 @@ class Ledger:
         return pl.DataFrame(columns, schema_overrides={"rule": pl.String, **numbers})
 
     def write(self, path: str | Path) -> None:
-        """Write the table as CSV (or Parquet where the name ends in .parquet)."""
-        table = self.table()
-        if Path(path).suffix == ".parquet":
-            table.write_parquet(path)
-        else:
-            table.write_csv(path)
+        """Write the table as CSV (or Parquet where the name ends in .parquet).
+
+        Raises:
+            ParameterError: ``path`` is none.
+            OSError: it cannot be written.
+        """
+        file = Path(place("path", path))
+        (self.table().write_parquet if file.suffix == ".parquet" else self.table().write_csv)(file)
 
     @classmethod
     def read(cls, path: str | Path) -> "Ledger":
-        """Read the Parquet file that ``write`` wrote."""
+        """Read the Parquet file that ``write`` wrote.
+
+        Raises:
+            ParameterError: ``path`` is none.
+            OSError: there is no such file.
+        """
         ledger = cls()
-        for row in pl.read_parquet(path, glob=False).iter_rows(named=True):
+        for row in pl.read_parquet(Path(place("path", path)), glob=False).iter_rows(named=True):
             sizes = [Size(*(row[f"{what}_{when}"] for what in _COUNTED)) for when in ("before", "after")]
             ledger.record(row["rule"], *sizes)
         return ledger

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from recsys_gru.arguments import word
 from recsys_gru.clicks import times
 from recsys_gru.clicks.adapters import adapter_of, scan_published
 from recsys_gru.clicks.frames import AS_READ, ITEM, KIND, ORDER, SESSION, TIME, USER
@@ -130,6 +131,7 @@ class _Wish:
 
 
 def _find_columns(given: list[str], wanted: dict[str, str | None]) -> dict[str, str]:
+    _require_words(wanted)
     found = {name.strip(): name for name in reversed(given)} | {name: name for name in given}
     if wanted[USER] is not None and wanted[USER] == wanted[SESSION]:
         wanted = {role: name for role, name in wanted.items() if role != SESSION}
@@ -153,6 +155,13 @@ def _find_columns(given: list[str], wanted: dict[str, str | None]) -> dict[str, 
     if missing:
         raise SchemaError(_missing_message(missing, given))
     return names
+
+
+def _require_words(wanted: dict[str, str | None]) -> None:
+    """Names of columns are texts; roles bear the names of the arguments, but for an ending or beginning."""
+    for role, name in wanted.items():
+        if name is not None:
+            word(role.removesuffix("_id").removeprefix("click_"), name)
 
 
 def _synonym(role: str, found: list[str]) -> str | None:

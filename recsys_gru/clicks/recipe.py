@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from recsys_gru.arguments import flag, shown, span, whole_number
 from recsys_gru.errors import ParameterError
+
+MOST = 2**31 - 1
+"""Of events; the compiled loops count in 32 bits."""
+SPANS, MAY_BE_OPEN = ("gap", "test", "window"), ("test", "window", "max_length")
 
 
 @dataclass(frozen=True)
@@ -33,11 +38,25 @@ class Recipe:
     window: timedelta | None = None
 
     def __post_init__(self) -> None:
-        for name in ("gap", "test", "window"):
-            span = getattr(self, name)
-            if span is not None and span <= timedelta(0):
-                raise ParameterError(f"{name} must be longer than nothing; got {span}")
-        for name in ("min_support", "min_length", "max_length"):
-            bound = getattr(self, name)
-            if bound is not None and bound < 1:
-                raise ParameterError(f"{name} must be at least 1; got {bound}")
+        """Raise ParameterError at the first impossible value; numbers and spans of NumPy become plain."""
+        for name in ("gap", "test", "window", "min_support", "min_length", "max_length"):
+            value = getattr(self, name)
+            if value is None and name in MAY_BE_OPEN:
+                continue
+            plain = span(name, value) if name in SPANS else whole_number(name, value, 1, MOST)
+            object.__setattr__(self, name, plain)
+        object.__setattr__(self, "collapse", flag("collapse", self.collapse))
+
+
+def recipe_in(recipe: object) -> Recipe:
+    """The recipe that a caller gave, or the usual one.
+
+    Raises:
+        ParameterError: if it is something else.
+
+    >>> recipe_in(None).min_length
+    2
+    """
+    if recipe is not None and not isinstance(recipe, Recipe):
+        raise ParameterError(f"expected recipe as a Recipe, got {shown(recipe)}: write Recipe(min_support=5)")
+    return Recipe() if recipe is None else recipe

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import polars as pl
 
-from recsys_gru.clicks.frames import EVENT, ITEM, SESSION, TIME, USER, Frame, lazy, require
+from recsys_gru.arguments import span, word
+from recsys_gru.clicks.frames import EVENT, ITEM, SESSION, TIME, USER, Frame, lazy, require, require_times
 from recsys_gru.clicks.order import sorted_rows
-from recsys_gru.errors import ParameterError
 
 LONG_SILENCE = timedelta(hours=6)
 """No visit is silent for longer: an id that comes again afterwards was given twice, or a page left open."""
@@ -21,18 +21,18 @@ def sessionize(clicks: Frame, user: str = USER, gap: timedelta = timedelta(minut
     too: ``sessionize(clicks, user="session_id")`` cuts them apart.
 
     Raises:
-        SchemaError: a column is missing.
-        ParameterError: the gap is not positive.
+        SchemaError: a column is missing, or times are not as read_clicks gives them.
+        ParameterError: the gap is no span of time, or not positive.
 
     >>> log = pl.DataFrame({"user_id": ["u", "u", "u"], "item_id": [1, 2, 3], "time": [0, 60, 7200]})
     >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
     >>> sessionize(log, gap=timedelta(minutes=30)).collect()["session_id"].to_list()
     [0, 0, 1]
     """
-    if gap <= timedelta(0):
-        raise ParameterError(f"gap must be longer than nothing; got {gap}")
+    gap, user = span("gap", gap), word("user", user)
     log = lazy(clicks)
     require(log, user, ITEM, TIME)
+    require_times(log)
     ordered = sorted_rows(log.collect(), user).lazy()
     begins = pl.col(user).ne_missing(pl.col(user).shift()) | (pl.col(TIME).diff() > gap)
     number = begins.fill_null(value=True).cum_sum().cast(pl.Int64) - 1

@@ -42,7 +42,7 @@ def require_known(unit: str | None, zone: str, time_format: str | None) -> None:
     Raises:
         ParameterError: one of them is unknown.
     """
-    if unit is not None and unit not in UNITS:
+    if unit is not None and unit not in tuple(UNITS):
         raise ParameterError(f"time_unit must be one of {', '.join(UNITS)}; got {unit!r}")
     if not isinstance(zone, str) or not _is_zone(zone):
         near = difflib.get_close_matches(str(zone), zoneinfo.available_timezones(), n=3)

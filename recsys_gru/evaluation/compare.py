@@ -19,6 +19,7 @@ from recsys_gru.evaluation.statistics import (
     permutation_p,
     session_sums,
 )
+from recsys_gru.evaluation.views import tied_doubts, tied_share
 
 KEYS = ("session_id", "time", "item_id", "occurrence")
 _HEAD = ("metric", "k", "A", "B", "B - A", "low", "high", "p", "p Holm")
@@ -36,6 +37,8 @@ class Comparison:
         sessions: sessions of these events.
         only_a: events that only the first ledger holds.
         only_b: events that only the second ledger holds.
+        tied_share: share of neighbouring clicks of one time among these events; None where the ledgers, of an
+            earlier version, do not tell.
     """
 
     table: pl.DataFrame
@@ -43,12 +46,21 @@ class Comparison:
     sessions: int
     only_a: int
     only_b: int
+    tied_share: float | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before believing a difference."""
+        return tied_doubts(self.tied_share)
 
     def __repr__(self) -> str:
-        return f"{as_text(_HEAD, self._rows())}\n{self._counts()}"
+        return "\n".join([as_text(_HEAD, self._rows()), *self._notes()])
 
     def _repr_html_(self) -> str:
-        return as_html(_HEAD, self._rows(), [self._counts()])
+        return as_html(_HEAD, self._rows(), self._notes())
+
+    def _notes(self) -> list[str]:
+        return [self._counts(), *(f"warning: {text}" for text in self.warnings)]
 
     def _rows(self) -> list[list[str]]:
         kept = self.table.select("metric", "k", "a", "b", "difference", "low", "high", "p", "p_holm")
@@ -59,9 +71,11 @@ class Comparison:
         ]
 
     def _counts(self) -> str:
+        share = self.tied_share
+        tied = "" if share is None else f", {share:.1%} of neighbouring clicks at one time"
         return (
             f"{self.events} events of {self.sessions} sessions in both, {self.only_a} only in A, "
-            f"{self.only_b} only in B; positive differences speak for B"
+            f"{self.only_b} only in B{tied}; positive differences speak for B"
         )
 
 
@@ -118,7 +132,8 @@ def compare(
         }
     )
     shared = ours.height
-    return Comparison(table, shared, len(difference.counts), a.height - shared, b.height - shared)
+    rest = (a.height - shared, b.height - shared)
+    return Comparison(table, shared, len(difference.counts), *rest, tied_share(ours))
 
 
 def compare_many(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from recsys_gru.evaluation.bar import bar
 from recsys_gru.evaluation.ledger import RANK_OF_TIES
@@ -68,6 +69,7 @@ def _ledger(sessions: Sessions, ranked: Ranked, source: str) -> pl.DataFrame:
             "repeat": _repeats(sessions)[ranked.events],
             "time": pl.Series(sessions.times[ranked.events]).cast(pl.Datetime("us", "UTC")),
             "rank_shown": np.where(equal_shown > 0, above_shown + equal_shown, np.inf),
+            "tied": _tied(sessions, ranked.events, source),
         }
     )
     barred = pl.when(pl.Series(ranked.excluded)).then(float("inf"))
@@ -84,6 +86,13 @@ def _repeats(sessions: Sessions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return ~first.to_series().to_numpy()
 
 
+def _tied(sessions: Sessions, events: NDArray[np.int64], source: str) -> pl.Series:
+    """Whether each event (R,) has the time of the known one before it; null where there is none."""
+    if source != MODEL:
+        return pl.Series(values=[None] * len(events), dtype=pl.Boolean)
+    return pl.Series(sessions.times[events] == sessions.times[events - 1], dtype=pl.Boolean)
+
+
 def _counted_unknown(sessions: Sessions) -> pl.DataFrame:
     """The counted clicks on unknown items, and whether their item came before in its session."""
     repeat = ~pl.struct("session_id", "item_id").is_first_distinct()
@@ -96,7 +105,10 @@ def _misses(unknown: pl.DataFrame) -> pl.DataFrame:
     """Ledger rows of the unknown clicks; their place in the replay is null, for they are not in it."""
     infinite = [pl.lit(float("inf")).alias(name) for name in (*RANK_OF_TIES.values(), "rank_shown")]
     targets = unknown.filter(pl.col("position") > 0).with_columns(
-        *infinite, support=pl.lit(0, pl.Int64), position=pl.lit(None, pl.Int64)
+        *infinite,
+        support=pl.lit(0, pl.Int64),
+        position=pl.lit(None, pl.Int64),
+        tied=pl.lit(None, pl.Boolean),
     )
     return _columns(targets, UNKNOWN)
 
@@ -113,4 +125,5 @@ def _columns(frame: pl.DataFrame, source: str) -> pl.DataFrame:
         pl.col("time").dt.hour().alias("hour"),
         pl.lit(source, pl.String).alias("source"),
         "rank_shown",
+        "tied",
     )

@@ -124,6 +124,8 @@ def _views(page: ReportPage) -> str:
         f"{shares['unknown_share']:.1%} of all clicks are on items that training does not know; "
         f"{shares['repeat_share']:.1%} of the known clicks are on an item that the session holds already."
     )
+    if "tied_share" in shares:
+        told += f" {shares['tied_share']:.1%} of neighbouring clicks have the same time."
     head = ["clicks", "which they are", "events", f"recall@{page.k}", f"MRR@{page.k}"]
     return section("Which clicks count", told, table(head, rows, words=2))
 

@@ -72,7 +72,8 @@ class Report:
         return views(self.replay, self.ties, list(self.recall))
 
     def shares(self) -> dict[str, float]:
-        """``unknown_share`` of all clicks, and ``repeat_share`` of known clicks."""
+        """``unknown_share`` of all clicks, ``repeat_share`` of known clicks, and ``tied_share`` of
+        neighbouring known clicks."""
         return {} if self.replay.is_empty() else shares(self.replay)
 
     def __repr__(self) -> str:
@@ -116,4 +117,6 @@ class Report:
         shares = self.shares()
         unknown, repeat = shares["unknown_share"], shares["repeat_share"]
         told = f"{unknown:.1%} of all clicks on unknown items, {repeat:.1%} of the known clicks repeats"
+        if "tied_share" in shares:
+            told += f", {shares['tied_share']:.1%} of neighbouring clicks at one time"
         return ["", "events", f"recall@{k}", f"MRR@{k}"], rows, told

@@ -9,10 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import function, whole_number
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.compare import Comparison, compare
 from recsys_gru.evaluation.ledger import metrics_from_ranks
 from recsys_gru.evaluation.replay import evaluate
+from recsys_gru.evaluation.views import tied_doubts
 from recsys_gru.ranking import Scorer
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
@@ -33,12 +35,16 @@ class OrderProbe:
         shuffled: recall@k of the same model fitted on shuffled sessions, on the same test events.
         comparison: the paired comparison, shuffled (A) against ordered (B).
         verdict: a sentence for the reader.
+        tied_share: share of neighbouring clicks of one time, in the part, training or test, that has more.
+        warning: that the order of the clicks may be none of the data, where that share is high; else empty.
     """
 
     ordered: float
     shuffled: float
     comparison: Comparison
     verdict: str
+    tied_share: float
+    warning: str = ""
 
 
 def order_probe(
@@ -47,7 +53,11 @@ def order_probe(
     """Fit the same model on the sessions and on sessions with shuffled clicks, and compare on the test.
 
     Where shuffling costs nothing the log has no order to learn from: a sequential model is the wrong tool.
-    ``factory`` gives a fresh model, seeded alike each time.
+    Where many neighbouring clicks have one time, what is learned may be how the rows were sorted: the verdict
+    says so, whatever the figures. ``factory`` gives a fresh model, seeded alike each time.
+
+    Raises:
+        ParameterError: ``factory`` is no function, or a number is impossible.
 
     Source: Hidasi & Czapp, Widespread Flaws in Offline Evaluation, RecSys 2023;
     Klenitskiy et al., Does It Look Sequential?, RecSys 2024.
@@ -59,11 +69,17 @@ def order_probe(
     >>> order_probe(rg.Markov, train, test, k=5).verdict.split(":")[0]
     'sequential'
     """
+    function("factory", factory)
+    k, seed = whole_number("k", k, 1), whole_number("seed", seed, 0)
     sessions = as_sessions(train)
+    test = as_sessions(test, vocabulary=sessions.vocabulary)
     ordered = evaluate(factory().fit(sessions), test, (k,))
     shuffled = evaluate(factory().fit(shuffled_sessions(sessions, seed)), test, (k,))
     comparison = compare(shuffled.ranks, ordered.ranks, ["recall"], [k], seed=seed)
-    return OrderProbe(ordered.recall[k], shuffled.recall[k], comparison, _verdict(comparison, k))
+    tied = max(sessions.tied_share, test.tied_share)
+    warning = "".join(tied_doubts(tied))
+    recalls = (ordered.recall[k], shuffled.recall[k])
+    return OrderProbe(*recalls, comparison, _verdict(comparison, k, tied if warning else 0.0), tied, warning)
 
 
 def shuffled_sessions(sessions: Sessions, seed: int) -> Sessions:
@@ -73,10 +89,16 @@ def shuffled_sessions(sessions: Sessions, seed: int) -> Sessions:
     return replace(sessions, items=sessions.items[order])
 
 
-def _verdict(comparison: Comparison, k: int) -> str:
+def _verdict(comparison: Comparison, k: int, doubtful: float) -> str:
+    """The sentence; ``doubtful`` is the share of tied neighbours where it is too high, else 0."""
     row = comparison.table.row(0, named=True)
     loss = row["difference"] / row["b"] if row["b"] else 0.0
     told = f"shuffling takes {loss:.1%} of recall@{k} ({row['b']:.4f} to {row['a']:.4f}, p = {row['p']:.2g})"
+    if doubtful:
+        return (
+            f"not to be told: {doubtful:.0%} of neighbouring clicks have the same time, so their order may "
+            f"be none of the data; {told}"
+        )
     if row["p"] < 0.05 and loss > 0.05:
         return f"sequential: {told}"
     return f"not shown to be sequential: {told}; an order-free method may serve as well"

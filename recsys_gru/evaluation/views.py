@@ -4,6 +4,7 @@ import polars as pl
 
 from recsys_gru.evaluation.ledger import RANK_OF_TIES
 from recsys_gru.evaluation.metrics import mean_gain
+from recsys_gru.sessions import TIED_LIMIT, tied_warning
 
 MODEL, POPULARITY, UNKNOWN = "model", "popularity", "unknown"
 """Of a ledger's column ``source``: who ranked the click; nobody, where the item is unknown."""
@@ -47,16 +48,37 @@ def views(replay: pl.DataFrame, ties: str, cutoffs: list[int]) -> pl.DataFrame:
 
 
 def shares(replay: pl.DataFrame) -> dict[str, float]:
-    """Share of all clicks on unknown items, and of known clicks on an item that the session holds already.
+    """Share of all clicks on unknown items, of known clicks on an item that the session holds already, and,
+    where the ledger tells, of neighbouring known clicks that have one time.
 
     >>> shares(pl.DataFrame({"source": ["model", "unknown"], "repeat": [True, True]}))
     {'unknown_share': 0.5, 'repeat_share': 1.0}
     """
     unknown, repeats = replay["source"] == UNKNOWN, known_clicks(replay)["repeat"]
+    tied = tied_share(replay)
     return {
         "unknown_share": float(unknown.sum()) / max(replay.height, 1),
         "repeat_share": float(repeats.sum()) / max(len(repeats), 1),
+        **({} if tied is None else {"tied_share": tied}),
     }
+
+
+def tied_share(ledger: pl.DataFrame) -> float | None:
+    """The share of the ranked known clicks that have the time of the known one before them in the session;
+    None where no row tells, as in ledgers of earlier versions.
+
+    >>> tied_share(pl.DataFrame({"tied": [True, False, None]}))
+    0.5
+    """
+    told = ledger["tied"].drop_nulls() if "tied" in ledger.columns else pl.Series(dtype=pl.Boolean)
+    return float(told.sum()) / len(told) if len(told) else None
+
+
+def tied_doubts(share: float | None) -> tuple[str, ...]:
+    """The warning, if so many neighbouring clicks have one time that their order is in question."""
+    if share is None or share <= TIED_LIMIT:
+        return ()
+    return (f"{tied_warning(share)}; if one was named, the order is that column's",)
 
 
 def doubts(replay: pl.DataFrame, learned: tuple[int, int] | None = None) -> tuple[str, ...]:
@@ -67,6 +89,7 @@ def doubts(replay: pl.DataFrame, learned: tuple[int, int] | None = None) -> tupl
         learned: first and last event that the model has learned from, microseconds since 1970.
     """
     found = () if learned is None else _learned_already(replay, learned)
+    found += tied_doubts(tied_share(replay))
     share = shares(replay)["unknown_share"]
     if share <= MANY_UNKNOWN:
         return found

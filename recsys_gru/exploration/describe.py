@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from recsys_gru.arguments import place as path_text
+from recsys_gru.arguments import word
 from recsys_gru.clicks.frames import Frame
 from recsys_gru.errors import InputError
 from recsys_gru.exploration.page import page, span_of
@@ -32,14 +34,15 @@ def describe(
         SchemaError: a column is missing.
         ClickLogError: no row can be used.
         InputError: the folder cannot be written.
+        ParameterError: ``gap`` is no span of time, or ``folder`` no path.
 
     >>> import polars as pl, tempfile
     >>> log = pl.DataFrame({"session_id": [1, 1], "item_id": [7, 8], "time": [0, 60]})
     >>> describe(log, tempfile.mkdtemp(), title="My shop").items
     2
     """
+    place, title = Path(path_text("folder", folder)), word("title", title)
     profile = profile_clicks(clicks, gap)
-    place = Path(folder)
     try:
         place.mkdir(parents=True, exist_ok=True)
         draw(profile).savefig(place / "log.png", dpi=150)

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import span, whole_number
 from recsys_gru.clicks.believable import time_limits
 from recsys_gru.clicks.check import REASON, TIED_LIMIT, ready, sieve, tied_warning
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, Frame, key_columns
@@ -82,11 +83,13 @@ def profile_clicks(
     Raises:
         SchemaError: a column is missing.
         ClickLogError: no row can be used.
+        ParameterError: ``gap`` is no span of time, or ``rows_per_part`` no whole number of at least 1.
 
     >>> log = pl.DataFrame({"session_id": [1, 1, 2], "item_id": [7, 8, 7], "time": [0, 60, 120]})
     >>> profile_clicks(log).popularity
     array([2, 1])
     """
+    gap, rows_per_part = span("gap", gap), whole_number("rows_per_part", rows_per_part, 1)
     log = ready(clicks)
     users = SESSION not in key_columns(log)
     with in_parts(log, rows_per_part) as parts:

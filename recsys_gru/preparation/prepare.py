@@ -20,12 +20,14 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from recsys_gru.arguments import flag, function, whole_number
+from recsys_gru.arguments import place as path_text
 from recsys_gru.clicks.believable import Limits, time_limits
 from recsys_gru.clicks.check import BY_ITEM, ready
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, Frame
 from recsys_gru.clicks.ledger import Ledger, Size, Tally
 from recsys_gru.clicks.order import by_item
-from recsys_gru.clicks.recipe import Recipe
+from recsys_gru.clicks.recipe import Recipe, recipe_in
 from recsys_gru.clicks.scan import collect
 from recsys_gru.errors import ClickLogError, InputError
 from recsys_gru.kernels.packing import number_by_appearance
@@ -102,6 +104,7 @@ def prepare(
         InputError: the folder holds something else than a prepared log.
         ClickLogError: no usable training event is left.
         SchemaError: a column is missing.
+        ParameterError: an argument is impossible.
 
     >>> import tempfile
     >>> from recsys_gru.clicks.generate import generate_clicks
@@ -109,18 +112,25 @@ def prepare(
     >>> prepared.counts["read"] == prepared.ledger.entries[0].before.rows
     True
     """
-    place = Path(folder)
+    place = Path(path_text("folder", folder))
+    work = _Work(
+        place.with_name(f"{place.name}.partial"),
+        recipe_in(recipe),
+        whole_number("rows_per_bucket", rows_per_bucket, 1),
+        on_progress or _silent,
+    )
+    function("on_progress", work.tell)
+    rows = ready(clicks)
     recover(place)
     if place.exists() and any(place.iterdir()) and not (place / PREPARED).exists():
         raise InputError(f"{place} holds other files; expected a new folder or one that prepare wrote")
-    aside = place.with_name(f"{place.name}.partial")
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    shutil.rmtree(work.folder, ignore_errors=True)
+    work.folder.mkdir(parents=True)
     try:
-        _Work(aside, recipe or Recipe(), rows_per_bucket, on_progress or _silent).run(ready(clicks))
-        replace(place, aside)
+        work.run(rows)
+        replace(place, work.folder)
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(work.folder, ignore_errors=True)
     return read_prepared(place)
 
 
@@ -132,8 +142,9 @@ def read_prepared(folder: str | Path, *, verify: bool = False) -> Prepared:
 
     Raises:
         ClickLogError: the folder is none, or damaged.
+        ParameterError: ``folder`` is no path.
     """
-    place = Path(folder)
+    place, verify = Path(path_text("folder", folder)), flag("verify", verify)
     if not place.exists() and replaced(place).exists():
         place = replaced(place)  # a prepare was broken off, or is just putting its result in place
     try:

@@ -9,10 +9,11 @@ from typing import TypeAlias
 
 import polars as pl
 
+from recsys_gru.arguments import place, shown, span
 from recsys_gru.clicks.check import CheckedClicks, check_clicks
 from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, Frame
 from recsys_gru.clicks.sessionize import LONG_SILENCE, reused_ids, sessionize
-from recsys_gru.errors import ClickLogError
+from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.preparation.distinct import one_visit_each
 from recsys_gru.preparation.partition import DAY as _DAY
 from recsys_gru.preparation.partition import distinct, in_order, stored
@@ -66,6 +67,12 @@ class ClickStore:
     folder: Path
     gap: timedelta = timedelta(minutes=30)
     silence: timedelta = LONG_SILENCE
+
+    def __post_init__(self) -> None:
+        """Raise ParameterError where it is no path, or a silence no span of time."""
+        object.__setattr__(self, "folder", Path(place("folder", self.folder)))
+        for name in ("gap", "silence"):
+            object.__setattr__(self, name, span(name, getattr(self, name)))
 
     def add(self, clicks: Frame) -> Added:
         """Check clicks and merge them into their days; rejected rows go to rejected/.
@@ -141,6 +148,9 @@ class ClickStore:
         return digest_of(*(f"{day} {text}" for day, text in self.fingerprints(first, last).items()))
 
     def _between(self, first: date | None, last: date | None) -> list[date]:
+        for name, day in (("first", first), ("last", last)):
+            if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+                raise ParameterError(f"expected {name} as a date, got {shown(day)}: write date(2026, 3, 1)")
         return [day for day in self.days() if (first or day) <= day <= (last or day)]
 
     def _file(self, day: date) -> Path:

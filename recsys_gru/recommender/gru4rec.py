@@ -51,8 +51,7 @@ class GRU4Rec(Recommender):
         bpreg: weight of BPR-max's score regularisation.
         elu_param: of the ELU that scores pass in BPR-max; 0 for none.
         logq: strength of the logQ correction of cross-entropy.
-        cell: gru (reset-after), gru-reset-before, lstm or rnn. With one-hot input the first layer of gru is
-            the reset-before cell, as in the reference.
+        cell: gru (reset-after; of one-hot input, as in the reference, before), gru-reset-before, lstm, rnn.
         optimizer: adagrad, adam, rmsprop or sgd; each changes only the item rows that an update has touched.
         grad_clip: largest global norm of the gradient; 0 for no limit.
         weight_decay: L2 penalty on the parameters an update touches.
@@ -181,16 +180,13 @@ class GRU4Rec(Recommender):
         Raises:
             ParameterError: if a hyper-parameter is impossible.
             ClickLogError: if the log has no event, only one item, or no session of two events.
-            DivergedError: if the loss becomes NaN or infinite.
-            CheckpointError: if it is damaged or of another run.
+            DivergedError, CheckpointError: as their names say.
         """
-        kept = {"checkpoint_dir": checkpoint_dir, "checkpoint_every": checkpoint_every}
-        loop = self._loop(on_epoch, progress).but_with(kept)
+        own = {"checkpoint_dir": checkpoint_dir, "checkpoint_every": checkpoint_every}
+        loop = self._loop(on_epoch, progress).but_with(own)
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
-        with fitting(self, sessions, held_out):
-            self._fit(sessions, held_out, loop)
-        return self
+        return self._fitted(sessions, held_out, loop)
 
     def partial_fit(
         self,
@@ -208,9 +204,9 @@ class GRU4Rec(Recommender):
         averaged over the old items clicked right before or after it, or over all if there are none.
 
         Args:
-            newer: clicks in any form that `fit` takes, later than those learned from.
-            since: a moment (UTC where it names no zone): earlier clicks are context, and each from it on is
-                learned once, whatever the pieces that a log is learned in; a piece without any is no error.
+            newer: later clicks, in any form that `fit` takes.
+            since: a moment (UTC where it names no zone): earlier clicks are context, each from it on is learned
+                once, whatever the pieces that a log is learned in; a piece without any is no error.
             n_epochs: walks through the newer sessions, in place of the constructor's.
             keep_vanished: whether items without a newer click stay in the catalogue.
             on_epoch: called with the EpochReport of each epoch.
@@ -224,11 +220,16 @@ class GRU4Rec(Recommender):
         own = {} if n_epochs is None else {"n_epochs": whole_number("n_epochs", n_epochs)}
         loop = self._loop(on_epoch, progress, **own)
         if "network_" not in vars(self):
-            return self.fit(newer, on_epoch=on_epoch, progress=progress)
+            return self._fitted(trainable(newer), None, loop)
         sessions = newer_clicks(newer, self.vocabulary_, since, self.span_)
         self.new_items_, self.history_ = self.vocabulary_.ids.clear(), ()
         if sessions.counted.any():
             self._go_on(sessions, loop, flag("keep_vanished", keep_vanished))
+        return self
+
+    def _fitted(self, sessions: Sessions, held_out: Sessions | None, loop: Loop) -> Self:
+        with fitting(self, sessions, held_out):
+            self._fit(sessions, held_out, loop)
         return self
 
     def _go_on(self, sessions: Sessions, loop: Loop, keep_vanished: bool) -> None:
@@ -263,8 +264,8 @@ class GRU4Rec(Recommender):
     def check_parameters(self) -> None:
         self._loop()
 
-    def _require_possible(self) -> None:  # but the device: what was learned on one answers on any
-        self._loop_of(self.settings())
+    def _require_possible(self) -> None:
+        self._loop_of(self.settings())  # but the device: what was learned on one answers on any
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         return cosines(self.network_, number)

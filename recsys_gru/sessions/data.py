@@ -5,13 +5,14 @@ from pathlib import Path
 
 import polars as pl
 
+from recsys_gru.arguments import shown
 from recsys_gru.clicks.check import ready
 from recsys_gru.clicks.frames import ITEM, SESSION, Frame
 from recsys_gru.clicks.ids import TEXT, as_whole
 from recsys_gru.clicks.order import sorted_rows, without_item_order
 from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.scan import is_paths
-from recsys_gru.errors import SchemaError
+from recsys_gru.errors import ParameterError, SchemaError
 from recsys_gru.sessions.files import PREPARED, is_packed, read_sessions
 from recsys_gru.sessions.packed import SessionData, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
@@ -33,6 +34,11 @@ def as_sessions(
     >>> as_sessions(pl.DataFrame({"session_id": [1, 1], "item_id": [7, 7], "time": [1, 2]})).n_events
     2
     """
+    for name, known in (("vocabulary", vocabulary), ("ids_like", ids_like)):
+        if known is not None and not isinstance(known, Vocabulary):
+            raise ParameterError(
+                f"expected {name} as a Vocabulary, got {shown(known)}: a model's vocabulary_"
+            )
     if isinstance(data, (str, Path)) and (folder := packed_folder(Path(data), test=vocabulary is not None)):
         data = read_sessions(folder)
     if not isinstance(data, Sessions):

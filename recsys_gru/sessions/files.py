@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import place as path_text
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
 from recsys_gru.clicks.scan import PREPARED as PREPARED
 from recsys_gru.errors import ClickLogError, RecsysError
@@ -37,7 +38,7 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
     >>> read_sessions(folder).fingerprint() == sessions.fingerprint()
     True
     """
-    place = Path(folder)
+    place = Path(path_text("folder", folder))
     place.mkdir(parents=True, exist_ok=True)
     for name in _ARRAYS:
         np.save(place / f"{name}.npy", getattr(sessions, name))
@@ -57,7 +58,7 @@ def read_sessions(folder: str | Path) -> Sessions:
     Raises:
         ClickLogError: a file is missing or damaged.
     """
-    place = Path(folder)
+    place = Path(path_text("folder", folder))
     try:
         items: NDArray[np.int32] = _mapped(place / "items.npy", np.int32)
         offsets, times = (_mapped(place / f"{name}.npy", np.int64) for name in _ARRAYS[1:])

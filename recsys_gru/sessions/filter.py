@@ -4,10 +4,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.arguments import whole_number
 from recsys_gru.clicks.frames import EVENT, ITEM, SESSION, Frame, lazy, require, same_kind
-from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.clicks.ledger import Ledger, Size, notes_in
 from recsys_gru.clicks.order import codes, run_starts, sorted_rows
-from recsys_gru.errors import ParameterError
+from recsys_gru.clicks.recipe import MOST
 from recsys_gru.kernels.rules import drop_small
 
 RARE, SHORT = "item too rare", "session too short"
@@ -24,20 +25,20 @@ def filter_sessions(
 
     Raises:
         SchemaError: a column is missing.
-        ParameterError: a bound is below 1.
+        ParameterError: a bound is no whole number of at least 1.
 
     >>> log = pl.DataFrame({"session_id": [1, 1, 2, 2, 3], "item_id": [7, 8, 7, 8, 9]})
     >>> log = log.with_columns(time=pl.int_range(pl.len()))
     >>> filter_sessions(log, min_support=2, min_length=2).height
     4
     """
-    for name, bound in (("min_support", min_support), ("min_length", min_length)):
-        if bound < 1:
-            raise ParameterError(f"{name} must be at least 1; got {bound}")
+    min_support = whole_number("min_support", min_support, 1, MOST)
+    min_length = whole_number("min_length", min_length, 1, MOST)
+    notes = notes_in(ledger)
     log = lazy(train)
     require(log, *EVENT)
     table = sorted_rows(log.collect(), SESSION)
-    alive = fixed_point(table, min_support, min_length, ledger if ledger is not None else Ledger())
+    alive = fixed_point(table, min_support, min_length, notes)
     return same_kind(table if alive.all() else table.filter(pl.Series(alive)), train)
 
 

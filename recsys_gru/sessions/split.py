@@ -9,8 +9,19 @@ from typing import TypeAlias
 
 import polars as pl
 
-from recsys_gru.clicks.frames import EVENT, SESSION, START, TIME, Frame, lazy, require, same_kind
-from recsys_gru.clicks.ledger import Ledger, Size
+from recsys_gru.arguments import moment, real_number, span, whole_number
+from recsys_gru.clicks.frames import (
+    EVENT,
+    SESSION,
+    START,
+    TIME,
+    Frame,
+    lazy,
+    require,
+    require_times,
+    same_kind,
+)
+from recsys_gru.clicks.ledger import Ledger, Size, notes_in
 from recsys_gru.clicks.order import sorted_rows
 from recsys_gru.clicks.sessionize import reused_ids
 from recsys_gru.errors import ClickLogError, ParameterError
@@ -19,6 +30,7 @@ log = logging.getLogger("recsys_gru")
 
 Part: TypeAlias = "pl.LazyFrame | pl.DataFrame"
 TEST_SHARE = 0.05
+_MOST_FOLDS = 10_000
 CUT_OFF, TEST_PART = "after the cut, session began before", "test part"
 
 
@@ -53,7 +65,7 @@ def split_by_time(events: Frame, test: timedelta, ledger: Ledger | None = None) 
 
     Raises:
         SchemaError: a column is missing.
-        ParameterError: ``test`` is not positive.
+        ParameterError: ``test`` is no span of time, or not positive.
         ClickLogError: the log is empty.
 
     >>> log = pl.DataFrame({"session_id": [1, 1, 2], "item_id": [7, 8, 9], "time": [0, 86400, 90000]})
@@ -63,11 +75,9 @@ def split_by_time(events: Frame, test: timedelta, ledger: Ledger | None = None) 
     >>> train["item_id"].to_list(), test["item_id"].to_list(), split.straddling_events
     ([7], [9], 1)
     """
-    if test <= timedelta(0):
-        raise ParameterError(f"test must be longer than nothing; got {test}")
+    test, ledger = span("test", test), None if ledger is None else notes_in(ledger)
     table = event_table(events)
-    last = table.select(pl.col(TIME).max()).item()
-    return _cut(table, last - test, events, ledger)
+    return _cut(table, _before(_last(table), test), events, ledger)
 
 
 def split_at(events: Frame, cut: datetime, ledger: Ledger | None = None) -> Split:
@@ -76,6 +86,7 @@ def split_at(events: Frame, cut: datetime, ledger: Ledger | None = None) -> Spli
 
     Raises:
         SchemaError: a column is missing.
+        ParameterError: ``cut`` is no moment.
         ClickLogError: the log is empty.
 
     >>> log = pl.DataFrame({"session_id": [1, 2], "item_id": [7, 9], "time": [0, 90000]})
@@ -83,8 +94,8 @@ def split_at(events: Frame, cut: datetime, ledger: Ledger | None = None) -> Spli
     >>> split_at(log, datetime(1970, 1, 2)).test["item_id"].to_list()
     [9]
     """
-    moment = cut if cut.tzinfo is not None else cut.replace(tzinfo=UTC)
-    return _cut(event_table(events), moment, events, ledger)
+    when, ledger = moment("cut", cut), None if ledger is None else notes_in(ledger)
+    return _cut(event_table(events), when, events, ledger)
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,7 @@ def split_three(events: Frame, test: timedelta, validation: timedelta) -> ThreeP
     >>> [part["item_id"].to_list() for part in split_three(log, test=span, validation=span)]
     [[7], [8], [9]]
     """
+    validation = span("validation", validation)
     outer = split_by_time(events, test)
     inner = split_by_time(outer.train, validation)
     return ThreeParts(inner.train, inner.test, outer.test, inner, outer)
@@ -139,7 +151,7 @@ def split_rolling(
 
     Raises:
         SchemaError: a column is missing.
-        ParameterError: a span or the number of folds is not positive.
+        ParameterError: a span is none, or not positive, or the number of folds is not within 1 and 10,000.
         ClickLogError: the log is empty.
 
     >>> log = pl.DataFrame({"session_id": [1, 2, 3], "item_id": [7, 8, 9], "time": [0, 100, 200]})
@@ -148,16 +160,39 @@ def split_rolling(
     >>> [fold.test["item_id"].to_list() for fold in folds]
     [[8], [9]]
     """
-    if folds < 1 or test <= timedelta(0) or (train is not None and train <= timedelta(0)):
-        raise ParameterError(f"folds, test and train must be positive; got {folds}, {test} and {train}")
-    table = event_table(events)
-    started = pl.col(TIME).min().over(SESSION)
-    last = table.select(pl.col(TIME).max()).item()
+    test, folds = span("test", test), whole_number("folds", folds, 1, _MOST_FOLDS)
+    train = None if train is None else span("train", train)
+    return _folds(event_table(events), events, test, folds, train)
+
+
+def _folds(
+    table: pl.DataFrame, events: Frame, test: timedelta, folds: int, train: timedelta | None
+) -> Iterator[Split]:
+    """The folds one by one; what was asked for is checked before the first is."""
+    started, last = pl.col(TIME).min().over(SESSION), _last(table)
     for fold in range(folds, 0, -1):
-        cut = last - test * fold
+        cut = _before(last, test * fold)
         upper = started < cut + test if fold > 1 else pl.lit(value=True)
-        lower = pl.col(TIME) >= cut - train if train is not None else pl.lit(value=True)
+        lower = pl.col(TIME) >= _before(cut, train) if train is not None else pl.lit(value=True)
         yield _cut(table.filter(upper).filter(lower), cut, events)
+
+
+def _last(table: pl.DataFrame) -> datetime:
+    """The time of the last event, UTC."""
+    last: datetime | None = table.select(pl.col(TIME).max()).item()
+    if last is None:
+        raise ClickLogError(
+            "expected events with a time; none has one. What to do: pass the log through check_clicks"
+        )
+    return last
+
+
+def _before(when: datetime, long: timedelta) -> datetime:
+    """So long before, or the first moment that there is."""
+    try:
+        return when - long
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def event_table(events: Frame) -> pl.DataFrame:
@@ -168,6 +203,7 @@ def event_table(events: Frame) -> pl.DataFrame:
     """
     frame = lazy(events)
     require(frame, *EVENT)
+    require_times(frame)
     table = sorted_rows(frame.collect(), SESSION)
     if table.is_empty():
         raise ClickLogError(
@@ -213,8 +249,8 @@ def tail_cut(events: Frame, share: float = TEST_SHARE) -> datetime:
     >>> tail_cut(log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))).isoformat()
     '1970-01-03T00:00:00+00:00'
     """
-    if not 0 < share < 1:
-        raise ParameterError(f"share must lie between 0 and 1; got {share}")
+    if not 0 < real_number("share", share) < 1:
+        raise ParameterError(f"expected share between 0 and 1, got {share}: .05 is usual")
     first = event_table(events).group_by(SESSION).agg(pl.col(TIME).min().dt.truncate("1m").alias(START))
     return tail_of_minutes(first.group_by(START).agg(pl.len().alias("sessions")), share)
 

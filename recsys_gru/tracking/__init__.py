@@ -13,7 +13,7 @@ from recsys_gru.tracking.delivery import LastingRun, Notebook, Run, Store, lasti
 from recsys_gru.tracking.registry import Registry
 from recsys_gru.tracking.retention import find_old, remove
 from recsys_gru.tracking.run import noting, run
-from recsys_gru.tracking.tracker import Tracker, dated, test_figures
+from recsys_gru.tracking.tracker import Tracker, dated, part_of, test_figures
 from recsys_gru.tracking.tuning import Search, search
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "find_old",
     "lasting_run",
     "noting",
+    "part_of",
     "remove",
     "run",
     "search",

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CLEAN_UP = """
+import os, sys
+from mlflow.cli import cli
+uri = os.environ["MLFLOW_BACKEND_STORE_URI"]
+cli(["gc", "--backend-store-uri", uri, "--tracking-uri", uri, *sys.argv[1:]])
+"""
+"""``mlflow gc`` takes the store as an argument only: who lists the processes sees it, password and all."""
 
 
 @final
@@ -115,11 +122,11 @@ def _with_ancestors(keys: set[str], runs: "Mapping[str, Run]") -> set[str]:
 
 
 def _collect_garbage(store: Store, runs: list[str], models: list[str]) -> None:
-    command = [sys.executable, "-m", "mlflow", "gc", "--backend-store-uri", store.uri]
-    command += ["--tracking-uri", store.uri, "--run-ids", ",".join(runs)]
+    command = [sys.executable, "-c", CLEAN_UP, "--run-ids", ",".join(runs)]
     if models:
         command += ["--logged-model-ids", ",".join(models)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    surroundings = {**os.environ, "MLFLOW_BACKEND_STORE_URI": store.uri}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=surroundings)
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         raise TrackingError(

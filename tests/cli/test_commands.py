@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 from mlflow.entities import Run as MlflowRun
 
-from recsys_gru import Markov
+from recsys_gru import ItemKNN, Markov
 from recsys_gru.cli.app import app
+from recsys_gru.cli.calling import program
 from recsys_gru.clicks import check_clicks, read_clicks
 from recsys_gru.preparation import read_prepared
 from recsys_gru.sessions import Sessions, filter_sessions, split_by_time
@@ -28,9 +29,14 @@ def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> No
     assert len(rules) == len(set(rules)) >= 3, rules
     models = {"GRU4Rec", "Popularity", "Markov", "ItemKNN", "VSKNN"}
     for model in models:
-        assert re.search(rf"^{model}( +0\.\d{{4}}){{6}}$", said, re.MULTILINE)
+        assert re.search(rf"^{model}( +0\.\d{{4}} / 0\.\d{{4}}){{4}}$", said, re.MULTILINE)
+        assert re.search(rf"^{model}( +0\.\d{{4}}){{4}}$", said, re.MULTILINE), "recall and MRR at 5 and 10"
+    assert said.count("recall@20 /") == 1
+    assert "after the cut, session began before" not in said
     assert len(re.findall(r"^  .*  ->  .*next", said, re.MULTILINE)) == 5
-    assert "make dashboard" in said
+    assert "recsys-gru dashboard" in said
+    assert "<h1>GRU4Rec on shop</h1>" in (tmp_path / "demo" / "report.html").read_text()
+    assert "report     demo/report.html" in said
     assert (tmp_path / "demo" / "model" / "manifest.json").exists()
     runs = runs_of(tmp_path / "mlruns")
     assert set(runs) == {"compare shop", *models}
@@ -41,6 +47,28 @@ def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> No
     assert gru.params["n_sample"] == "16"
     assert list((tmp_path / "mlruns" / "artifacts" / runs["GRU4Rec"].info.run_id).rglob("report.html"))
     assert "| GRU4Rec |" in runs["compare shop"].data.tags["mlflow.note.content"]
+
+
+@pytest.mark.parametrize(
+    ("called", "on_path", "expected"),
+    [
+        (".venv/bin/recsys-gru", "", ".venv/bin/recsys-gru"),
+        (".venv/bin/recsys-gru", ".venv/bin", "recsys-gru"),
+        ("-c", "", "recsys-gru"),
+    ],
+)
+def test_what_is_printed_to_be_typed_works_where_it_is_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, on_path: str, expected: str
+) -> None:
+    folder = tmp_path / ".venv" / "bin"
+    folder.mkdir(parents=True)
+    for name in ("recsys-gru", "mlflow"):
+        (folder / name).touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [called])
+    monkeypatch.setenv("PATH", str(tmp_path / on_path) if on_path else "")
+    assert program() == expected
+    assert program("mlflow") == expected.replace("recsys-gru", "mlflow")
 
 
 def test_the_test_part_follows_test_days(call: Call, log: Path) -> None:
@@ -112,7 +140,7 @@ def test_fit_recommend_evaluate_and_register(call: Call, log: Path) -> None:
     assert pl.read_parquet("lists.parquet").equals(
         pl.read_csv("lists.csv", schema_overrides=pl.read_parquet_schema("lists.parquet"))
     )
-    assert re.search(r"Markov +0\.\d{4} +0\.\d{4}\n", call("evaluate", "model", log, "--k", 10))
+    assert re.search(r"Markov +0\.\d{4} / 0\.\d{4} ", call("evaluate", "model", log, "--k", 10))
     said = call("register", "model", "--name", "shop", "--alias", "champion", "--threads", 1)
     assert "models:/shop@champion" in said
     assert "0 runs would be removed" in call("prune")
@@ -197,7 +225,7 @@ def test_a_prepared_folder_is_a_log_for_fit_evaluate_and_compare(
 ) -> None:
     said = call("prepare", log, "--test-days", "2", "--out", "shop")
     prepared = read_prepared(tmp_path / "shop")
-    left = re.search(r"^test part +([\d,]+) ", said, re.MULTILINE)
+    left = re.search(r"^set aside for the test \(--test-days\) +([\d,]+) ", said, re.MULTILINE)
     assert left is not None
     assert left[1] == f"{prepared.counts['train']:,}"
     call("fit", "shop", "--model", "Markov", "--out", "model")
@@ -205,10 +233,38 @@ def test_a_prepared_folder_is_a_log_for_fit_evaluate_and_compare(
     said = call("evaluate", "model", "shop")
     assert f"of {(prepared.test.lengths > 1).sum():,} sessions" in said
     said = call("compare", "shop", *SMALL)
-    assert re.search(r"^validation part ", said, re.MULTILINE)
+    assert re.search(r"^set aside for validation ", said, re.MULTILINE)
     assert f"test       {prepared.test.n_sessions:,} sessions" in said
     assert "cut already" in refused("compare", "shop", "--test-days", "1")
     assert "prepared log" in refused("describe", "shop")
+
+
+def test_a_prepared_folder_is_a_log_for_tune_which_learns_all_of_its_training_part_in_the_end(
+    call: Call, refused: Call, log: Path, tmp_path: Path
+) -> None:
+    call("prepare", log, "--test-days", "2", "--out", "shop")
+    prepared = read_prepared(tmp_path / "shop")
+    said = call("tune", "shop", "--verify", "--model", "ItemKNN", "--trials", 2, "--out", "best")
+    assert "every file is as it was written" in said
+    assert re.search(r"^set aside for validation ", said, re.MULTILINE)
+    assert ItemKNN.load(tmp_path / "best").fingerprint_ == prepared.train.fingerprint()
+    assert f"of {(prepared.test.lengths > 1).sum():,} sessions" in said
+    assert "cut already" in refused("tune", "shop", "--test-days", "1")
+
+
+def test_one_changed_bit_of_a_prepared_folder_is_seen_where_one_asks(
+    call: Call, refused: Call, log: Path, tmp_path: Path
+) -> None:
+    call("prepare", log, "--test-days", "2", "--out", "shop")
+    call("fit", "shop", "--verify", "--model", "Markov", "--out", "model")
+    times = tmp_path / "shop" / "train" / "times.npy"
+    content = bytearray(times.read_bytes())
+    content[-8] ^= 1
+    times.write_bytes(content)
+    call("fit", "shop", "--model", "Markov", "--out", "model")
+    for command in (("fit",), ("evaluate", "model"), ("compare",), ("tune",)):
+        assert "times.npy" in refused(*command, "shop", "--verify")
+    assert "recsys-gru prepare" in refused("fit", log, "--verify")
 
 
 def test_how_a_log_is_read_is_said_on_the_command_line(call: Call, refused: Call, tmp_path: Path) -> None:

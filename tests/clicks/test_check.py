@@ -118,7 +118,12 @@ def test_kept_and_rejected_add_up_and_rows_of_different_times_may_come_in_any_or
     again = check_clicks(dirty(*rows))
     by = ("session_id", "time", "item_id")
     assert again.clicks.sort(by).collect().equals(checked.clicks.sort(by).collect())
-    assert Counter(again.rejected.rows()) == Counter(checked.rejected.rows())
+    assert again.counts == checked.counts
+    # of equal clicks that are written differently the first stays, whichever that is
+    first, other = (
+        [row for row in one.rejected.rows() if row[-1] != "duplicate"] for one in (checked, again)
+    )
+    assert Counter(first) == Counter(other)
     kept = checked.clicks.collect()
     if not kept.select("session_id", "time").is_duplicated().any():
         assert again.clicks.collect().equals(kept)

@@ -91,7 +91,7 @@ def test_the_ledger_tells_support_time_hour_and_repeats() -> None:
     ranks = evaluate(model_of(5), events_of([[0, 1, 0, 0], [1, 2]])).ranks
     assert ranks.columns == [
         "session_id", "position", "item_id", "rank", "rank_standard", "rank_median",
-        "support", "repeat", "time", "hour", "source", "rank_shown",
+        "support", "repeat", "time", "hour", "source", "rank_shown", "tied",
     ]  # fmt: skip
     assert ranks["support"].to_list() == [4, 5, 5, 3]
     assert ranks["repeat"].to_list() == [False, True, True, False]
@@ -218,7 +218,7 @@ def test_figures_of_all_clicks_of_known_ones_and_as_shown_stand_beside_each_othe
         "all clicks, as shown": (4, 2 / 4),  # 0 is not shown again, so 1 comes first after 0, 0
         "known clicks, as shown": (2, 1 / 2),
     }
-    assert report.shares() == {"unknown_share": 1 / 4, "repeat_share": 1 / 2}
+    assert report.shares() == {"unknown_share": 1 / 4, "repeat_share": 1 / 2, "tied_share": 0.0}
     assert report.warnings[0].startswith("25% of the clicks are on items that training does not know")
     assert "all clicks, as shown" in repr(report)
     assert "warning: 25%" in repr(report)

@@ -31,7 +31,8 @@ def test_models_checkpoints_and_stages_are_saved_all_the_same(tmp_path: Path) ->
     network = rg.GRU4Rec(layers=8, batch_size=8, n_sample=8, n_epochs=1, device="cpu")
     network.fit(log(), checkpoint_dir=tmp_path / "points")
     assert (tmp_path / "points" / "checkpoint").stat().st_size > 0
-    workshop.sync(tmp_path)
+    workshop.write_whole(tmp_path / "notes" / "current.json", "{}")
+    assert (tmp_path / "notes" / "current.json").read_text() == "{}"
 
 
 def test_a_file_that_may_not_be_opened_is_still_an_error(
@@ -43,6 +44,5 @@ def test_a_file_that_may_not_be_opened_is_still_an_error(
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "open", refuse)
-    for either in (sync, workshop.sync):
-        with pytest.raises(PermissionError):
-            either(tmp_path / "file")
+    with pytest.raises(PermissionError):
+        sync(tmp_path / "file")

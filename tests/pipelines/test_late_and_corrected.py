@@ -18,6 +18,13 @@ def stored(home: Home) -> pl.DataFrame:
     return store_of(home.settings()).events().collect().sort("session_id", "time", "item_id")
 
 
+def rows_of(home: Home) -> pl.DataFrame:
+    """All clicks of the store with the order that they came with."""
+    paths = sorted(store_of(home.settings()).folder.glob("day=*/clicks.parquet"))
+    rows = pl.concat([pl.read_parquet(path, hive_partitioning=False) for path in paths], how="diagonal")
+    return rows.sort("session_id", "time", "item_id")
+
+
 def landed(home: Home, day: date) -> pl.DataFrame:
     """What was delivered for a day."""
     return pl.read_parquet(home.settings().input.file(day))
@@ -66,6 +73,42 @@ def test_a_corrected_file_replaces_the_wrong_one_and_late_clicks_of_others_stay(
     assert stored(ready).equals(expected)
     ready.land(before, pl.concat([wrong, right.head(1)]))  # and wrong once more, as it was before
     ingest(before, ready.settings())
+    ready.land(before, right)
+    ingest(before, ready.settings())
+    assert stored(ready).equals(expected)
+
+
+@pytest.mark.parametrize("first_without", [False, True])
+def test_a_corrected_file_replaces_the_wrong_one_also_where_the_clicks_carry_their_order(
+    ready: Home, first_without: bool
+) -> None:
+    before = DAY - timedelta(days=1)
+    right = landed(ready, before).with_columns(click_order=pl.int_range(pl.len()))
+    late = stragglers(ready).with_columns(click_order=pl.Series([7, 8]))
+    ready.land(NEXT, pl.concat([landed(ready, NEXT).with_columns(click_order=pl.int_range(pl.len())), late]))
+    ingest(NEXT, ready.settings())
+    ready.land(before, right)
+    ingest(before, ready.settings())
+    expected = rows_of(ready)
+    assert expected.filter(pl.col("session_id") == 10**6)["click_order"].to_list() == [7, 8]
+    # other items, an order that was too small, and what another file brought too, there in another order
+    wrong = pl.concat([right.with_columns(item_id=pl.col("item_id") + 1000), right.head(40), late])
+    wrong = wrong.with_columns(click_order=pl.col("click_order") - 5)
+    ready.land(before, wrong.drop("click_order") if first_without else wrong)
+    ingest(before, ready.settings())
+    assert rows_of(ready)["item_id"].max() > 1000  # type: ignore[operator]
+    ready.land(before, right)
+    ingest(before, ready.settings())
+    assert rows_of(ready).equals(expected)
+
+
+def test_a_corrected_file_may_write_its_ids_as_another_type(ready: Home) -> None:
+    before = DAY - timedelta(days=1)
+    right, expected = landed(ready, before), stored(ready)
+    text = pl.col("session_id", "item_id").cast(pl.String)
+    ready.land(before, right.with_columns(text).tail(right.height - 10))
+    ingest(before, ready.settings())
+    assert stored(ready).height == expected.height - 10
     ready.land(before, right)
     ingest(before, ready.settings())
     assert stored(ready).equals(expected)

@@ -18,6 +18,7 @@ OUTSIDE = {
     "recsys_gru",
     "recsys_gru.cli",
     "recsys_gru.evaluation",
+    "recsys_gru.files",
     "recsys_gru.tracking",
 }
 """What the pipelines may import of the library: rooms, for what these export."""

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from recsys_gru.clicks import generate_clicks, read_clicks
 from recsys_gru.contract.toy import clicks_of
-from recsys_gru.errors import ClickLogError
+from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.stream import grow
 from recsys_gru.recommender.warm_start import extend
 from recsys_gru.sessions import Sessions, Vocabulary
+from recsys_gru.training import EpochReport
 
 
 def small() -> GRU4Rec:
@@ -81,6 +82,21 @@ def test_it_learns_the_new_items_without_forgetting_the_old() -> None:
     assert known < set(model.vocabulary_.ids.to_list())
     assert model.recommend_one(["x"], k=1)["item_id"].to_list() == ["y"]
     assert len(model.history_) == 20
+
+
+def test_its_epochs_count_on_an_unfitted_model_too_and_for_that_call_alone() -> None:
+    clicks = clicks_of("abc", "bca", "cab")
+    heard: list[EpochReport] = []
+    model = small()
+    usual = model.n_epochs
+    model.partial_fit(clicks, n_epochs=usual + 2, on_epoch=heard.append)
+    assert len(model.history_) == len(heard) == usual + 2
+    assert model.n_epochs == model.get_params()["n_epochs"] == usual
+    longer = small().set_params(n_epochs=usual + 2).fit(clicks)
+    assert torch.equal(model.network_.tables["output"], longer.network_.tables["output"])
+    assert len(model.fit(clicks).history_) == usual
+    with pytest.raises(ParameterError, match="n_epochs"):
+        small().partial_fit(clicks, n_epochs=-1)
 
 
 def test_on_an_unfitted_model_it_is_fit() -> None:

@@ -136,5 +136,5 @@ def test_a_rolling_window_limits_the_training_part() -> None:
 
 
 def test_impossible_folds_are_refused() -> None:
-    with pytest.raises(ParameterError, match="must be positive"):
+    with pytest.raises(ParameterError, match="folds as a whole number of at least 1"):
         next(split_rolling(log_of((1, 1, 1)), timedelta(days=1), 0))

@@ -97,9 +97,9 @@ def test_an_empty_log_and_impossible_settings_are_clear_errors() -> None:
     log = log_of([(1, 1, 1)])
     with pytest.raises(ClickLogError, match="empty"):
         split_by_time(log.clear(), timedelta(days=1))
-    with pytest.raises(ParameterError, match="test must be"):
+    with pytest.raises(ParameterError, match="test as a timedelta longer than nothing"):
         split_by_time(log, timedelta(0))
-    with pytest.raises(ParameterError, match="min_support must be at least 1; got 0"):
+    with pytest.raises(ParameterError, match=r"min_support as a whole number of at least 1 .*got 0"):
         filter_sessions(log, min_support=0)
     with pytest.raises(ParameterError, match="gap"):
         sessionize(log.rename({"session_id": "user_id"}), gap=timedelta(0))

@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import subprocess
 import traceback
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from recsys_gru.errors import ParameterError, RecsysError, TrackingError, hiding_secrets, without_secrets
 from recsys_gru.tracking import Registry, run
 from recsys_gru.tracking.dashboard import server_command
-from recsys_gru.tracking.delivery.outbox import Target
+from recsys_gru.tracking.delivery.outbox import Outbox, Target
+from recsys_gru.tracking.delivery.records import Ended
 from recsys_gru.tracking.delivery.store import Store, connect, store_at
+from recsys_gru.tracking.retention import _collect_garbage
 
 SECRET = "geh3im"  # noqa: S105 - none
 WITH_SECRETS = [
@@ -92,3 +95,33 @@ def test_the_dashboards_command_line_bears_no_password(
     command, surroundings = server_command(WITH_SECRETS[0], 5000)
     assert SECRET not in " ".join(command)
     assert surroundings["MLFLOW_BACKEND_STORE_URI"] == WITH_SECRETS[0]
+
+
+@pytest.mark.parametrize("uri", WITH_SECRETS[:8])
+def test_what_waits_on_disk_bears_no_password_and_is_found_again_also_by_a_new_one(
+    tmp_path: Path, uri: str
+) -> None:
+    outbox = Outbox.new(tmp_path, Target(uri, "shop"))
+    outbox.put(Ended("t", "FINISHED", 1))
+    assert outbox.close() == 1
+    for path in (file for file in tmp_path.rglob("*") if file.is_file()):
+        assert SECRET not in path.read_text()
+    assert list(Outbox.left_over(tmp_path, "sqlite:///another")) == []
+    (found,) = Outbox.left_over(tmp_path, uri.replace(SECRET, "n3u"))
+    assert len(found.pending()) == 1
+
+
+def test_the_clean_up_bears_no_password_where_processes_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def ran(command: list[str], **given: object) -> subprocess.CompletedProcess[str]:
+        asked.append((command, given))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr("recsys_gru.tracking.retention.subprocess.run", ran)
+    _collect_garbage(Store(WITH_SECRETS[0], tmp_path), ["run"], ["model"])
+    ((command, given),) = asked
+    assert SECRET not in " ".join(command)
+    assert WITH_SECRETS[0] in dict(given["env"]).values()  # type: ignore[call-overload]

@@ -5,11 +5,11 @@ import shutil
 import threading
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self, final
 
-from recsys_gru.errors import TrackingError
+from recsys_gru.errors import TrackingError, without_secrets
 from recsys_gru.tracking.delivery.process import alive, this_process
 from recsys_gru.tracking.delivery.records import Record, from_line, to_line
 
@@ -20,10 +20,17 @@ WAITING = "waiting"
 @final
 @dataclass(frozen=True)
 class Target:
-    """Where records go."""
+    """Where records go.
 
-    uri: str = field(repr=False)
+    Attributes:
+        uri: of the store; it never holds a password: whoever sends has the whole URI from elsewhere.
+    """
+
+    uri: str
     experiment: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uri", without_secrets(self.uri))
 
 
 @final
@@ -57,7 +64,11 @@ class Outbox:
 
     @classmethod
     def left_over(cls, place: Path, uri: str) -> Iterator[Self]:
-        """The store's outboxes that nobody empties; a rename, which one process wins, makes them ours."""
+        """The store's outboxes that nobody empties; a rename, which one process wins, makes them ours.
+
+        A password in the URI may have changed meanwhile: it is the same store.
+        """
+        uri = without_secrets(uri)
         for folder in sorted(place.iterdir()) if place.is_dir() else []:
             owner, _, name = folder.name.rpartition("-")
             if not folder.is_dir() or alive(owner) or cls(folder).target.uri != uri:

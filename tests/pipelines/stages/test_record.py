@@ -14,6 +14,7 @@ from pipelines.stages.record import COUNTED
 from recsys_gru import GRU4Rec
 from recsys_gru.evaluation import read_ranks
 from recsys_gru.tracking import names
+from recsys_gru.tracking.dashboard import parts_tested
 from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.nights import DAY, Home
 from tests.tracking.test_kinds import unknown
@@ -79,8 +80,11 @@ def test_a_refused_night_has_parameters_data_curves_intervals_files_and_the_mode
     beside = ("stage/", "test_all", "test_known", "test/")
     assert all(name.startswith(beside) for name in run.data.metrics.keys() - expected)
     tags = {"role", "model", "data", "data.events", "test.events", "code.version", "library.torch"}
+    tags |= {"test.part", "test.first", "test.last"}
     tags |= {"machine.cores", "machine.threads", "gate", "gate.promoted", "gate.margin", "day", "fingerprint"}
     assert tags <= run.data.tags.keys()
+    (part,) = parts_tested(refused.mlruns, "nightly")
+    assert (part.key, part.first, part.models) == (run.data.tags["test.part"], str(DAY), 1)
     assert {file.path for file in client.list_artifacts(run.info.run_id)} == FILES
     ranks = read_ranks(client.download_artifacts(run.info.run_id, "ranks.parquet", str(tmp_path)))
     assert ranks.height == run.data.metrics["stage/evaluate_events"]
