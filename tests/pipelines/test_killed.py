@@ -5,13 +5,14 @@ import random
 import shutil
 import sys
 import time
+from multiprocessing.context import ForkServerContext as ForkServer
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
 
 from pipelines.plumbing.errors import DONE, LOCKED
-from tests.forks import ForkServer, fork_server
+from tests.forks import fork_server
 from tests.pipelines.nights import DAY, Home
 
 pytestmark = pytest.mark.slow
