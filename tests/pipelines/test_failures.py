@@ -1,7 +1,6 @@
 """Whatever fails, the failure is clear and the champion stays."""
 
 import io
-import multiprocessing
 import os
 import re
 import resource
@@ -23,6 +22,7 @@ from pipelines.stages.sessions import sessions
 from pipelines.stages.train import train
 from pipelines.status import page, status
 from recsys_gru import GRU4Rec, Recommender
+from tests.forks import fork_server
 from tests.pipelines.nights import DAY, FIRST, Home
 
 NEXT = DAY + timedelta(days=1)
@@ -69,8 +69,7 @@ def test_running_a_night_twice_changes_nothing(serving: Home, caplog: pytest.Log
 @pytest.mark.parametrize("size", [3_000, 40_000])
 def test_a_full_disk_fails_clearly_and_the_night_is_made_up(serving: Home, size: int) -> None:
     served = champion(serving)
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=cramped, args=(serving.folder, size))
+    process = fork_server().Process(target=cramped, args=(serving.folder, size))
     process.start()
     process.join(120)
     assert process.exitcode == FAILED
