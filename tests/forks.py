@@ -2,7 +2,11 @@
 
 import multiprocessing
 from multiprocessing.context import ForkServerContext as ForkServer
+from multiprocessing.forkserver import ensure_running
 
+import pytest
+
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}
 MODULES = [
     "recsys_gru.recommender",
     "recsys_gru.baselines",
@@ -15,7 +19,11 @@ MODULES = [
 
 
 def fork_server() -> ForkServer:
-    """Starts them; all tests of a process have the same one."""
+    """Starts them; all tests of a process have the same one, with the environment of the first that asks."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(MODULES)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in QUIET.items():
+            patch.setenv(name, value)
+        ensure_running()
     return context
