@@ -15,7 +15,7 @@ SETTINGS ?= pipelines/settings.toml
 SCHEDULE_PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test system lint types docs bench dashboard schedule clean
+.PHONY: help demo test plain system lint types docs bench dashboard schedule clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -33,10 +33,14 @@ demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
 	@$(BIN)/recsys-gru demo $(CLICKS) $(if $(TEST),--test-days $(TEST)) $(if $(SESSION),--session $(SESSION)) \
 		$(if $(USERS),--user $(USERS)) $(if $(ITEM),--item $(ITEM)) $(if $(TIME),--time $(TIME))
 
-# Two workers, a file of tests at a time each: one alone takes too long on old processors.
-test: lint types  ## all that continuous integration runs
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-append --cov-report=term --cov-fail-under=95
+# Two processes at any time: one alone takes too long on old processors. Files of tests go in their order: that of
+# xdist has those with the fewest tests last, which take the longest, and one worker would wait for the other.
+test: $(READY)  ## all that continuous integration runs
+	+$(MAKE) --no-print-directory -j 2 lint types plain
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term --cov-fail-under=95
+
+plain: $(READY)  ## the tests of the compiled loops, run as plain Python
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-report= `grep -rl --include='test_*.py' mark.kernels tests`
 
 system:  ## what the tests need beside Python, by apt-get: a browser, PostgreSQL (.ci/system has the list)
 	@.ci/system

@@ -1,9 +1,14 @@
 """Fixtures shared by all tests."""
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Threads of two workers on two cores else wait for each other at full speed: a fit of a second takes ten.
+# PyTorch reads it when it is first imported, and processes that tests start have it too.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # a first call compiles kernels, so time says nothing about a test
 settings.register_profile("ours", deadline=None)

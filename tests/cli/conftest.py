@@ -1,5 +1,6 @@
 """A small click log as a file, and the command line called in a folder of its own."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from recsys_gru.cli import main
 from recsys_gru.clicks import generate_clicks
+from recsys_gru.tracking.delivery import connect, store_at
 
 Call = Callable[..., str]
 SMALL = ("--param", "n_epochs=2", "--param", "layers=(8,)", "--param", "n_sample=16")
@@ -20,9 +22,22 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a store without runs: a new one takes seconds, a copy none."""
+    folder = tmp_path_factory.mktemp("template") / "mlruns"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        connect(store_at(folder))
+    return folder
+
+
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command; returns what it printed."""
+def call(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Call:
+    """Runs a command, where a store of runs stands ready; returns what it printed."""
+    shutil.copytree(template, tmp_path / "mlruns")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_LOGGING_LEVEL", "WARNING")

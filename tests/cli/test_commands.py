@@ -1,6 +1,7 @@
 """The commands do on a small log what they say, one after the other as a person would call them."""
 
 import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tests.tracking.helpers import client_of, runs_of, short_name
 
 
 def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "mlruns")  # it makes the store
     said = call("demo", log, *SMALL)
     clicks = len(log.read_text().splitlines()) - 1
     assert f"{clicks:,} read, {clicks:,} kept, 0 rejected" in said

@@ -1,13 +1,13 @@
 """Nights that take seconds: a small model on a short log, with a store of their own."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pipelines.plumbing.errors import DONE
 from recsys_gru.tracking.delivery import connect, store_at
-from tests.pipelines.nights import Home
+from tests.pipelines.nights import Home, begun
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,12 +29,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path) -> Home:
-    """A project of the test's own, with a made-up log of six days from 2026-01-01 on."""
-    made = Home(tmp_path)
-    shutil.copytree(template, made.mlruns)
-    made.land_generated()
-    made.configure()
-    return made
+    """A project of the test's own."""
+    return begun(template, tmp_path)
 
 
 @pytest.fixture
@@ -42,3 +38,18 @@ def ready(home: Home) -> Home:
     """A project with all days before taken in."""
     home.take_in_before()
     return home
+
+
+@pytest.fixture(scope="session")
+def served(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A project whose first night has made a champion; to be copied, not changed."""
+    made = begun(template, tmp_path_factory.mktemp("served"))
+    made.take_in_before()
+    assert made.run() == DONE
+    return made
+
+
+@pytest.fixture
+def serving(served: Home, tmp_path: Path) -> Home:
+    """The same, of the test's own."""
+    return served.copied_to(tmp_path)

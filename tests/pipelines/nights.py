@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import shutil
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -107,6 +110,13 @@ class Home:
         """Run a night; returns its exit code."""
         return nightly.run_night(day, self.settings())
 
+    def copied_to(self, place: Path) -> "Home":
+        """A project in the same state, whose store knows where it lies now."""
+        beside = shutil.ignore_patterns("mlflow.db*")
+        made = Home(Path(shutil.copytree(self.folder, place, ignore=beside, dirs_exist_ok=True)))
+        _copy_store(self.mlruns / "mlflow.db", made.mlruns / "mlflow.db", str(self.folder), str(place))
+        return made
+
     def decision(self, day: date = DAY) -> dict[str, Any]:
         """The newest decision of a day."""
         return results(self.settings(), day, "promote")[-1].facts
@@ -144,6 +154,28 @@ class Home:
         experiment = client.get_experiment_by_name("nightly")
         assert experiment is not None
         return list(client.search_runs([experiment.experiment_id], f"tags.day = '{day}'"))
+
+
+def begun(template: Path, folder: Path) -> Home:
+    """A project on a copy of this store, with a made-up log of six days from 2026-01-01 on."""
+    made = Home(folder)
+    shutil.copytree(template, made.mlruns)
+    made.land_generated()
+    made.configure()
+    return made
+
+
+def _copy_store(source: Path, target: Path, old: str, new: str) -> None:
+    """Copy a database, with another folder in every text that names the old one."""
+    with closing(sqlite3.connect(source)) as before, closing(sqlite3.connect(target)) as after:
+        before.backup(after)
+        tables = [name for (name,) in after.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            for _, column, kind, *_ in after.execute(f"PRAGMA table_info('{table}')").fetchall():
+                if kind == "TEXT" or "CHAR" in kind:
+                    change = f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?)'  # noqa: S608
+                    after.execute(f'{change} WHERE instr("{column}", ?)', (old, new, old))
+        after.commit()
 
 
 def _toml(value: object) -> str:

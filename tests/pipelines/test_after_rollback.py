@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,15 +15,22 @@ from tests.pipelines.nights import DAY, SMALL_GATE, Home, command
 NEXT = DAY + timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def promoted_twice(served: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Two promoted nights."""
+    made = served.copied_to(tmp_path_factory.mktemp("promoted"))
+    made.configure(gate={**SMALL_GATE, "margin": 1.0})
+    assert made.run(NEXT) == DONE
+    assert current(made) == {"day": str(NEXT), "model_version": 2}
+    return made
+
+
 @pytest.fixture
-def rolled_back(ready: Home) -> Home:
-    """Two promoted nights, the second rolled back."""
-    ready.configure(gate={**SMALL_GATE, "margin": 1.0})
-    assert ready.run() == DONE
-    assert ready.run(NEXT) == DONE
-    assert current(ready) == {"day": str(NEXT), "model_version": 2}
-    assert command("rollback", "--settings", str(ready.file)) == DONE
-    return ready
+def rolled_back(promoted_twice: Home, tmp_path: Path) -> Home:
+    """The second of them is rolled back."""
+    made = promoted_twice.copied_to(tmp_path)
+    assert command("rollback", "--settings", str(made.file)) == DONE
+    return made
 
 
 def current(home: Home) -> dict[str, object]:

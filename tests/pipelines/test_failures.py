@@ -1,7 +1,6 @@
 """Whatever fails, the failure is clear and the champion stays."""
 
 import io
-import multiprocessing
 import os
 import re
 import resource
@@ -23,17 +22,26 @@ from pipelines.stages.sessions import sessions
 from pipelines.stages.train import train
 from pipelines.status import page, status
 from recsys_gru import GRU4Rec, Recommender
+from tests.forks import fork_server
 from tests.pipelines.nights import DAY, FIRST, Home
 
 NEXT = DAY + timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def measured(served: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A project with a champion whose next night, with a click on an item never seen, waits for the gate."""
+    made = served.copied_to(tmp_path_factory.mktemp("measured"))
+    land_something_unknown(made)
+    for stage in (ingest, sessions, train, evaluate):
+        stage(NEXT, made.settings())
+    return made
+
+
 @pytest.fixture
-def serving(home: Home) -> Home:
-    """A project whose first night has made a champion."""
-    home.take_in_before()
-    assert home.run() == DONE
-    return home
+def waiting(measured: Home, tmp_path: Path) -> Home:
+    """The same, of the test's own."""
+    return measured.copied_to(tmp_path)
 
 
 def champion(home: Home) -> int | None:
@@ -61,8 +69,7 @@ def test_running_a_night_twice_changes_nothing(serving: Home, caplog: pytest.Log
 @pytest.mark.parametrize("size", [3_000, 40_000])
 def test_a_full_disk_fails_clearly_and_the_night_is_made_up(serving: Home, size: int) -> None:
     served = champion(serving)
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=cramped, args=(serving.folder, size))
+    process = fork_server().Process(target=cramped, args=(serving.folder, size))
     process.start()
     process.join(120)
     assert process.exitcode == FAILED
@@ -143,13 +150,12 @@ def test_a_day_with_too_few_clicks_is_refused_as_suspicious(serving: Home) -> No
         ({"fresher": False}, "against the champion"),
     ],
 )
-def test_each_guard_rail_refuses_and_says_so(serving: Home, gate: dict[str, object], said: str) -> None:
-    served = champion(serving)
-    serving.configure(gate={"max_latency_ms": 60000.0, "max_unknown": 1.0, "resamples": 200, **gate})
-    land_something_unknown(serving)
-    assert serving.run(NEXT) == REFUSED
-    assert champion(serving) == served
-    assert said in serving.decision(NEXT)["reason"]
+def test_each_guard_rail_refuses_and_says_so(waiting: Home, gate: dict[str, object], said: str) -> None:
+    served = champion(waiting)
+    waiting.configure(gate={"max_latency_ms": 60000.0, "max_unknown": 1.0, "resamples": 200, **gate})
+    assert waiting.run(NEXT) == REFUSED
+    assert champion(waiting) == served
+    assert said in waiting.decision(NEXT)["reason"]
 
 
 def land_something_unknown(home: Home) -> None:
@@ -183,15 +189,13 @@ def test_a_dry_run_does_nothing(home: Home) -> None:
     assert not (home.work / "clicks").exists()
 
 
-def test_an_alias_moved_while_a_day_is_measured_has_it_measured_again(serving: Home) -> None:
-    settings = serving.settings()
-    for stage in (ingest, sessions, train, evaluate):
-        stage(NEXT, settings)
-    registry_of(settings).promote(registry_of(settings).register(challenger(serving)), "by hand")
+def test_an_alias_moved_while_a_day_is_measured_has_it_measured_again(waiting: Home) -> None:
+    settings = waiting.settings()
+    registry_of(settings).promote(registry_of(settings).register(challenger(waiting)), "by hand")
     with pytest.raises(PipelineError, match="evaluate of 2026-01-05 is not done"):
         promote(NEXT, settings)
-    assert serving.run(NEXT) in (DONE, REFUSED)
-    assert serving.decision(NEXT)["rival"] == 2
+    assert waiting.run(NEXT) in (DONE, REFUSED)
+    assert waiting.decision(NEXT)["rival"] == 2
 
 
 def challenger(home: Home) -> Recommender:

@@ -1,6 +1,5 @@
 """Killed at random points, a night that is run again ends as if nothing had happened."""
 
-import multiprocessing
 import os
 import random
 import shutil
@@ -13,19 +12,11 @@ from pathlib import Path
 import pytest
 
 from pipelines.plumbing.errors import DONE, LOCKED
+from tests.forks import fork_server
 from tests.pipelines.nights import DAY, Home
 
 pytestmark = pytest.mark.slow
-KILLS, KILLS_A_HOME = 30, 3
-MODULES = [
-    "recsys_gru.recommender",
-    "recsys_gru.baselines",
-    "recsys_gru.tracking",
-    "mlflow.pyfunc",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "pipelines.command_line",
-    "pandas",
-]
+KILLS, KILLS_A_HOME = 30, 5
 TOUCHES = ("open", "os.rename", "os.mkdir", "os.remove", "shutil.rmtree", "sqlite3.connect")
 
 
@@ -53,10 +44,8 @@ def night(folder: Path, touches: int) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> ForkServer:
-    """Starts processes that have imported everything and used nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(MODULES)
-    return context
+    """Starts nights."""
+    return fork_server()
 
 
 def start(server: ForkServer, home: Home, touches: int = 0) -> BaseProcess:

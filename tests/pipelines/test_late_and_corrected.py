@@ -37,23 +37,22 @@ def stragglers(home: Home, item: int = 5) -> pl.DataFrame:
 
 
 def test_a_finished_night_stands_though_late_clicks_came(
-    ready: Home, caplog: pytest.LogCaptureFixture
+    serving: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert ready.run() == DONE
-    before = {name: value for name, value in ready.digests().items() if not name.startswith("clicks/")}
-    ready.land(NEXT, pl.concat([landed(ready, NEXT), stragglers(ready)]))
-    ingest(NEXT, ready.settings())
+    before = {name: value for name, value in serving.digests().items() if not name.startswith("clicks/")}
+    serving.land(NEXT, pl.concat([landed(serving, NEXT), stragglers(serving)]))
+    ingest(NEXT, serving.settings())
     caplog.clear()
-    assert ready.run() == DONE
+    assert serving.run() == DONE
     assert "stage started" not in caplog.text
     assert "late clicks have come since the decision, which stands" in caplog.text
-    after = ready.digests()
+    after = serving.digests()
     assert {name: after[name] for name in before} == before
-    assert ready.runs() == ["FINISHED"]
+    assert serving.runs() == ["FINISHED"]
     caplog.clear()
     from pipelines import nightly
 
-    assert nightly.run_night(DAY, ready.settings(), again=True) in (DONE, REFUSED)
+    assert nightly.run_night(DAY, serving.settings(), again=True) in (DONE, REFUSED)
     assert "stage started" in caplog.text
 
 

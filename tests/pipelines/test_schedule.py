@@ -128,16 +128,14 @@ def test_a_refused_night_fails_the_gates_check_in_words(home: Home) -> None:
     assert "promoted" not in made.materialization.metadata
 
 
-def test_a_night_that_was_run_by_hand_is_seen(home: Home) -> None:
-    home.take_in_before()
-    assert home.run() == 0
+def test_a_night_that_was_run_by_hand_is_seen(serving: Home) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         context = dg.build_sensor_context(instance=instance)
-        seeing(home.settings())(context)
+        seeing(serving.settings())(context)
         for name in STAGES:
             assert str(DAY) in instance.get_materialized_partitions(dg.AssetKey(name))
         assert str(FIRST) in instance.get_materialized_partitions(dg.AssetKey("ingest"))
-        assert report_hand_run(instance, home.settings()) == 0
+        assert report_hand_run(instance, serving.settings()) == 0
 
 
 def test_each_tick_asks_for_the_day_before(home: Home) -> None:

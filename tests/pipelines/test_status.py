@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipelines import remedies
-from pipelines.plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED
+from pipelines.plumbing.errors import BAD_INPUT, FAILED, REFUSED
 from pipelines.plumbing.settings import DEFAULT, read_settings
 from pipelines.status import page, status
 from tests.pipelines.nights import DAY, Home
@@ -50,32 +50,26 @@ def test_each_failure_has_a_remedy_and_the_command_to_go_on(
     assert told.endswith("then: " + AGAIN)
 
 
-def test_each_check_of_the_gate_has_words_for_its_refusal(home: Home) -> None:
-    home.take_in_before()
-    assert home.run() == DONE
-    checks: list[dict[str, Any]] = home.decision()["checks"]
+def test_each_check_of_the_gate_has_words_for_its_refusal(serving: Home) -> None:
+    checks: list[dict[str, Any]] = serving.decision()["checks"]
     refused = {"checks": [{**check, "passed": False} for check in checks]}
     told = remedies.for_refusal(date(2026, 1, 5), refused, SETTINGS)
     assert len(told) == len(checks)
     assert any(AGAIN in line for line in told)
-    assert remedies.for_refusal(date(2026, 1, 5), home.decision(), SETTINGS) == []
+    assert remedies.for_refusal(date(2026, 1, 5), serving.decision(), SETTINGS) == []
 
 
-def test_a_schedule_that_is_off_is_noticed(home: Home) -> None:
-    home.take_in_before()
-    assert home.run() == DONE
-    assert page(status(home.settings(), DAY + timedelta(days=1))).count("nothing") == 2
-    told = page(status(home.settings(), DAY + timedelta(days=2)))
+def test_a_schedule_that_is_off_is_noticed(serving: Home) -> None:
+    assert page(status(serving.settings(), DAY + timedelta(days=1))).count("nothing") == 2
+    told = page(status(serving.settings(), DAY + timedelta(days=2)))
     assert "no night since that of 2026-01-04: is the schedule on?" in told
-    assert f"backfill --first 2026-01-05 --settings {home.file}" in told
+    assert f"backfill --first 2026-01-05 --settings {serving.file}" in told
 
 
-def test_a_refusal_and_a_missed_day_are_told_with_what_to_do(home: Home) -> None:
-    home.take_in_before()
-    assert home.run() == DONE
+def test_a_refusal_and_a_missed_day_are_told_with_what_to_do(serving: Home) -> None:
     newest = DAY + timedelta(days=2)
-    home.configure(gate={"max_latency_ms": 0.0, "max_unknown": 1.0, "resamples": 200, "margin": 0.5})
-    assert home.run(newest) == REFUSED
-    told = page(status(home.settings(), newest))
+    serving.configure(gate={"max_latency_ms": 0.0, "max_unknown": 1.0, "resamples": 200, "margin": 0.5})
+    assert serving.run(newest) == REFUSED
+    told = page(status(serving.settings(), newest))
     assert "2026-01-06: latency p99, ms: was the machine busy? rm -r " in told
     assert "missed days: recsys-gru backfill --first 2026-01-05 --last 2026-01-05" in told

@@ -52,7 +52,7 @@ def cycles(lengths: int, n_sessions: int = 200, n_items: int = 40) -> pl.DataFra
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "bpr-max", "top1-max", "softmax", "gbce"])
 def test_it_learns_that_every_item_has_one_successor(loss: str) -> None:
-    model = small(loss=loss, layers=(32,), n_epochs=30, learning_rate=0.15, batch_size=8, bpreg=0.1).fit(
+    model = small(loss=loss, layers=(32,), n_epochs=10, learning_rate=0.15, batch_size=8, bpreg=0.1).fit(
         cycles(6)
     )
     report = evaluate(model, cycles(6, 50), cutoffs=(1, 3))

@@ -1,48 +1,49 @@
 """kill -9 at random moments: what is resumed ends with the bits of a run that never stopped."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from recsys_gru.clicks import generate_clicks
 from recsys_gru.recommender import GRU4Rec
+from tests.forks import fork_server
 
 KILLS = 20
-CHILD = """
-import sys
-import torch
-import recsys_gru as rg
 
-torch.set_num_threads(1)
-clicks = rg.generate_clicks(n_sessions=3000, n_items=300, seed=3)
-later = rg.generate_clicks(n_sessions=100, n_items=300, seed=4)
-model = rg.GRU4Rec(
-    layers=(24, 16), batch_size=16, n_sample=64, n_epochs=4, momentum=0.2, patience=3, device="cpu",
-    dropout_p_embed=0.1, dropout_p_hidden=0.1, checkpoint_dir=sys.argv[1], checkpoint_every=4,
-)
-print("ready", flush=True)
-model.fit(clicks, validation=later)
-model.save(sys.argv[2], metrics=model.history_[-1].metrics | {"loss": model.history_[-1].loss})
-"""
+
+def fit(checkpoints: Path, folder: Path, ready: Connection) -> None:
+    """Train and save on one thread."""
+    torch.set_num_threads(1)
+    clicks = generate_clicks(n_sessions=3000, n_items=300, seed=3)
+    later = generate_clicks(n_sessions=100, n_items=300, seed=4)
+    model = GRU4Rec(
+        layers=(24, 16), batch_size=16, n_sample=64, n_epochs=4, momentum=0.2, patience=3, device="cpu",
+        dropout_p_embed=0.1, dropout_p_hidden=0.1, checkpoint_dir=str(checkpoints), checkpoint_every=4,
+    )  # fmt: skip
+    ready.send("ready")
+    model.fit(clicks, validation=later)
+    model.save(folder, metrics=model.history_[-1].metrics | {"loss": model.history_[-1].loss})
 
 
 def train(checkpoints: Path, folder: Path, kill_after: float | None = None) -> bool:
     """Train in a process of its own, killed so many seconds after it got ready; return whether it ended."""
-    command = [sys.executable, "-c", CHILD, str(checkpoints), str(folder)]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    ) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        if kill_after is not None:
-            time.sleep(kill_after)
-            child.send_signal(signal.SIGKILL)
-        return child.wait() == 0
+    server = fork_server()
+    here, there = server.Pipe()
+    child = server.Process(target=fit, args=(checkpoints, folder, there))
+    child.start()
+    assert here.recv() == "ready"
+    if kill_after is not None:
+        time.sleep(kill_after)
+        child.kill()
+    child.join()
+    ended = child.exitcode == 0
+    for used in (child, here, there):
+        used.close()
+    return ended
 
 
 @pytest.mark.slow

@@ -43,8 +43,10 @@ def process(command: Sequence[str], surroundings: Mapping[str, str], health: str
 
 @contextmanager
 def mlflow_server(folder: Path, port: int) -> Iterator[str]:
-    """The tracking server that the dashboard command starts."""
+    """The tracking server that the dashboard command starts, less the eight processes beside it for jobs of
+    language models, which import all of MLflow each."""
     command, surroundings = server_command(folder, port)
+    surroundings["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
     with process(command, surroundings, f"http://127.0.0.1:{port}/health"):
         yield f"http://127.0.0.1:{port}"
 

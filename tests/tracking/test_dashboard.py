@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from recsys_gru import tracking
 from recsys_gru.errors import TrackingError
@@ -56,14 +56,21 @@ def dashboard(filled: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def page(dashboard: str) -> Iterator[Page]:
-    """A fresh browser page that sees the dashboard only."""
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The browser."""
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        page.route("**", lambda route: route.continue_() if dashboard in route.request.url else route.abort())
-        page.set_default_timeout(PATIENCE)
-        yield page
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, dashboard: str) -> Iterator[Page]:
+    """A fresh page, with nothing kept of those before, that sees the dashboard only."""
+    page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    page.route("**", lambda route: route.continue_() if dashboard in route.request.url else route.abort())
+    page.set_default_timeout(PATIENCE)
+    yield page
+    page.close()
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_gru.kernels.machine.pace import PRICE, TURN, Pace
@@ -36,6 +36,7 @@ class Machine:
         return self.now - began
 
 
+@settings(max_examples=25)
 @given(costs=st.fixed_dictionaries({1: st.just(1.0), 2: st.floats(0.5, 10)}), pieces=st.integers(2000, 20000))
 def test_tries_cost_little_more_than_the_best_number_alone(costs: dict[int, float], pieces: int) -> None:
     with torch_threads(2):

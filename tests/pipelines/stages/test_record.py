@@ -16,7 +16,7 @@ from recsys_gru.evaluation import read_ranks
 from recsys_gru.tracking import names
 from recsys_gru.tracking.dashboard import parts_tested
 from recsys_gru.tracking.delivery import connect, store_at
-from tests.pipelines.nights import DAY, Home
+from tests.pipelines.nights import DAY, Home, begun
 from tests.tracking.test_kinds import unknown
 
 CUTS = [f"{name}_at_{k}" for name in ("recall", "mrr") for k in (5, 10, 20)]
@@ -29,16 +29,23 @@ CURVES = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def refused(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def refused_once(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A project whose first night has been refused; its report was written."""
-    home.configure(
+    made = begun(template, tmp_path_factory.mktemp("refused"))
+    made.configure(
         evaluate={"page": True, "baselines": ["Popularity"]},
         gate={"over_baseline": 1000.0, "max_unknown": 1.0, "max_latency_ms": 60000.0},
     )
-    home.take_in_before()
-    assert home.run() == REFUSED
-    return home
+    made.take_in_before()
+    assert made.run() == REFUSED
+    return made
+
+
+@pytest.fixture
+def refused(refused_once: Home, tmp_path: Path) -> Home:
+    """The same, of the test's own."""
+    return refused_once.copied_to(tmp_path / "home")
 
 
 def run_of(home: Home) -> Run:
@@ -124,18 +131,17 @@ def test_a_night_recorded_again_has_every_point_and_every_data_set_once(refused:
     assert len(again.inputs.dataset_inputs) == 2
 
 
-def test_a_night_logs_how_long_each_stage_took_and_what_it_counted(ready: Home) -> None:
-    assert ready.run() == DONE
-    client = connect(store_at(ready.mlruns))
+def test_a_night_logs_how_long_each_stage_took_and_what_it_counted(serving: Home) -> None:
+    client = connect(store_at(serving.mlruns))
     (run,) = client.search_runs(["1"], f"tags.day = '{DAY}'")
     seconds = {f"stage/{stage}_seconds" for stage in (*COUNTED, "promote")}
     counts = {f"stage/{stage}_{what}" for stage, names in COUNTED.items() for what in names}
     measured = {"test/recall_at_20", "test/mrr_at_20", "baseline/Popularity_recall_at_20"}
     assert seconds | counts | measured <= set(run.data.metrics)
-    assert run.data.metrics["stage/ingest_read"] == pl.read_parquet(ready.settings().input.file(DAY)).height
-    assert run.data.metrics["stage/recommend_rows"] == ready.lists("items").height
+    assert run.data.metrics["stage/ingest_read"] == pl.read_parquet(serving.settings().input.file(DAY)).height
+    assert run.data.metrics["stage/recommend_rows"] == serving.lists("items").height
     assert run.data.tags["gate"].startswith("promoted: ")
-    assert "decision.md" in ready.kept()
+    assert "decision.md" in serving.kept()
 
 
 def test_the_last_stage_takes_away_what_is_no_longer_needed(ready: Home) -> None:

@@ -4,8 +4,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,20 +15,20 @@ from recsys_gru.tracking.delivery.desk import Desk
 from recsys_gru.tracking.delivery.outbox import Outbox, Target
 from recsys_gru.tracking.delivery.records import Ended, Fed, Filed, Logged, Opened, from_line, to_line
 from recsys_gru.tracking.delivery.store import EXPERIMENT, connect, experiment_id, store_at
+from tests.forks import fork_server
 from tests.tracking.helpers import announce_evaluation, announce_fit, runs_of, short_name
 from tests.tracking.servers import free_port, mlflow_server
 
 WRITERS, EPOCHS = 3, 25
-WRITER = f"""
-import sys
-from recsys_gru import tracking
-with tracking.run(sys.argv[1], name="writer " + sys.argv[2]) as tracker:
-    for epoch in range({EPOCHS}):
-        tracker.parent.log({{"train/loss": epoch, "train/seconds": 1.0}}, step=epoch)
-    if len(sys.argv) > 3:
-        import os, signal
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
+
+
+def write(mlruns: Path, name: str, killed: bool = False) -> None:
+    """A run, from a process of its own."""
+    with tracking.run(mlruns, name=f"writer {name}") as tracker:
+        for epoch in range(EPOCHS):
+            tracker.parent.log({"train/loss": epoch, "train/seconds": 1.0}, step=epoch)
+        if killed:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_record_survives_being_written_and_read() -> None:
@@ -89,11 +87,12 @@ def test_a_dead_server_costs_a_warning_and_the_records_go_out_later(
 
 
 def test_many_processes_at_once_lose_nothing(mlruns: Path) -> None:
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(mlruns), str(number)])
-        for number in range(WRITERS)
-    ]
-    assert [writer.wait(120) for writer in writers] == [0] * WRITERS
+    writers = [fork_server().Process(target=write, args=(mlruns, str(number))) for number in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(120)
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
     runs = runs_of(mlruns)
     assert set(runs) == {f"writer {number}" for number in range(WRITERS)}
     client = connect(store_at(mlruns))
@@ -103,8 +102,10 @@ def test_many_processes_at_once_lose_nothing(mlruns: Path) -> None:
 
 
 def test_what_a_killed_process_left_goes_out_with_the_next_run(mlruns: Path) -> None:
-    killed = subprocess.run([sys.executable, "-c", WRITER, str(mlruns), "killed", "kill"], check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed = fork_server().Process(target=write, args=(mlruns, "killed", True))
+    killed.start()
+    killed.join(120)
+    assert killed.exitcode == -signal.SIGKILL
     with tracking.run(mlruns, name="next"):
         pass
     run = runs_of(mlruns)["writer killed"]
