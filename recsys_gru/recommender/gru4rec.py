@@ -32,8 +32,7 @@ from recsys_gru.training import EpochReport, GoingOn, Settings, device_at_hand, 
 class GRU4Rec(Recommender):
     """Next-item recommendation by a gated recurrent network over the clicks of a session.
 
-    The parameters up to `logq` bear the names and defaults of the published PyTorch reference, so that a
-    published parameter set can be passed as it is.
+    The parameters up to `logq` bear the names and defaults of the published PyTorch reference.
 
     Args:
         layers: units of each recurrent layer; a number for a single one.
@@ -205,8 +204,8 @@ class GRU4Rec(Recommender):
 
         Args:
             newer: later clicks, in any form that `fit` takes.
-            since: a moment (UTC where it names no zone): earlier clicks are context, each from it on is learned
-                once, whatever the pieces that a log is learned in; a piece without any is no error.
+            since: a moment (UTC where it names no zone): clicks before it are context, each from it on is
+                learned once, whatever the pieces that a log comes in; a piece without any is no error.
             n_epochs: walks through the newer sessions, in place of the constructor's.
             keep_vanished: whether items without a newer click stay in the catalogue.
             on_epoch: called with the EpochReport of each epoch.
