@@ -17,7 +17,7 @@ def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Session
     if sessions.n_events == 0:
         raise ClickLogError(
             "expected a click log with events to learn from, got none. What to do: see why rows were "
-            "rejected (check_clicks), whether the cut left any before it, and lower min_support and min_length"
+            "rejected (check_clicks) and whether the cut left any, or lower min_support and min_length"
         )
     if len(sessions.vocabulary) < 2:
         raise ClickLogError(
