@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from pipelines.plumbing.settings import DEFAULT, read_settings
-from recsys_gru.clicks import ClickStore
+from recsys_gru.preparation import ClickStore
 
 DAY = 86_400
 
