@@ -5,7 +5,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from .nightly import run_night
-from .plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED
+from .plumbing.bounds import DAYS
+from .plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED, BadInputError
 from .plumbing.settings import Settings
 from .plumbing.workshop import results, write_whole
 
@@ -19,7 +20,15 @@ def backfill(first: date, last: date, settings: Settings) -> dict[date, int]:
 
 
 def missed(first: date, last: date, settings: Settings) -> list[date]:
-    """The days of a span, both ends included, on which the gate has not decided, nor anybody dismissed."""
+    """The days of a span, both ends included, on which the gate has not decided, nor anybody dismissed.
+
+    Raises:
+        BadInputError: if it ends before it begins, or is longer than a model may learn from.
+    """
+    if not 0 <= (last - first).days < DAYS:
+        raise BadInputError(
+            f"expected a span of 1 to {DAYS} days, got {first} to {last}: give the earlier day as the first"
+        )
     days = (first + timedelta(days=step) for step in range((last - first).days + 1))
     given_up = set(dismissed(settings))
     return [day for day in days if day not in given_up and not results(settings, day, "promote")]

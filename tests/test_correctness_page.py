@@ -15,3 +15,10 @@ def test_every_known_error_names_a_test_that_exists() -> None:
         assert named
         for path, test in named:
             assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), (path, test)
+
+
+def test_every_test_that_the_page_names_exists() -> None:
+    named = re.findall(r"`([\w/.]+)::(\w+)`", PAGE)
+    assert len(named) > 60
+    for path, test in named:
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), (path, test)

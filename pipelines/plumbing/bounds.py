@@ -4,6 +4,7 @@ import difflib
 import inspect
 import math
 import re
+import shutil
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,7 @@ WORDS = {
 NAMES = ("tracking.experiment", "tracking.model")
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._+-]{0,198}[A-Za-z0-9._+-])?")
 """What the store takes in the names of models and experiments, in folders, and in its queries."""
+_ABOUT_NOW, _YEARS = 2025, 50
 CRON = re.compile(r"@(hourly|daily|weekly|monthly)|[\dA-Za-z*/,-]+( +[\dA-Za-z*/,-]+){4}")
 
 
@@ -101,6 +103,16 @@ def _require_wholes(settings: "Settings") -> None:
         raise BadInputError(f"expected gate.k among evaluate.cutoffs {settings.evaluate.cutoffs}")
     if "{day}" not in settings.input.path:
         raise BadInputError(f"expected {{day}} in input.path, got {settings.input.path!r}")
+    if abs(settings.schedule.first_day.year - _ABOUT_NOW) > _YEARS:
+        raise BadInputError(
+            f"expected schedule.first_day within {_YEARS} years of {_ABOUT_NOW}, got "
+            f"{settings.schedule.first_day}"
+        )
+    if settings.alerts.command and shutil.which(settings.alerts.command[0]) is None:
+        raise BadInputError(
+            f"expected a program in alerts.command, found none called {settings.alerts.command[0]!r}: "
+            "give its whole path, or leave the list empty"
+        )
     if not settings.advise.windows:
         raise BadInputError("expected at least one length of a window in advise.windows, got []")
     if not CRON.fullmatch(settings.schedule.cron.strip()):

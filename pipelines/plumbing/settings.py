@@ -216,12 +216,14 @@ def read_settings(path: Path = DEFAULT) -> Settings:
 def _toml(path: Path, home: Path) -> dict[str, Any]:
     """The sections of a file, its paths counted from a folder."""
     try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadInputError(f"cannot read the settings {path}: {error}") from error
     for name, key in PATHS:
         entries = sections.get(name)
         if isinstance(entries, dict) and isinstance(entries.get(key), str) and "://" not in entries[key]:
+            if not entries[key].strip() or "\0" in entries[key]:
+                raise BadInputError(f"expected {name}.{key} as a path, got {entries[key]!r} in {path}")
             entries[key] = str((home / entries[key]).resolve())
     return sections
 

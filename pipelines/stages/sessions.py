@@ -64,14 +64,14 @@ def sessions(day: date, settings: Settings, folder: Path) -> Facts:
 
 def split_of(day: date, settings: Settings, days: int) -> "Split":
     """The stored events of a window cut at the midnight that begins the day."""
-    import polars as pl
-
     from recsys_gru import split_at
 
     parts = list(stored(settings, day - timedelta(days=days), day))
     if not parts:
         raise BadInputError(f"the store has no clicks in the {days} days before {day}: take them in first")
-    return split_at(pl.concat(parts), datetime.combine(day, time(), UTC))
+    # of all days at once: a session's id that comes again on another day is told apart from it only there
+    events = store_of(settings).events(day - timedelta(days=days), day).collect()
+    return split_at(events, datetime.combine(day, time(), UTC))
 
 
 def stored(settings: Settings, first: date, last: date) -> "Iterator[pl.DataFrame]":

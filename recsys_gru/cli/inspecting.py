@@ -78,7 +78,7 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     )
     clicks = preparing.raw(log)
     preparing.make_folder(out)
-    prepared = rg.prepare(clicks, out, recipe, on_progress=_tell)
+    prepared = rg.prepare(clicks, out.absolute(), recipe, on_progress=_tell)
     shown = rg.Ledger([*prepared.ledger])
     shown.record("test part", *prepared.test_part())
     click.echo(f"\n{printing.in_words(shown)}\n")

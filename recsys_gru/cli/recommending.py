@@ -38,6 +38,8 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
         raise ParameterError(
             "expected a click log or --items, got neither: write recommend FOLDER --items 12,7"
         )
+    if items is not None and log.clicks is not None:
+        raise ParameterError(f"expected a click log or --items, got both: leave out {log.clicks} or --items")
     if log.clicks is not None:
         require_log(log.clicks)
     if out is not None:
@@ -77,11 +79,11 @@ def _give(answer: "pl.DataFrame", out: Path | None) -> None:
             click.echo(str(answer))
         return
     with out.open("wb") as file:
-        if out.suffix == ".parquet":
+        if out.suffix.lower() == ".parquet":
             answer.write_parquet(file)
         else:
             answer.write_csv(file)
-    if out.suffix != ".parquet" and (count := _formulas(answer)):
+    if out.suffix.lower() != ".parquet" and (count := _formulas(answer)):
         click.echo(
             f"{count} ids in {out} begin with =, +, - or @: a spreadsheet would run them as formulas. Import "
             "those columns as text, or write .parquet",
@@ -93,6 +95,10 @@ def _require_writable(out: Path) -> None:
     """Find out before the work is done that its place is none."""
     from recsys_gru.errors import InputError
 
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise InputError(
+            f"cannot write {out} in an unknown format: expected a name that ends in .csv or .parquet"
+        )
     folder = out.absolute().parent
     if out.is_dir() or not folder.is_dir() or not os.access(out if out.exists() else folder, os.W_OK):
         raise InputError(f"cannot write {out}: expected a file's name in a folder that can be written")

@@ -56,13 +56,28 @@ def lazy(frame: Frame) -> pl.LazyFrame:
         if isinstance(frame, Mapping):
             return pl.DataFrame({name: _told_as_text(values) for name, values in frame.items()}).lazy()
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-        raise SchemaError(
-            f"cannot take the {type(frame).__name__}: {error}. What to do: give each column one type"
-        ) from error
+        raise SchemaError(f"cannot take the {type(frame).__name__}: {_fault(frame, error)}") from error
     raise SchemaError(
         f"expected a Polars or pandas frame, got {type(frame).__name__}. An Arrow table or a dict of columns "
         "is taken too"
     )
+
+
+def _fault(frame: Any, error: Exception) -> str:  # noqa: ANN401 - any kind of frame
+    """What is wrong with the frame and what to do, by the names of its columns."""
+    names = [str(name) for name in (frame.columns if is_pandas(frame) else frame)]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        return f"two columns have the name {twice[0]}. What to do: rename or drop one"
+    for name in names if is_pandas(frame) or isinstance(frame, Mapping) else ():
+        values = frame[name]
+        if isinstance(values, (list, tuple)) or (is_series(values) and str(values.dtype) == "object"):
+            kinds = sorted({type(one).__name__ for one in values if one is not None and one == one})
+            if len(kinds) > 1:
+                return (
+                    f"the column {name} mixes {' and '.join(kinds)}. What to do: give it one type; for ids "
+                    f"that is frame[{name!r}].map(str) in pandas, missing ones left out"
+                )
+    return f"{error}. What to do: give each column one type, and all the same number of rows"
 
 
 def _of_pandas(frame: "pd.DataFrame") -> pl.DataFrame:

@@ -90,6 +90,8 @@ def read_clicks(
         wanted = {SESSION: session, ITEM: item, TIME: time, USER: user, ORDER: order}
         names = _find_columns(raw.collect_schema().names(), wanted)
         rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
+    if isinstance(rows.collect_schema()[TIME], (pl.Categorical, pl.Enum)):
+        rows = rows.with_columns(pl.col(TIME).cast(pl.String))
     is_click = pl.col(KIND).is_null() if KIND in rows.collect_schema() else None
     try:
         plans = _plans(rows.drop(KIND, strict=False), wish)

@@ -33,6 +33,11 @@ PREPARED = "prepared.json"
 """What a folder that ``prepare`` wrote holds, beside train/ and test/."""
 _COMPRESSED = (".gz", ".zst", ".zstd")
 _SEPARATORS = ",\t;|"
+_IS_WHOLE = "Is the file whole and of the format its name says?"
+_LOOK_FOR = "Look for a truncated file, a wrong separator, or a line with more fields than the first"
+_NO_UTF_8 = "What to do: save it as UTF-8 (iconv -f LATIN1 -t UTF-8, if it is Western European text)"
+_NO_TEXT = {b"PK\x03\x04": "a zip archive", b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an Excel file"}
+"""How files begin whose names promise text."""
 
 
 def kind_of(path: Path) -> str | None:
@@ -71,6 +76,11 @@ def _expand(path: Path, pattern: str) -> list[Path]:
             )
         inside = (file for file in path.rglob(pattern) if file.is_file())
         return [file for file in inside if kind_of(file) and not file.name.startswith((".", "_"))]
+    if path.exists() and not path.is_file():
+        raise ClickLogError(
+            f"{path} is a pipe or device, which ends after one reading, and a log is read more than once. "
+            "What to do: write it into a file first"
+        )
     if path.exists():
         return [path]
     return [Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]  # noqa: PTH207 - absolute patterns
@@ -139,13 +149,19 @@ def opened(file: Path) -> Iterator[None]:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ClickLogError(
-            f"cannot read {file}: {error}. Is the file whole and of the format its name says?"
+            f"cannot read {file}: {error}. {_NO_UTF_8 if 'utf-8' in str(error).lower() else _IS_WHOLE}"
         ) from error
 
 
 def separator_of(file: Path) -> str:
     """The character that occurs most in the first line, of comma, tab, semicolon and bar."""
-    if (encoding := _wide_encoding(file)) is not None:
+    start = _start(file)
+    if (other := next((said for mark, said in _NO_TEXT.items() if start.startswith(mark)), None)) is not None:
+        raise ClickLogError(
+            f"cannot read {file}: it is not text, as its name says, but {other}. What to do: "
+            "unpack it, write it as CSV, or give it the ending of what it is"
+        )
+    if (encoding := _wide_encoding(start)) is not None:
         raise ClickLogError(
             f"cannot read {file}: it is text in {encoding}, expected UTF-8. What to do: save it as UTF-8 "
             f"(iconv -f {encoding} -t UTF-8)"
@@ -159,13 +175,17 @@ def separator_of(file: Path) -> str:
     return max(_SEPARATORS, key=header.count)
 
 
-def _wide_encoding(file: Path) -> str | None:
-    """UTF-16 or UTF-32 by the first bytes of a file, None where it is neither."""
+def _start(file: Path) -> bytes:
+    """The first bytes of a file, none where it cannot be read: the reader will say what is wrong."""
     try:
         with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened_file:
-            start = opened_file.read(64)
+            return opened_file.read(64)
     except (OSError, EOFError):
-        return None  # the reader will say what is wrong
+        return b""
+
+
+def _wide_encoding(start: bytes) -> str | None:
+    """UTF-16 or UTF-32 by the first bytes of a file, None where it is neither."""
     marks = {"UTF-32": (b"\xff\xfe\0\0", b"\0\0\xfe\xff"), "UTF-16": (b"\xff\xfe", b"\xfe\xff")}
     for name, beginnings in marks.items():
         if start.startswith(beginnings):
@@ -233,6 +253,6 @@ def whole_files() -> Iterator[None]:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
         raise ClickLogError(
-            f"the log cannot be read to its end: {str(error).splitlines()[0]}. Look for a truncated file, a "
-            "wrong separator, or a line with more fields than the first"
+            f"the log cannot be read to its end: {str(error).splitlines()[0]}. "
+            f"{_NO_UTF_8 if 'utf-8' in str(error).lower() else _LOOK_FOR}"
         ) from error

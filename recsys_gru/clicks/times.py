@@ -14,14 +14,16 @@ from recsys_gru.errors import ParameterError, SchemaError
 
 UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 COMPACT = "compact"
-"""What stands in the place of a unit where numbers are dates: 20260301, 202603011230, 20260301123059."""
+"""What stands in the place of a unit where numbers are dates: 20260301, 2026030112, 202603011230,
+20260301123059."""
 _UPPER_EDGE = {"s": 1e11, "ms": 1e14, "us": 1e17}
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
 _LARGEST = (1 << 63) - 1
 _A_DAY = 86_400
-_DATES = (19_000_101, 21_001_231)
+_DATES, _HOURS = (19_000_101, 21_001_231), 24
 _COMPACT_FORMATS = ("%Y%m%d%H%M%S", "%Y%m%d%H%M", "%Y%m%d")
-_MOST = 0.95  # of the numbers must be dates before they are read as dates
+_HOUR_DIGITS = 10  # 2026030112, to which minutes are added before it is read
+_MOST = 0.5  # of the numbers must be dates: of any others one in thirty looks like one
 ZONED_FORMATS = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z")
 NAIVE_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%.f",
@@ -98,11 +100,14 @@ def _is_date(number: pl.Expr) -> pl.Expr:
     """Whether a number is a date such as 20260301, also with hours and minutes or seconds."""
     day = pl.coalesce(
         pl.when(number.is_between(low * scale, (high + 1) * scale)).then((number / scale).floor())
-        for scale in (1, 10**4, 10**6)
+        for scale in (1, 100, 10**4, 10**6)
         for low, high in [_DATES]
     )
     month_fits = (day / 100).floor() % 100
-    return month_fits.is_between(1, 12) & (day % 100).is_between(1, 31) & (number == number.floor())
+    # seconds of the years 2030 to 2036 are as long as a date with its hour: most are none of a day's hours
+    hour_fits = ~number.is_between(_DATES[0] * 100, (_DATES[1] + 1) * 100) | (number % 100 < _HOURS)
+    fits_all = month_fits.is_between(1, 12) & (day % 100).is_between(1, 31) & hour_fits
+    return fits_all & (number == number.floor())
 
 
 def fits(low: float | None, high: float | None, unit: str) -> bool:
@@ -150,6 +155,7 @@ def from_dates(number: pl.Expr, time_zone: str) -> pl.Expr:
     """Dates written as numbers, as UTC; null where a number is no date."""
     dates = pl.when(_is_date(number.cast(pl.Float64))).then(number).cast(pl.Int64, strict=False)
     text = dates.cast(pl.String)
+    text = pl.when(text.str.len_bytes() == _HOUR_DIGITS).then(text + "00").otherwise(text)
     parsed = [text.str.to_datetime(one, time_unit="us", strict=False) for one in _COMPACT_FORMATS]
     return in_utc(pl.coalesce(parsed), time_zone)
 
@@ -214,6 +220,8 @@ def to_utc(
     if kind == pl.String:
         number = _of_number(number_of_text(value), unit, time_zone, whole=False)
         return pl.coalesce([from_text(value, text_format, time_zone) for text_format in formats] + [number])
+    if kind == pl.Null:  # a column without a value tells no type
+        return value.cast(UTC_TIME)
     raise SchemaError(f"expected times as numbers, text or datetimes; the time column is {kind}")
 
 

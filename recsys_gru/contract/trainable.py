@@ -20,7 +20,8 @@ def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Session
     sessions = as_sessions(train, ids_like=ids_like)
     if sessions.n_events == 0:
         raise ClickLogError(
-            "expected a click log with events to learn from, got none: check the filters before fit"
+            "expected a click log with events to learn from, got none. What to do: see why rows were "
+            "rejected (check_clicks) and whether the cut left any, or lower min_support and min_length"
         )
     if len(sessions.vocabulary) < 2:
         raise ClickLogError(

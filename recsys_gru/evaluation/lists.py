@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import whole_number
 from recsys_gru.errors import ClickLogError
+from recsys_gru.evaluation.views import what_is_there
 from recsys_gru.forked import need_threads
 from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, top_k, vocabulary_of
 from recsys_gru.sessions import SessionData, Vocabulary, as_sessions
@@ -67,8 +68,7 @@ def recommendation_lists(
         found.append((block.rows, *top_k(block, k, candidates)))
     if not found:
         raise ClickLogError(
-            f"expected test sessions with known items to recommend for, got {sessions.n_sessions} sessions "
-            f"with {sessions.n_events} known events: give a longer test part"
+            "expected test sessions with known items to recommend for" + what_is_there(sessions)
         )
     ends, numbers, scores = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.argsort(ends)

@@ -10,7 +10,7 @@ from recsys_gru.evaluation.foretold import foretell
 from recsys_gru.evaluation.ledger import RANK_OF_TIES, rank_values, whole_cutoffs
 from recsys_gru.evaluation.metrics import mean_gain
 from recsys_gru.evaluation.report import Report
-from recsys_gru.evaluation.views import MODEL, POPULARITY, doubts, known_clicks
+from recsys_gru.evaluation.views import MODEL, POPULARITY, doubts, known_clicks, what_is_there
 from recsys_gru.forked import need_threads
 from recsys_gru.observers import Evaluated, announce
 from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, vocabulary_of
@@ -75,10 +75,7 @@ def evaluate(
     replay = foretold.ledger
     ledger = known_clicks(replay) if unknown == "drop" else replay
     if ledger.is_empty():
-        raise ClickLogError(
-            f"expected a test session with a second known event, got {sessions.n_sessions} sessions of "
-            f"{sessions.n_events} known and {sessions.unknown.height} unknown events: give a longer test part"
-        )
+        raise ClickLogError("expected a test session with a second known event" + what_is_there(sessions))
     ranks = rank_values(ledger, ties)
     report = Report(
         recall={k: mean_gain("recall", ranks, k) for k in cutoffs},

@@ -4,7 +4,7 @@ import polars as pl
 
 from recsys_gru.evaluation.ledger import RANK_OF_TIES
 from recsys_gru.evaluation.metrics import mean_gain
-from recsys_gru.sessions import TIED_LIMIT, tied_warning
+from recsys_gru.sessions import TIED_LIMIT, Sessions, tied_warning
 
 MODEL, POPULARITY, UNKNOWN = "model", "popularity", "unknown"
 """Of a ledger's column ``source``: who ranked the click; nobody, where the item is unknown."""
@@ -108,4 +108,17 @@ def _learned_already(replay: pl.DataFrame, learned: tuple[int, int]) -> tuple[st
     return (
         f"{inside:,} of {replay.height:,} clicks lie within the time that the model has learned from "
         f"({first} to {last} UTC): their figures are of what it has seen; test on later clicks",
+    )
+
+
+def what_is_there(sessions: Sessions) -> str:
+    """What test sessions hold that leave nothing to rank, and what to do, as the rest of a sentence."""
+    unknown = sessions.unknown.height
+    said = f", got {sessions.n_sessions} sessions of {sessions.n_events} known and {unknown} unknown events: "
+    if unknown <= sessions.n_events:
+        return said + "give a longer test part"
+    theirs = sessions.unknown["item_id"].head(3).to_list()
+    return said + (
+        f"compare the ids, the model knows such as {sessions.vocabulary.ids.head(3).to_list()}, the "
+        f"test part has such as {theirs}; where they are one kind, learn from later clicks"
     )

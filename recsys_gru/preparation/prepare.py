@@ -44,7 +44,7 @@ from recsys_gru.preparation.finish import TEST, TRAIN, Finisher, OnProgress, fix
 from recsys_gru.preparation.packer import Packer
 from recsys_gru.preparation.place import recover, replace, replaced, sealed
 from recsys_gru.preparation.place import verify as verify_files
-from recsys_gru.sessions.files import DAMAGED, PREPARED, read_sessions
+from recsys_gru.sessions.files import DAMAGED, PREPARED, read_sessions, require_files
 from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.split import TEST_SHARE, tail_of_minutes
 from recsys_gru.sessions.vocabulary import Vocabulary
@@ -148,6 +148,7 @@ def read_prepared(folder: str | Path, *, verify: bool = False) -> Prepared:
     if not place.exists() and replaced(place).exists():
         place = replaced(place)  # a prepare was broken off, or is just putting its result in place
     try:
+        require_files(place)
         summary = json.loads((place / PREPARED).read_text())
         cut, counts = datetime.fromisoformat(summary["cut"]), dict(summary["counts"])
         if verify:

@@ -1,7 +1,7 @@
 """What a model is asked: ids as a caller has them at hand, and sessions whose rows are in order already."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from recsys_gru.sessions.vocabulary import Vocabulary
 
 _WHOLE = re.compile(r"\s*(-?(?:0|[1-9][0-9]*))(?:\.0+)?\s*")
 """Texts that the readers of click logs take for whole numbers."""
+ORDERED = "items"
+"""What a caller's list is called where its order is that of the clicks."""
 _LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
 
 
@@ -78,6 +80,11 @@ def _listed(ids: Iterable[object], name: str) -> list[object]:
         raise ParameterError(f"expected {name} as a list of item ids, got the text {ids!r}: put it in a list")
     if isinstance(ids, pl.Series):
         return ids.to_list()
+    if name == ORDERED and isinstance(ids, Set):
+        raise ParameterError(
+            f"expected {name} in the order clicked, got a set, which has none: put them in a list, "
+            "oldest first"
+        )
     if isinstance(ids, dict) or not isinstance(ids, Iterable):
         raise ParameterError(f"expected {name} as a list of item ids, got {shown(ids)}: put it in a list")
     return list(ids)
@@ -104,7 +111,7 @@ def _as_whole(_: Vocabulary, one: object, name: str) -> int:
 def _as_text(vocabulary: Vocabulary, one: object, name: str) -> str:
     """The id as text, out of a whole number where the vocabulary has whole numbers as texts."""
     if isinstance(one, str):
-        return str(one)
+        return one.strip()  # as the readers of click logs do
     number = None if is_bool(one) or isinstance(one, float) else _whole_or_none(one)
     if number is not None and vocabulary.has_whole_texts:
         return str(number)

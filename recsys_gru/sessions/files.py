@@ -18,6 +18,7 @@ from recsys_gru.errors import ClickLogError, RecsysError
 from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
 
+_MOST_FACTS = 1 << 26
 _ARRAYS = ("items", "offsets", "times")
 DAMAGED = (
     OSError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, SyntaxError, OverflowError,
@@ -50,6 +51,21 @@ def is_packed(folder: Path) -> bool:
     return all((folder / f"{name}.npy").is_file() for name in _ARRAYS)
 
 
+def require_files(folder: Path) -> None:
+    """Look at what lies in a folder before it is opened: a pipe might never answer, a device never end.
+
+    Raises:
+        ValueError: something is neither a file nor a folder, or facts are larger than any that were written.
+    """
+    for path in folder.iterdir():
+        if not path.is_dir() and not path.is_file():
+            raise ValueError(f"{path.name} is no file")
+        if path.suffix == ".json" and path.stat().st_size > _MOST_FACTS:
+            raise ValueError(
+                f"{path.name} has {path.stat().st_size:,} bytes, expected {_MOST_FACTS:,} at most"
+            )
+
+
 def read_sessions(folder: str | Path) -> Sessions:
     """Map packed sessions into memory; no write reaches the files.
 
@@ -60,6 +76,7 @@ def read_sessions(folder: str | Path) -> Sessions:
     """
     place = Path(path_text("folder", folder))
     try:
+        require_files(place)
         items: NDArray[np.int32] = _mapped(place / "items.npy", np.int32)
         offsets, times = (_mapped(place / f"{name}.npy", np.int64) for name in _ARRAYS[1:])
         ids = pl.read_parquet(place / "ids.parquet", glob=False)[SESSION]

@@ -134,6 +134,7 @@ def server_command(where: str | os.PathLike[str], port: int) -> tuple[list[str],
         **os.environ,
         "MLFLOW_BACKEND_STORE_URI": store.uri,
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # eight processes that nothing here needs
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", "")]),
     }

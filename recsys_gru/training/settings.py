@@ -183,6 +183,10 @@ class Settings:
         )
 
 
+MOST_UNITS, MOST_ROWS = 100_000, 10_000_000
+"""What no machine holds is a slip of the keyboard, and better said before memory is asked for."""
+
+
 def resolve_device(name: str) -> torch.device:
     """Return the named device of this machine; "auto" is a CUDA device where there is one, else the CPU."""
     if name == "auto":
@@ -193,6 +197,8 @@ def resolve_device(name: str) -> torch.device:
         raise ParameterError(
             f"device must be 'auto' or one that torch knows (cpu, cuda, cuda:1), not {name!r}"
         ) from error
+    if device.type not in ("cpu", "cuda"):
+        raise ParameterError(f"expected device as 'auto', cpu or cuda, got {name!r}: no other was tried")
     count = torch.cuda.device_count()
     if device.type == "cuda" and (device.index or 0) >= count:
         raise ParameterError(
@@ -229,8 +235,10 @@ def _is_real(
 
 RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("layers", lambda v: bool(v) and all(_is_count(units, 1) for units in v), "sizes above 0"),
+    ("layers", lambda v: all(units <= MOST_UNITS for units in v), f"sizes of at most {MOST_UNITS:,}"),
     ("batch_size n_epochs steps_per_update", lambda v: _is_count(v, 1), "a whole number above 0"),
     ("n_sample seed", lambda v: _is_count(v, 0), "a whole number, 0 or more"),
+    ("batch_size n_sample", lambda v: v <= MOST_ROWS, f"at most {MOST_ROWS:,}"),
     (
         "dropout_p_embed dropout_p_hidden momentum label_smoothing",
         lambda v: _is_real(v, least=0, below=1),

@@ -126,3 +126,26 @@ def test_ids_that_spreadsheets_run_are_told_of_and_written_as_they_are(call: Cal
     assert set(written["item_id"]) == set(ids.str.strip_chars())
     assert _formulas(written) == 5
     assert _formulas(written.with_columns(item_id=pl.lit(-5))) == 0
+
+
+def test_two_things_to_recommend_for_are_one_too_many(refused: Call, log: Path, tmp_path: Path) -> None:
+    said = refused("recommend", tmp_path, log, "--items", "1")
+    assert "got both" in said
+
+
+def test_the_ending_of_the_answers_file_says_its_format(refused: Call, log: Path, tmp_path: Path) -> None:
+    said = refused("recommend", tmp_path, log, "--out", tmp_path / "answers.xlsx")
+    assert ".csv or .parquet" in said
+
+
+def test_a_cut_that_leaves_nothing_to_learn_from(refused: Call, log: Path) -> None:
+    assert "whether the cut left any" in refused("fit", log, "--model", "Markov", "--test-days", "500")
+
+
+def test_preparing_into_the_folder_one_stands_in(
+    refused: Call, log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.txt").write_text("mine")
+    assert "holds other files" in refused("prepare", log, "--out", ".")
+    assert (tmp_path / "own.txt").read_text() == "mine"

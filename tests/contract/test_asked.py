@@ -160,3 +160,18 @@ def test_an_unknown_class_is_refused_by_name(tmp_path: Path) -> None:
     gone.__name__ = "Elsewhere"
     with pytest.raises(BundleError, match="no recommender 'Gone'"):
         rg.load(tmp_path / "gone")
+
+
+def test_a_set_says_no_order_of_clicks_but_names_items() -> None:
+    model = rg.Markov().fit(log())
+    for items in ({100, 101}, frozenset({100, 101}), {100: 1}.keys()):
+        with pytest.raises(ParameterError, match="a set, which has none: put them in a list, oldest first"):
+            model.recommend_one(items)
+        assert model.recommend_one([100], allow=items)["item_id"].to_list() in ([], [101])
+
+
+def test_blanks_around_asked_texts_are_no_part_of_them() -> None:
+    model = rg.Markov().fit(CODES)
+    assert_frame_equal(
+        model.recommend_one([" sku-100", "sku-101\t"]), model.recommend_one(["sku-100", "sku-101"])
+    )

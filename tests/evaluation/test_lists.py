@@ -107,5 +107,5 @@ def test_saturated_scores_are_noticed() -> None:
 def test_no_known_event_is_an_error() -> None:
     model = TableScorer(vocabulary_of(8), random_table(8, 1))
     empty = Sessions.from_events(events_of([[99, 98]]), model.vocabulary_)
-    with pytest.raises(ClickLogError, match="0 known events"):
+    with pytest.raises(ClickLogError, match="0 known and 2 unknown events"):
         recommendation_lists(model, empty)

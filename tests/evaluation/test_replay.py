@@ -240,3 +240,12 @@ def test_a_test_on_clicks_the_model_has_learned_from_is_warned_about_also_after_
         (warning,) = evaluate(same, train).warnings
         assert "within the time that the model has learned from" in warning
         assert warning in caplog.text
+
+
+def test_a_test_part_of_unknown_items_is_told_to_compare_ids() -> None:
+    model = Markov().fit(generate_clicks(200, 30, days=3, seed=1))
+    strange = generate_clicks(50, 30, days=3, seed=1).with_columns(item_id=pl.col("item_id") + 10**6)
+    with pytest.raises(
+        ClickLogError, match=r"compare the ids, the model knows such as \[.* has such as \[100"
+    ):
+        evaluate(model, strange)

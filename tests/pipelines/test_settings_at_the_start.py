@@ -1,8 +1,11 @@
 """What is wrong in the settings is said before anything is done, with what is known."""
 
+from datetime import date
+
 import pytest
 
-from pipelines.plumbing.errors import BAD_INPUT
+from pipelines.plumbing.errors import BAD_INPUT, BadInputError
+from pipelines.plumbing.settings import read_settings
 from tests.pipelines.nights import DAY, SMALL, Home, command
 
 
@@ -24,6 +27,11 @@ from tests.pipelines.nights import DAY, SMALL, Home, command
         ("gate", "level", 1.0, "expected gate.level"),
         ("window", "days", 10**9, "expected window.days of at most 3,650"),
         ("advise", "windows", [], "expected at least one length"),
+        ("work", "folder", " ", "expected work.folder as a path"),
+        ("recommend", "sessions", "", "expected recommend.sessions as a path"),
+        ("tracking", "where", "", "expected tracking.where as a path"),
+        ("schedule", "first_day", date(1, 1, 1), "expected schedule.first_day within 50 years"),
+        ("alerts", "command", ["no-such-mailer"], "found none called 'no-such-mailer'"),
         ("schedule", "cron", "at three", "expected schedule.cron as five fields"),
         ("input", "time_zone", "Europe/Berln", "impossible settings in [input]"),
         ("input", "time_unit", "min", "impossible settings in [input]"),
@@ -33,7 +41,7 @@ from tests.pipelines.nights import DAY, SMALL, Home, command
         ("model", "layer", [8], "did you mean layers?"),
         ("model", "learning_rate", float("nan"), "learning_rate"),
         ("model", "n_epochs", 10**9, "expected model.n_epochs of at most 10,000"),
-        ("model", "layers", [10**9], "expected model.layers of at most 100,000"),
+        ("model", "layers", [10**9], "layers must be sizes of at most 100,000"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_at_the_start(
@@ -49,7 +57,8 @@ def write(home: Home, section: str, key: str, value: object) -> None:
     """The small settings with one that is wrong, which ``configure`` would refuse to read back."""
     number = {"inf": "inf", "nan": "nan"}.get(str(value))
     text = home.file.read_text().splitlines()
-    line = f"{key} = {number or repr(value)}".replace("'a'b'", '"a\'b"')
+    text_of = str(value) if isinstance(value, date) else repr(value)
+    line = f"{key} = {number or text_of}".replace("'a'b'", '"a\'b"')
     old = SMALL.get(section, {})
     assert isinstance(old, dict)
     kept = [row for row in text if not row.startswith(f"{key} = ")] if key in old else text
@@ -57,3 +66,23 @@ def write(home: Home, section: str, key: str, value: object) -> None:
     if place == len(kept):
         kept.append(f"[{section}]")
     home.file.write_text("\n".join([*kept[: place + 1], line, *kept[place + 1 :]]))
+
+
+def test_settings_saved_by_a_windows_editor_are_read(home: Home) -> None:
+    home.file.write_text("\ufeff" + home.file.read_text(), encoding="utf-8")
+    assert read_settings(home.file).gate.k
+
+
+def test_no_byte_of_a_path_is_a_zero(home: Home) -> None:
+    home.file.write_text('[work]\nfolder = "a\\u0000b"\n')
+    with pytest.raises(BadInputError, match=r"expected work\.folder as a path"):
+        read_settings(home.file)
+
+
+@pytest.mark.parametrize("first", ["0001-01-01", "9999-12-31"])
+def test_an_impossible_span_of_days_is_refused(
+    home: Home, first: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("backfill", "--first", first, "--last", str(DAY), "--settings", str(home.file))
+    assert command(*given) == BAD_INPUT
+    assert "expected a span of 1 to" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Preparing in buckets on disk gives what preparing in memory gives."""
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -394,4 +395,21 @@ def test_arrays_of_another_type_are_refused(
     path = tmp_path / "log" / "train" / f"{name}.npy"
     np.save(path, np.load(path).astype(kind))
     with pytest.raises(ClickLogError, match="other numbers"):
+        read_prepared(tmp_path / "log")
+
+
+@pytest.mark.parametrize("name", ["prepared.json", "ledger.parquet", "train/items.npy", "test/ids.parquet"])
+@pytest.mark.parametrize("kind", ["pipe", "device", "sparse"])
+def test_what_is_no_file_of_a_prepared_log_is_refused_at_once(tmp_path: Path, name: str, kind: str) -> None:
+    prepare(generate_clicks(200, 30, days=4, seed=1), tmp_path / "log")
+    place = tmp_path / "log" / name
+    place.unlink()
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "device":
+        place.symlink_to("/dev/zero")
+    else:
+        with place.open("wb") as file:
+            file.truncate(1 << 30)
+    with pytest.raises(ClickLogError, match=r"prepare .* again"):
         read_prepared(tmp_path / "log")

@@ -1,5 +1,7 @@
 """Hyper-parameters are refused at the door, with the value and what is allowed."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -66,3 +68,15 @@ def test_devices_resolve_or_are_refused() -> None:
         resolve_device("abacus")
     with pytest.raises(ParameterError, match="expected a device of this machine, got 'cuda:64'"):
         resolve_device("cuda:64")
+
+
+@pytest.mark.parametrize("wrong", [{"layers": (10**9,)}, {"batch_size": 10**12}, {"n_sample": 10**15}])
+def test_what_no_machine_holds_is_refused_before_memory_is_asked_for(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="at most"):
+        Settings(**wrong)
+
+
+@pytest.mark.parametrize("name", ["mps", "meta", "xpu"])
+def test_a_device_that_was_never_tried_is_refused_in_words(name: str) -> None:
+    with pytest.raises(ParameterError, match="expected device as 'auto', cpu or cuda"):
+        resolve_device(name)
