@@ -126,7 +126,7 @@ def ranks_of(work: Path, log: str, kind: str) -> Path:
 
 
 def parts_of(path: Path, span: timedelta) -> Parts:
-    """Cut a log; rare items and short sessions leave the two training parts only."""
+    """Cut a log; sessions of one click leave the two training parts, no item does."""
     cut = split_three(rg.check_clicks(rg.read_clicks(path)).clicks, test=span, validation=span)
     validation, test = cut.validation.lazy().collect(), cut.test.lazy().collect()
     ids = validation["session_id"].unique().sort()
@@ -139,7 +139,7 @@ def parts_of(path: Path, span: timedelta) -> Parts:
         .tail(SEARCH_SESSIONS)
     )
     inner, outer = (
-        rg.Sessions.from_events(rg.filter_sessions(part, min_support=5, min_length=2))
+        rg.Sessions.from_events(rg.filter_sessions(part, min_support=1, min_length=2))
         for part in (cut.train.lazy().join(newest, on="session_id", how="semi"), cut.outer.train)
     )
     return Parts(inner, validation.filter(pl.col("session_id").is_in(drawn.implode())), outer, test)

@@ -34,9 +34,9 @@ def describe(log: Log, out: Path) -> None:
     places = {share: lengths[sessions.search_sorted(share * found.sessions)] for share in LENGTHS}
     spread = ", ".join(f"{share:.0%}: {length}" for share, length in places.items())
     click.echo(f"lengths    {spread}, longest {lengths[-1]}")
-    rare = (found.popularity < log.min_support).sum()
+    once = (found.popularity == 1).sum()
     top = found.popularity[: max(1, found.items // 100)].sum() / found.popularity.sum()
-    click.echo(f"items      {found.items:,}, {rare:,} with under {log.min_support} clicks")
+    click.echo(f"items      {found.items:,}, {once:,} of them clicked only once")
     click.echo(f"           the most clicked 1 % get {top:.0%} of the clicks")
     click.echo(f"times      {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M} UTC")
     click.echo(f"equal      {found.tied_share:.1%} of the steps are between clicks of one time")

@@ -105,7 +105,11 @@ _LOG = (
         help="Minutes of silence that end a user's session.",
     ),
     click.option(
-        "--min-support", type=COUNT, default=5, show_default=True, help="Fewest training events of an item."
+        "--min-support",
+        type=LENGTH,
+        default=1,
+        show_default=True,
+        help="Fewest training events of an item; a click on a rarer one is a miss.",
     ),
     click.option(
         "--min-length", type=COUNT, default=2, show_default=True, help="Fewest training events of a session."
