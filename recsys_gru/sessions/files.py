@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from recsys_gru.arguments import place as path_text
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
 from recsys_gru.clicks.scan import PREPARED as PREPARED
-from recsys_gru.errors import ClickLogError, RecsysError
+from recsys_gru.errors import ClickLogError, ParameterError, RecsysError
 from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
 
@@ -31,6 +31,9 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
     """Write packed sessions to a folder: items, offsets and times as .npy, ids, vocabulary and unknown as
     Parquet.
 
+    Raises:
+        ParameterError: if they have a moment from which clicks count: a folder cannot hold it.
+
     >>> import tempfile
     >>> log = pl.DataFrame({"session_id": [1], "item_id": [7], "time": [0]})
     >>> log = log.cast({"time": pl.Datetime("us", "UTC")})
@@ -39,6 +42,11 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
     >>> read_sessions(folder).fingerprint() == sessions.fingerprint()
     True
     """
+    if sessions.since is not None:
+        raise ParameterError(
+            "expected sessions of which every click counts, got some that count from a moment on, which a folder "
+            "cannot tell: write the whole log"
+        )
     place = Path(path_text("folder", folder))
     place.mkdir(parents=True, exist_ok=True)
     for name in _ARRAYS:
