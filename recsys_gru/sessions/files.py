@@ -44,8 +44,8 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
     """
     if sessions.since is not None:
         raise ParameterError(
-            "expected sessions of which every click counts, got some that count from a moment on, which a folder "
-            "cannot tell: write the whole log"
+            "expected sessions of which every click counts, got some that count from a moment on, which a "
+            "folder cannot tell: write the whole log"
         )
     place = Path(path_text("folder", folder))
     place.mkdir(parents=True, exist_ok=True)
