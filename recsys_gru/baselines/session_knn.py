@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.baselines.learned import Learned
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.contract import Recommender, check_choice, check_number, prefix_ends
+from recsys_gru.contract import Incremental, check_choice, check_number, prefix_ends
 from recsys_gru.files import Field, Layout
 from recsys_gru.kernels.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
-MICROSECONDS_A_DAY = 86_400 * 10**6
 MOST = 2**31 - 1
 """Sessions that the kernels can tell apart."""
 
@@ -53,21 +53,25 @@ class Plan(NamedTuple):
         )
 
 
-class SessionNeighbors(Recommender):
+class SessionNeighbors(Incremental):
     """Training sessions like the one at hand vote for items.
 
     Scores do not depend on when a session is scored: its own time would multiply all of them by one factor.
     Ages count from the last training event.
 
     Attributes:
+        window: days from a session's last event on in which it votes; None for ever. A hyper-parameter.
         index_: the training sessions' distinct items, without ids, by session and by item.
         ages_: (S,) days from each training session's last event to the last of all.
         rule_: how two sessions are compared and how neighbours vote.
+        learned_: the training sessions with their ids' keys and times; not in models saved before.
     """
 
+    window: float | None = None
     index_: Index
     ages_: NDArray[np.float64]
     rule_: Rule
+    learned_: Learned
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         index, rule, ends = self.index_, self.rule_, prefix_ends(sessions, every)
@@ -85,12 +89,26 @@ class SessionNeighbors(Recommender):
     def _require_possible(self) -> None:
         for names, check in CHECKS:
             for name in names:
-                if name in vars(self):
+                if vars(self).get(name) is not None:
                     check(name, getattr(self, name))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        offsets, items, places, ages = recent_sessions(sessions)
-        self._build(offsets, items, places, ages, len(sessions.vocabulary))
+        everything = np.ones(sessions.n_events, np.bool_)
+        self._take(Learned.of(sessions, everything), len(sessions.vocabulary))
+
+    def _has_counts(self) -> bool:
+        return "learned_" in vars(self)
+
+    def _learn(self, sessions: Sessions) -> None:
+        before, newer = self.learned_, Learned.of(sessions, sessions.counted)
+        if sessions.since is not None:  # what began earlier is learned in part already
+            before = before.but_newest_of(newer.keys[newer.first < sessions.since])
+        self._take(before.with_newer(newer), len(sessions.vocabulary))
+
+    def _take(self, learned: Learned, n_items: int) -> None:
+        kept = learned.within(self._plain().window)
+        self._build(kept.offsets, kept.items, kept.places, kept.ages, n_items)
+        self.learned_ = kept
 
     def _build(
         self,
@@ -111,7 +129,13 @@ class SessionNeighbors(Recommender):
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         index = self.index_
-        return {"offsets": index.offsets, "items": index.items, "places": index.places, "ages": self.ages_}
+        return {
+            "offsets": index.offsets,
+            "items": index.items,
+            "places": index.places,
+            "ages": self.ages_,
+            **(self.learned_.state() if self._has_counts() else {}),
+        }
 
     def _layout(self) -> Layout:
         self._plan().rule()
@@ -120,6 +144,8 @@ class SessionNeighbors(Recommender):
             "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
             "places": Field("int32", ("P",), low=0),
             "ages": Field("float64", ("S",), low=0, order="falling"),
+            "keys": Field("int64", ("S",), optional=True),
+            "durations": Field("int64", ("S",), low=0, optional=True),
         }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -130,35 +156,18 @@ class SessionNeighbors(Recommender):
             state["ages"].astype(np.float64),
             len(self.vocabulary_),
         )
+        learned = Learned.restored(state, None if self.span_ is None else self.span_[1])
+        if learned is not None:
+            self.learned_ = learned
 
 
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[str, Any], None]], ...] = (
     (("neighbors", "sample_size"), partial(check_number, low=1, high=2**31)),
-    (("click_decay", "match_decay"), partial(check_number, low=0, above=True)),
+    (("click_decay", "match_decay", "window"), partial(check_number, low=0, above=True)),
     (("recency", "nearness", "idf_weight"), partial(check_number, low=0)),
     (("decay", "match"), partial(check_choice, choices=DECAYS)),
 )
 """Hyper-parameters by the names that the variants share, and what refuses an impossible value."""
-
-
-def recent_sessions(
-    sessions: Sessions,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Non-empty sessions by their last event: offsets, distinct items, their latest places, ages in days."""
-    filled = np.flatnonzero(sessions.lengths)
-    last_times = sessions.times[sessions.offsets[filled + 1] - 1]  # (S,)
-    by_time = np.argsort(last_times, kind="stable")
-    number = np.empty(sessions.n_sessions, dtype=np.int64)
-    number[filled[by_time]] = np.arange(len(filled))
-    owner = np.repeat(number, sessions.lengths)  # (E,)
-    places = np.arange(sessions.n_events) - np.repeat(sessions.offsets[:-1], sessions.lengths)
-    order = np.lexsort((-places, sessions.items, owner))  # the latest click on an item first
-    owner, items, places = owner[order], sessions.items[order], places[order]
-    latest = np.ones(len(order), dtype=np.bool_)
-    latest[1:] = (owner[1:] != owner[:-1]) | (items[1:] != items[:-1])
-    offsets = np.searchsorted(owner[latest], np.arange(len(filled) + 1)).astype(np.int64)
-    ages = (last_times.max() - last_times[by_time]) / MICROSECONDS_A_DAY
-    return offsets, items[latest], places[latest].astype(np.int32), ages
 
 
 def posting_lists(
