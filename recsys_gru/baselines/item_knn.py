@@ -72,9 +72,11 @@ class ItemKNN(ItemToItem):
         score = both / (count[row] ** self.balance * count[col] ** (1 - self.balance))
         place = np.empty(len(vocabulary), np.int64)  # of each item among all ids: numbers follow the pieces
         place[vocabulary.ids.arg_sort().to_numpy()] = np.arange(len(vocabulary))
-        best = np.lexsort((place[col], -score, row))  # rows ascending, the best first, ties by item id
+        many = np.flatnonzero(np.bincount(row, minlength=len(vocabulary))[row] > self.neighbors)
+        best = many[np.lexsort((place[col[many]], -score[many], row[many]))]  # by row, then by score, then id
         rank = np.arange(len(best)) - np.searchsorted(row[best], row[best])
-        kept = best[rank < self.neighbors]
+        kept = np.ones(len(row), np.bool_)
+        kept[best[rank >= self.neighbors]] = False
         return sparse.coo_array((score[kept], (row[kept], col[kept])), counts.shape).tocsr()
 
     def _counts_state(self) -> dict[str, NDArray[np.generic]]:

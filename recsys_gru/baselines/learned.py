@@ -15,36 +15,35 @@ MICROSECONDS_A_DAY = 86_400 * 10**6
 @final
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """Sessions by their last event; where these are equal by their first, then by their ids' keys.
+    """Sessions by their last event; of equal ones those learned later come last.
+
+    Pieces of a log that are cut at moments hold all sessions that end at the same time in the same piece, so
+    that they have the order of the whole log.
 
     Attributes:
         offsets: where each session begins, and the end, (S + 1,) int64.
         items: distinct in each session, ascending, (P,) int32.
         places: of the latest click on each in its session, (P,) int32.
-        first: microseconds since 1970 UTC, (S,) int64.
-        last: the same of the last event.
+        last: microseconds since 1970 UTC of the last event, (S,) int64.
         keys: of the session ids, (S,) int64.
     """
 
     offsets: NDArray[np.int64]
     items: NDArray[np.int32]
     places: NDArray[np.int32]
-    first: NDArray[np.int64]
     last: NDArray[np.int64]
     keys: NDArray[np.int64]
 
     @classmethod
-    def of(cls, sessions: Sessions, counted: NDArray[np.bool_]) -> "Learned":
-        """Whole sessions that have a counted event (E,).
+    def of(cls, sessions: Sessions, chosen: NDArray[np.int64]) -> "Learned":
+        """The sessions of these numbers, none of which is empty.
 
         >>> from recsys_gru.contract.toy import clicks_of
         >>> sessions = Sessions.from_events(clicks_of("aba", "ca"))
-        >>> learned = Learned.of(sessions, np.array([True, False, False, True, True]))
+        >>> learned = Learned.of(sessions, np.array([0, 1]))
         >>> learned.items.tolist(), learned.places.tolist(), learned.keys.tolist()
         ([0, 1, 0, 2], [2, 1, 1, 0], [0, 1])
         """
-        owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)  # (E,)
-        chosen = np.unique(owner[counted])
         begins, ends = sessions.offsets[chosen], sessions.offsets[chosen + 1]
         events = spread(begins, ends - begins)
         number = np.repeat(np.arange(len(chosen)), ends - begins)
@@ -57,9 +56,8 @@ class Learned:
             np.searchsorted(number[latest], np.arange(len(chosen) + 1)).astype(np.int64),
             items[latest],
             places[latest].astype(np.int32),
-            sessions.times[begins],
             sessions.times[ends - 1],
-            session_keys(sessions.ids)[chosen],
+            session_keys(sessions.ids.gather(chosen)),
         ).in_order()
 
     @property
@@ -70,7 +68,7 @@ class Learned:
 
     def in_order(self) -> "Learned":
         """The same from old to new."""
-        return self.taken(np.lexsort((self.keys, self.first, self.last)))
+        return self.taken(np.argsort(self.last, kind="stable"))
 
     def taken(self, which: NDArray[np.int64]) -> "Learned":
         """The sessions of these numbers, in this order."""
@@ -80,7 +78,6 @@ class Learned:
             np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             self.items[entries],
             self.places[entries],
-            self.first[which],
             self.last[which],
             self.keys[which],
         )
@@ -109,16 +106,12 @@ class Learned:
         )
         return Learned(np.concatenate(entries), *map(np.concatenate, rest)).in_order()
 
-    def state(self) -> dict[str, NDArray[np.generic]]:
-        """What a saved model keeps beside places and ages, to go on."""
-        return {"keys": self.keys, "durations": self.last - self.first}
-
     @classmethod
     def restored(cls, state: Mapping[str, NDArray[np.generic]], until: int | None) -> "Learned | None":
         """Out of the arrays of a saved model that has learned until a moment, microseconds since 1970 UTC;
         None for one of before.
         """
-        if until is None or "keys" not in state or "durations" not in state:
+        if until is None or "keys" not in state:
             return None
         # ages are days in 64 bits: they tell the microseconds of a lifetime
         last = until - np.rint(state["ages"].astype(np.float64) * MICROSECONDS_A_DAY).astype(np.int64)
@@ -126,7 +119,6 @@ class Learned:
             state["offsets"].astype(np.int64),
             state["items"].astype(np.int32),
             state["places"].astype(np.int32),
-            last - state["durations"].astype(np.int64),
             last,
             state["keys"].astype(np.int64),
         )

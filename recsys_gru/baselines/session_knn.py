@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from recsys_gru.baselines.learned import Learned
 from recsys_gru.baselines.sparse import Rows, SparseBlock
@@ -14,7 +15,7 @@ from recsys_gru.contract import Incremental, check_choice, check_number, prefix_
 from recsys_gru.files import Field, Layout
 from recsys_gru.kernels.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import Sessions
+from recsys_gru.sessions import Sessions, session_keys
 
 MOST = 2**31 - 1
 """Sessions that the kernels can tell apart."""
@@ -93,17 +94,18 @@ class SessionNeighbors(Incremental):
                     check(name, getattr(self, name))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        everything = np.ones(sessions.n_events, np.bool_)
-        self._take(Learned.of(sessions, everything), len(sessions.vocabulary))
+        self._take(Learned.of(sessions, np.flatnonzero(sessions.lengths)), len(sessions.vocabulary))
 
     def _has_counts(self) -> bool:
         return "learned_" in vars(self)
 
     def _learn(self, sessions: Sessions) -> None:
-        before, newer = self.learned_, Learned.of(sessions, sessions.counted)
-        if sessions.since is not None:  # what began earlier is learned in part already
-            before = before.but_newest_of(newer.keys[newer.first < sessions.since])
-        self._take(before.with_newer(newer), len(sessions.vocabulary))
+        counted = sessions.counted
+        owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)  # (E,)
+        chosen = np.unique(owner[counted])
+        begun = chosen[~counted[sessions.offsets[chosen]]]  # learned in part already
+        before = self.learned_.but_newest_of(session_keys(sessions.ids.gather(begun)))
+        self._take(before.with_newer(Learned.of(sessions, chosen)), len(sessions.vocabulary))
 
     def _take(self, learned: Learned, n_items: int) -> None:
         kept = learned.within(self._plain().window)
@@ -134,7 +136,7 @@ class SessionNeighbors(Incremental):
             "items": index.items,
             "places": index.places,
             "ages": self.ages_,
-            **(self.learned_.state() if self._has_counts() else {}),
+            **({"keys": self.learned_.keys} if self._has_counts() else {}),
         }
 
     def _layout(self) -> Layout:
@@ -145,7 +147,6 @@ class SessionNeighbors(Incremental):
             "places": Field("int32", ("P",), low=0),
             "ages": Field("float64", ("S",), low=0, order="falling"),
             "keys": Field("int64", ("S",), optional=True),
-            "durations": Field("int64", ("S",), low=0, optional=True),
         }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -174,8 +175,10 @@ def posting_lists(
     offsets: NDArray[np.int64], items: NDArray[np.int32], n_items: int, longest: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The ``longest`` newest sessions that hold each item, newest first: offsets (N + 1,), sessions."""
-    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    order = np.lexsort((-owner, items))
-    by_item = items[order]
-    kept = order[np.arange(len(order)) - np.searchsorted(by_item, by_item) < longest]
-    return np.searchsorted(items[kept], np.arange(n_items + 1)).astype(np.int64), owner[kept].astype(np.int32)
+    shape = (len(offsets) - 1, n_items)
+    holders = sparse.csr_array((np.ones(len(items), np.int8), items, offsets), shape).tocsc()  # oldest first
+    ends = holders.indptr[1:].astype(np.int64)
+    lengths = np.minimum(np.diff(holders.indptr), longest)
+    newest = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    back = np.arange(newest[-1]) - np.repeat(newest[:-1], lengths)
+    return newest, holders.indices[np.repeat(ends - 1, lengths) - back].astype(np.int32)

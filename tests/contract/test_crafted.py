@@ -36,7 +36,6 @@ FREE = {
     for what in WRONG
     for name, harmless in {
         "places": ("infinite",),
-        "durations": ("infinite",),
         "keys": ("infinite", "no numbers"),
         "recency/last": ("infinite", "no numbers"),
     }.items()
