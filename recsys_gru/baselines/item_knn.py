@@ -1,13 +1,16 @@
 """Item-to-item nearest neighbours: items that share many sessions with the last one."""
 
+from collections.abc import Mapping
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys_gru.baselines.item_to_item import ItemToItem
+from recsys_gru.baselines.item_to_item import ItemToItem, matrix_in
 from recsys_gru.contract import SearchSpace, check_number
-from recsys_gru.sessions import Sessions
+from recsys_gru.files import Field, Layout
+from recsys_gru.sessions import Sessions, Vocabulary
 
 
 @final
@@ -22,6 +25,8 @@ class ItemKNN(ItemToItem):
         neighbors: most neighbours kept per item.
         damping: added to the counts, so that rare items do not look alike by chance.
         balance: 0.5 is the cosine; above it popular next items gain.
+
+    Of equally similar items those with the lower ids are kept.
 
     Source: Hidasi et al. 2016, "Session-based Recommendations with Recurrent Neural Networks", section 4
     (Item-KNN).
@@ -49,24 +54,55 @@ class ItemKNN(ItemToItem):
         check_number("damping", self.damping, 0)
         check_number("balance", self.balance, 0, 1)
 
-    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
-        holds = session_items(sessions)  # (n, N)
-        shared = (holds.T @ holds).tocoo()
-        other = shared.row != shared.col
-        row, col, both = shared.row[other], shared.col[other], shared.data[other]
-        count = holds.sum(axis=0) + self.damping  # (N,)
+    def _counted(self, sessions: Sessions, counted: NDArray[np.bool_]) -> sparse.csr_array:
+        """How many sessions newly hold two items, the lower number first, or on the diagonal one."""
+        owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)  # (E,)
+        touched = np.zeros(sessions.n_sessions, np.bool_)
+        touched[owner[counted]] = True
+        now = session_items(sessions, touched[owner])
+        before = session_items(sessions, touched[owner] & ~counted)
+        return sparse.csr_array(sparse.triu(now.T @ now) - sparse.triu(before.T @ before))
+
+    def _scored(self, counts: sparse.csr_array, vocabulary: Vocabulary) -> sparse.csr_array:
+        half = counts.tocoo()
+        other = half.row != half.col
+        low, high, both = half.row[other], half.col[other], half.data[other]
+        row, col, both = np.append(low, high), np.append(high, low), np.append(both, both)
+        count = counts.diagonal() + self.damping  # (N,)
         score = both / (count[row] ** self.balance * count[col] ** (1 - self.balance))
-        best = np.lexsort((col, -score, row))  # rows ascending, the best first, ties by item number
-        place = np.arange(len(best)) - np.searchsorted(row[best], row[best])
-        kept = best[place < self.neighbors]
-        return sparse.coo_array((score[kept], (row[kept], col[kept])), shared.shape).tocsr()
+        place = np.empty(len(vocabulary), np.int64)  # of each item among all ids: numbers follow the pieces
+        place[vocabulary.ids.arg_sort().to_numpy()] = np.arange(len(vocabulary))
+        many = np.flatnonzero(np.bincount(row, minlength=len(vocabulary))[row] > self.neighbors)
+        best = many[np.lexsort((place[col[many]], -score[many], row[many]))]  # by row, then by score, then id
+        rank = np.arange(len(best)) - np.searchsorted(row[best], row[best])
+        kept = np.ones(len(row), np.bool_)
+        kept[best[rank >= self.neighbors]] = False
+        return sparse.coo_array((score[kept], (row[kept], col[kept])), counts.shape).tocsr()
+
+    def _counts_state(self) -> dict[str, NDArray[np.generic]]:
+        counts = self.counts_
+        return {
+            "shared_offsets": counts.indptr.astype(np.int64),
+            "shared_items": counts.indices.astype(np.int32),
+            "shared": counts.data,
+        }
+
+    def _counts_layout(self) -> Layout:
+        return {
+            "shared_offsets": Field("int64", ("N+1",), ends="Q", optional=True),
+            "shared_items": Field("int32", ("Q",), low=0, below="N", parts="shared_offsets", optional=True),
+            "shared": Field("float64", ("Q",), low=0, optional=True),
+        }
+
+    def _counts_in(self, state: Mapping[str, NDArray[np.generic]]) -> sparse.csr_array | None:
+        return matrix_in(state, "shared", "shared_items", "shared_offsets")
 
 
-def session_items(sessions: Sessions) -> sparse.csr_array:
-    """Which session holds which item: ones (n, N)."""
+def session_items(sessions: Sessions, chosen: NDArray[np.bool_]) -> sparse.csr_array:
+    """Which session holds which item by the chosen events (E,): ones (n, N)."""
+    owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)[chosen]
     shape = (sessions.n_sessions, len(sessions.vocabulary))
-    # a copy: merging duplicates below would write into the sessions themselves
-    holds = sparse.csr_array((np.ones(sessions.n_events), sessions.items, sessions.offsets), shape, copy=True)
+    holds = sparse.coo_array((np.ones(len(owner)), (owner, sessions.items[chosen])), shape).tocsr()
     holds.sum_duplicates()
     holds.data[:] = 1
     return holds

@@ -9,20 +9,22 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.contract import Recommender, SearchSpace, check_number, prefix_ends
+from recsys_gru.contract import Incremental, SearchSpace, check_number, prefix_ends
 from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import Sessions
+from recsys_gru.sessions import Sessions, Vocabulary
 
 
-class ItemToItem(Recommender):
+class ItemToItem(Incremental):
     """The last item's row of an item-by-item matrix; items that the row does not hold score 0.
 
     Attributes:
         follows_: the matrix (N, N).
+        counts_: what it is made of (N, N), which newer clicks are added to; not in models saved before.
     """
 
     follows_: Rows
+    counts_: sparse.csr_array
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         follows, base = self.follows_, np.zeros(len(self.vocabulary_), dtype=np.float32)
@@ -32,11 +34,30 @@ class ItemToItem(Recommender):
             yield SparseBlock(chunk, base, follows, sessions.items[chunk].astype(np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.follows_ = Rows.of(self._plain()._matrix(sessions))
+        everything = np.ones(sessions.n_events, np.bool_)
+        self._take(self._plain()._counted(sessions, everything), sessions.vocabulary)
+
+    def _has_counts(self) -> bool:
+        return "counts_" in vars(self)
+
+    def _learn(self, sessions: Sessions) -> None:
+        before, n_items = self.counts_, len(sessions.vocabulary)
+        offsets = np.append(before.indptr, np.full(n_items - before.shape[0], before.nnz))
+        grown = sparse.csr_array((before.data, before.indices, offsets), (n_items, n_items))
+        self._take(grown + self._plain()._counted(sessions, sessions.counted), sessions.vocabulary)
+
+    def _take(self, counts: sparse.csr_array, vocabulary: Vocabulary) -> None:
+        counts.sum_duplicates()
+        counts.eliminate_zeros()
+        self.follows_, self.counts_ = Rows.of(self._plain()._scored(counts, vocabulary)), counts
 
     @abstractmethod
-    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
+    def _counted(self, sessions: Sessions, counted: NDArray[np.bool_]) -> sparse.csr_array:
+        """What the counted events (E,) add to the counts (N, N); asked of a model of plain parameters."""
+
+    def _scored(self, counts: sparse.csr_array, _: Vocabulary) -> sparse.csr_array:
         """Scores (N, N): row = last item, column = next item; asked of a model of plain parameters."""
+        return counts
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         scores = np.full(len(self.vocabulary_), -np.inf, dtype=np.float32)
@@ -49,6 +70,7 @@ class ItemToItem(Recommender):
             "offsets": self.follows_.offsets,
             "items": self.follows_.items,
             "values": self.follows_.values,
+            **(self._counts_state() if self._has_counts() else {}),
         }
 
     def _layout(self) -> Layout:
@@ -56,6 +78,7 @@ class ItemToItem(Recommender):
             "offsets": Field("int64", ("N+1",), ends="P"),
             "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
             "values": Field("float32", ("P",), low=0),
+            **self._counts_layout(),
         }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -64,6 +87,19 @@ class ItemToItem(Recommender):
             state["items"].astype(np.int32),
             state["values"].astype(np.float32),
         )
+        counts = self._counts_in(state)
+        if counts is not None:
+            self.counts_ = counts
+
+    def _counts_state(self) -> dict[str, NDArray[np.generic]]:
+        """The counts of a saved model; they lie where the scores do."""
+        return {"counts": self.counts_.data}
+
+    def _counts_layout(self) -> Layout:
+        return {"counts": Field("float64", ("P",), low=0, optional=True)}
+
+    def _counts_in(self, state: Mapping[str, NDArray[np.generic]]) -> sparse.csr_array | None:
+        return matrix_in(state, "counts", "items", "offsets")
 
 
 @final
@@ -80,8 +116,8 @@ class Markov(ItemToItem):
     ['a', 'c', 'b']
     """
 
-    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
-        return counted_pairs(sessions, reach=1)
+    def _counted(self, sessions: Sessions, counted: NDArray[np.bool_]) -> sparse.csr_array:
+        return counted_pairs(sessions, counted, reach=1)
 
 
 @final
@@ -110,20 +146,31 @@ class SequentialRules(ItemToItem):
     def _require_possible(self) -> None:
         check_number("reach", self.reach, 1)
 
-    def _matrix(self, sessions: Sessions) -> sparse.csr_array:
-        return counted_pairs(sessions, self.reach)
+    def _counted(self, sessions: Sessions, counted: NDArray[np.bool_]) -> sparse.csr_array:
+        return counted_pairs(sessions, counted, self.reach)
 
 
-def counted_pairs(sessions: Sessions, reach: int) -> sparse.csr_array:
-    """Sum (N, N) of 1/d over the ordered pairs of events that lie d = 1..reach steps apart in one session."""
+def counted_pairs(sessions: Sessions, counted: NDArray[np.bool_], reach: int) -> sparse.csr_array:
+    """Sum (N, N) of 1/d over the ordered pairs of events that lie d = 1..reach steps apart in one session and
+    the later of which is counted (E,).
+    """
     n_items = len(sessions.vocabulary)
     total = sparse.csr_array((n_items, n_items), dtype=np.float64)
     session = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)  # (E,)
     for distance in range(1, min(reach, int(sessions.lengths.max()) - 1) + 1):
-        same = session[:-distance] == session[distance:]
+        same = (session[:-distance] == session[distance:]) & counted[distance:]
         pairs = (sessions.items[:-distance][same], sessions.items[distance:][same])
         total = (
             total
             + sparse.coo_array((np.full(int(same.sum()), 1 / distance), pairs), (n_items, n_items)).tocsr()
         )
     return total
+
+
+def matrix_in(state: Mapping[str, NDArray[np.generic]], *names: str) -> sparse.csr_array | None:
+    """The square matrix of a saved model out of its values, columns and offsets; None where it has none."""
+    if not all(name in state for name in names):
+        return None
+    values, columns, offsets = (state[name] for name in names)
+    parts = (values.astype(np.float64), columns.astype(np.int32), offsets.astype(np.int64))
+    return sparse.csr_array(parts, 2 * (len(offsets) - 1,))

@@ -1,6 +1,5 @@
 """Models that score by popularity: of all time, of late, and of the session itself."""
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import final
 
@@ -8,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.contract import Recommender, SearchSpace, check_number, popularity, prefix_ends
+from recsys_gru.contract import Incremental, SearchSpace, check_number, popularity, prefix_ends
 from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
@@ -16,8 +15,8 @@ from recsys_gru.sessions import Sessions
 MICROSECONDS_A_DAY = 86_400 * 10**6
 
 
-class PopularityBased(Recommender):
-    """One score per item, the same for every session.
+class PopularityBased(Incremental):
+    """One score per item, the same for every session: its share of all clicks.
 
     Attributes:
         scores_: (N,) float32.
@@ -32,11 +31,13 @@ class PopularityBased(Recommender):
             yield SparseBlock(chunk, scores, _NO_ROWS, np.zeros(len(chunk), dtype=np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.scores_ = self._plain()._scores(sessions)
+        self.scores_ = popularity(sessions.vocabulary)
 
-    @abstractmethod
-    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        """Scores (N,); asked of a model of plain parameters."""
+    def _has_counts(self) -> bool:
+        return True  # the vocabulary counts
+
+    def _learn(self, sessions: Sessions) -> None:
+        self.scores_ = popularity(sessions.vocabulary)
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {"scores": self.scores_}
@@ -62,9 +63,6 @@ class Popularity(PopularityBased):
     ['b', 'c']
     """
 
-    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        return popularity(sessions.vocabulary)
-
 
 @final
 class RecentPopularity(PopularityBased):
@@ -75,10 +73,15 @@ class RecentPopularity(PopularityBased):
     Args:
         half_life: in days.
 
+    Attributes:
+        recent_: the scores (N,) unrounded, which newer clicks are added to; not in models saved before.
+
     >>> from recsys_gru.contract.toy import clicks_of
     >>> RecentPopularity(half_life=0.001).fit(clicks_of("aab", "bc")).recommend_one([])["source"].to_list()
     ['popularity', 'popularity', 'popularity']
     """
+
+    recent_: NDArray[np.float64]
 
     def __init__(self, half_life: float = 7.0) -> None:
         self.half_life = half_life
@@ -90,10 +93,43 @@ class RecentPopularity(PopularityBased):
     def _require_possible(self) -> None:
         check_number("half_life", self.half_life, 0, above=True)
 
-    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        age = (sessions.times.max() - sessions.times) / MICROSECONDS_A_DAY  # (E,) days
-        weight = np.exp2(-age / self.half_life)
-        return np.bincount(sessions.items, weight, len(sessions.vocabulary)).astype(np.float32)
+    def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
+        everything = np.ones(sessions.n_events, np.bool_)
+        self._take(self._plain()._faded_clicks(sessions, everything, int(sessions.times.max())))
+
+    def _has_counts(self) -> bool:
+        return "recent_" in vars(self) and self.span_ is not None
+
+    def _learn(self, sessions: Sessions) -> None:
+        plain, before, (_, until) = self._plain(), self.recent_, self.span_ or (0, 0)
+        now = max(until, int(sessions.times[sessions.counted].max()))
+        recent = plain._faded_clicks(sessions, sessions.counted, now)
+        recent[: len(before)] += before * plain._left(np.array(now - until))
+        self._take(recent)
+
+    def _faded_clicks(self, sessions: Sessions, counted: NDArray[np.bool_], now: int) -> NDArray[np.float64]:
+        """What counted events (E,) are still worth, summed by item (N,)."""
+        weight = self._left(now - sessions.times[counted])
+        summed = np.bincount(sessions.items[counted], weight, len(sessions.vocabulary))
+        return summed.astype(np.float64)
+
+    def _left(self, age: NDArray[np.int64]) -> NDArray[np.float64]:
+        """What is left of 1 after so many microseconds; asked of a model of plain parameters."""
+        return np.exp2(-(age / MICROSECONDS_A_DAY) / self.half_life)
+
+    def _take(self, recent: NDArray[np.float64]) -> None:
+        self.recent_, self.scores_ = recent, recent.astype(np.float32)
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        return super()._state() | ({"recent": self.recent_} if "recent_" in vars(self) else {})
+
+    def _layout(self) -> Layout:
+        return {**super()._layout(), "recent": Field("float64", ("N",), low=0, optional=True)}
+
+    def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        super()._restore(state)
+        if "recent" in state:
+            self.recent_ = state["recent"].astype(np.float64)
 
 
 @final
@@ -119,9 +155,6 @@ class SessionPopularity(PopularityBased):
             firsts = sessions.offsets[np.searchsorted(sessions.offsets, chunk, side="right") - 1]
             counts = session_counts(sessions.items, firsts, chunk, scores)
             yield SparseBlock(chunk, scores, counts, np.arange(len(chunk)))
-
-    def _scores(self, sessions: Sessions) -> NDArray[np.float32]:
-        return popularity(sessions.vocabulary)
 
 
 def session_counts(

@@ -7,15 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from recsys_gru.baselines.learned import Learned
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.contract import Recommender, check_choice, check_number, prefix_ends
+from recsys_gru.contract import Incremental, check_choice, check_number, prefix_ends
 from recsys_gru.files import Field, Layout
 from recsys_gru.kernels.neighbors import DECAYS, Index, Rule, score_prefixes
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import Sessions
+from recsys_gru.sessions import Sessions, session_keys
 
-MICROSECONDS_A_DAY = 86_400 * 10**6
 MOST = 2**31 - 1
 """Sessions that the kernels can tell apart."""
 
@@ -53,21 +54,25 @@ class Plan(NamedTuple):
         )
 
 
-class SessionNeighbors(Recommender):
+class SessionNeighbors(Incremental):
     """Training sessions like the one at hand vote for items.
 
     Scores do not depend on when a session is scored: its own time would multiply all of them by one factor.
     Ages count from the last training event.
 
     Attributes:
+        window: days from a session's last event on in which it votes; None for ever. A hyper-parameter.
         index_: the training sessions' distinct items, without ids, by session and by item.
         ages_: (S,) days from each training session's last event to the last of all.
         rule_: how two sessions are compared and how neighbours vote.
+        learned_: the training sessions with their ids' keys and times; not in models saved before.
     """
 
+    window: float | None = None
     index_: Index
     ages_: NDArray[np.float64]
     rule_: Rule
+    learned_: Learned
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         index, rule, ends = self.index_, self.rule_, prefix_ends(sessions, every)
@@ -85,12 +90,27 @@ class SessionNeighbors(Recommender):
     def _require_possible(self) -> None:
         for names, check in CHECKS:
             for name in names:
-                if name in vars(self):
+                if vars(self).get(name) is not None:
                     check(name, getattr(self, name))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        offsets, items, places, ages = recent_sessions(sessions)
-        self._build(offsets, items, places, ages, len(sessions.vocabulary))
+        self._take(Learned.of(sessions, np.flatnonzero(sessions.lengths)), len(sessions.vocabulary))
+
+    def _has_counts(self) -> bool:
+        return "learned_" in vars(self)
+
+    def _learn(self, sessions: Sessions) -> None:
+        counted = sessions.counted
+        owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)  # (E,)
+        chosen = np.unique(owner[counted])
+        begun = chosen[~counted[sessions.offsets[chosen]]]  # learned in part already
+        before = self.learned_.but_newest_of(session_keys(sessions.ids.gather(begun)))
+        self._take(before.with_newer(Learned.of(sessions, chosen)), len(sessions.vocabulary))
+
+    def _take(self, learned: Learned, n_items: int) -> None:
+        kept = learned.within(self._plain().window)
+        self._build(kept.offsets, kept.items, kept.places, kept.ages, n_items)
+        self.learned_ = kept
 
     def _build(
         self,
@@ -111,7 +131,13 @@ class SessionNeighbors(Recommender):
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         index = self.index_
-        return {"offsets": index.offsets, "items": index.items, "places": index.places, "ages": self.ages_}
+        return {
+            "offsets": index.offsets,
+            "items": index.items,
+            "places": index.places,
+            "ages": self.ages_,
+            **({"keys": self.learned_.keys} if self._has_counts() else {}),
+        }
 
     def _layout(self) -> Layout:
         self._plan().rule()
@@ -120,6 +146,7 @@ class SessionNeighbors(Recommender):
             "items": Field("int32", ("P",), low=0, below="N", parts="offsets"),
             "places": Field("int32", ("P",), low=0),
             "ages": Field("float64", ("S",), low=0, order="falling"),
+            "keys": Field("int64", ("S",), optional=True),
         }
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -130,43 +157,28 @@ class SessionNeighbors(Recommender):
             state["ages"].astype(np.float64),
             len(self.vocabulary_),
         )
+        learned = Learned.restored(state, None if self.span_ is None else self.span_[1])
+        if learned is not None:
+            self.learned_ = learned
 
 
 CHECKS: tuple[tuple[tuple[str, ...], Callable[[str, Any], None]], ...] = (
     (("neighbors", "sample_size"), partial(check_number, low=1, high=2**31)),
-    (("click_decay", "match_decay"), partial(check_number, low=0, above=True)),
+    (("click_decay", "match_decay", "window"), partial(check_number, low=0, above=True)),
     (("recency", "nearness", "idf_weight"), partial(check_number, low=0)),
     (("decay", "match"), partial(check_choice, choices=DECAYS)),
 )
 """Hyper-parameters by the names that the variants share, and what refuses an impossible value."""
 
 
-def recent_sessions(
-    sessions: Sessions,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Non-empty sessions by their last event: offsets, distinct items, their latest places, ages in days."""
-    filled = np.flatnonzero(sessions.lengths)
-    last_times = sessions.times[sessions.offsets[filled + 1] - 1]  # (S,)
-    by_time = np.argsort(last_times, kind="stable")
-    number = np.empty(sessions.n_sessions, dtype=np.int64)
-    number[filled[by_time]] = np.arange(len(filled))
-    owner = np.repeat(number, sessions.lengths)  # (E,)
-    places = np.arange(sessions.n_events) - np.repeat(sessions.offsets[:-1], sessions.lengths)
-    order = np.lexsort((-places, sessions.items, owner))  # the latest click on an item first
-    owner, items, places = owner[order], sessions.items[order], places[order]
-    latest = np.ones(len(order), dtype=np.bool_)
-    latest[1:] = (owner[1:] != owner[:-1]) | (items[1:] != items[:-1])
-    offsets = np.searchsorted(owner[latest], np.arange(len(filled) + 1)).astype(np.int64)
-    ages = (last_times.max() - last_times[by_time]) / MICROSECONDS_A_DAY
-    return offsets, items[latest], places[latest].astype(np.int32), ages
-
-
 def posting_lists(
     offsets: NDArray[np.int64], items: NDArray[np.int32], n_items: int, longest: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """The ``longest`` newest sessions that hold each item, newest first: offsets (N + 1,), sessions."""
-    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    order = np.lexsort((-owner, items))
-    by_item = items[order]
-    kept = order[np.arange(len(order)) - np.searchsorted(by_item, by_item) < longest]
-    return np.searchsorted(items[kept], np.arange(n_items + 1)).astype(np.int64), owner[kept].astype(np.int32)
+    shape = (len(offsets) - 1, n_items)
+    holders = sparse.csr_array((np.ones(len(items), np.int8), items, offsets), shape).tocsc()  # oldest first
+    ends = holders.indptr[1:].astype(np.int64)
+    lengths = np.minimum(np.diff(holders.indptr), longest)
+    newest = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    back = np.arange(newest[-1]) - np.repeat(newest[:-1], lengths)
+    return newest, holders.indices[np.repeat(ends - 1, lengths) - back].astype(np.int32)

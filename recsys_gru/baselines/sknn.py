@@ -17,6 +17,7 @@ class SKNN(SessionNeighbors):
     Args:
         neighbors: sessions that vote.
         sample_size: most recent sessions looked at.
+        window: days from a session's last event on in which it votes; None for ever.
 
     Source: Jannach & Ludewig 2017, "When Recurrent Neural Networks meet the Neighborhood for Session-Based
     Recommendation", equations 1 and 2.
@@ -26,9 +27,10 @@ class SKNN(SessionNeighbors):
     'd'
     """
 
-    def __init__(self, neighbors: int = 200, sample_size: int = 3000) -> None:
+    def __init__(self, neighbors: int = 200, sample_size: int = 3000, window: float | None = None) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
+        self.window = window
 
     @classmethod
     def search_space(cls) -> SearchSpace:
@@ -54,6 +56,7 @@ class VSKNN(SessionNeighbors):
             tenths max(0, 1 - (d+1)/10), reciprocal 1/(d+1), quadratic 1/(d+1)^2.
         match: how a neighbour's vote falls with the distance of the latest shared item, in the same words.
         idf_weight: strength of the gain of rare items, 0 is none.
+        window: days from a session's last event on in which it votes; None for ever.
 
     Source: Ludewig & Jannach 2018, "Evaluation of session-based recommendation algorithms", section 3.3
     (V-SKNN); idf as in Ludewig et al. 2020, "Empirical analysis of session-based recommendation algorithms".
@@ -70,12 +73,14 @@ class VSKNN(SessionNeighbors):
         decay: str = "reciprocal",
         match: str = "same",
         idf_weight: float = 3.0,
+        window: float | None = None,
     ) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
         self.decay = decay
         self.match = match
         self.idf_weight = idf_weight
+        self.window = window
 
     @classmethod
     def search_space(cls) -> SearchSpace:
@@ -104,6 +109,7 @@ class STAN(SessionNeighbors):
         click_decay: in clicks, the paper's lambda 1.
         recency: in days, lambda 2; 0 is none.
         nearness: in clicks, lambda 3; 0 is none.
+        window: days from a session's last event on in which it votes; None for ever.
 
     Source: Garg et al. 2019, "Sequence and Time Aware Neighborhood for Session-based Recommendations",
     equations 2 to 5.
@@ -120,12 +126,14 @@ class STAN(SessionNeighbors):
         click_decay: float = 1.2,
         recency: float = 50.0,
         nearness: float = 1.5,
+        window: float | None = None,
     ) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
         self.click_decay = click_decay
         self.recency = recency
         self.nearness = nearness
+        self.window = window
 
     @classmethod
     def search_space(cls) -> SearchSpace:
@@ -158,6 +166,7 @@ class VSTAN(SessionNeighbors):
         nearness: in clicks; 0 is none.
         match_decay: in clicks.
         idf_weight: strength of the gain of rare items, 0 is none.
+        window: days from a session's last event on in which it votes; None for ever.
 
     Source: Ludewig et al. 2020, "Empirical analysis of session-based recommendation algorithms", section
     2.2 (VSTAN).
@@ -176,6 +185,7 @@ class VSTAN(SessionNeighbors):
         nearness: float = 3.0,
         match_decay: float = 2.5,
         idf_weight: float = 3.0,
+        window: float | None = None,
     ) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
@@ -184,6 +194,7 @@ class VSTAN(SessionNeighbors):
         self.nearness = nearness
         self.match_decay = match_decay
         self.idf_weight = idf_weight
+        self.window = window
 
     @classmethod
     def search_space(cls) -> SearchSpace:
@@ -221,6 +232,7 @@ class VMISKNN(SessionNeighbors):
     Args:
         neighbors: sessions that vote.
         sample_size: most recent sessions looked at, and the longest posting list.
+        window: days from a session's last event on in which it votes; None for ever.
 
     Source: Kersbergen et al. 2022, "Serenade: Low-Latency Session-Based Recommendation in e-Commerce at
     Scale", section 3.
@@ -230,9 +242,10 @@ class VMISKNN(SessionNeighbors):
     'd'
     """
 
-    def __init__(self, neighbors: int = 450, sample_size: int = 2000) -> None:
+    def __init__(self, neighbors: int = 450, sample_size: int = 2000, window: float | None = None) -> None:
         self.neighbors = neighbors
         self.sample_size = sample_size
+        self.window = window
 
     @classmethod
     def search_space(cls) -> SearchSpace:

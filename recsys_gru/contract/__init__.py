@@ -1,11 +1,13 @@
 """What every model promises: fit, recommend, save and load, and the folder a saved model is.
 
 In it: recommender (the promise), estimator and parameters (hyper-parameters), loading (any model by its
-name), trainable, answers (scores to ranked ids), bundle, manifest and reading (the folder), prefixes. Used
-by every model, and by whoever takes any model. It must never import torch, training or a model.
+name), trainable, incremental (models of counts, which newer clicks are added to), answers (scores to ranked
+ids), bundle, manifest and reading (the folder), prefixes. Used by every model, and by whoever takes any
+model. It must never import torch, training or a model.
 """
 
 from recsys_gru.contract.bundle import Bundle, write_bundle
+from recsys_gru.contract.incremental import Incremental
 from recsys_gru.contract.loading import load, new_recommender, recommender_class
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number
@@ -18,6 +20,7 @@ from recsys_gru.ranking import popularity
 __all__ = [
     "NO_PAIR",
     "Bundle",
+    "Incremental",
     "Manifest",
     "Recommender",
     "SearchSpace",

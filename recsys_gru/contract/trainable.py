@@ -19,10 +19,7 @@ def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Session
     need_threads("fit")
     sessions = as_sessions(train, ids_like=ids_like)
     if sessions.n_events == 0:
-        raise ClickLogError(
-            "expected a click log with events to learn from, got none. What to do: see why rows were "
-            "rejected (check_clicks) and whether the cut left any, or lower min_support and min_length"
-        )
+        raise ClickLogError(NO_EVENT)
     if len(sessions.vocabulary) < 2:
         raise ClickLogError(
             f"expected at least two items to rank, got only {sessions.vocabulary.ids.to_list()} in "
@@ -32,7 +29,11 @@ def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Session
 
 
 def newer_clicks(
-    newer: SessionData, vocabulary: Vocabulary, since: datetime | None, learned: Span | None
+    newer: SessionData,
+    vocabulary: Vocabulary,
+    since: datetime | None,
+    learned: Span | None,
+    pairs: bool = True,
 ) -> Sessions:
     """The sessions to go on learning from, numbered by themselves.
 
@@ -41,6 +42,7 @@ def newer_clicks(
         vocabulary: of what was learned before; it tells the type of ids.
         since: learn the clicks from this moment on.
         learned: first and last event learned before, microseconds since 1970.
+        pairs: whether whole sessions without two clicks on different items are nothing to learn.
 
     Raises:
         ClickLogError: without `since`, if there is nothing to learn; with it, if a click from it on is not
@@ -49,7 +51,7 @@ def newer_clicks(
     """
     if isinstance(newer, Sessions) and newer.unknown.height:
         newer = replace(Sessions.from_events(newer.events()), since=newer.since)
-    if since is None and getattr(newer, "since", None) is None:
+    if pairs and since is None and getattr(newer, "since", None) is None:
         sessions = trainable(newer, vocabulary)
         if not (sessions.lengths > 1).any():
             raise ClickLogError(NO_PAIR)
@@ -57,6 +59,10 @@ def newer_clicks(
     need_threads("fit")
     sessions = as_sessions(newer, ids_like=vocabulary)
     sessions = sessions if since is None else sessions.from_moment(since)
+    if sessions.since is None:
+        if not sessions.n_events:
+            raise ClickLogError(NO_EVENT)
+        return sessions
     times = sessions.times[sessions.counted]
     if learned is not None and len(times) and times.min() <= learned[1]:
         again = int((times <= learned[1]).sum())
@@ -69,6 +75,10 @@ def newer_clicks(
     return sessions
 
 
+NO_EVENT = (
+    "expected a click log with events to learn from, got none. What to do: see why rows were rejected "
+    "(check_clicks) and whether the cut left any, or lower min_support and min_length"
+)
 NO_PAIR = (
     "expected a session with two events or more to learn from, got none: check the session ids, or build "
     "sessions with sessionize(gap=...)"

@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys_gru.sessions import Sessions, Vocabulary
+from recsys_gru.sessions import Sessions, Vocabulary, renumbered
 
 MANY = 10_000
 """The mean of all rows is taken over no more than twice as many of them, evenly chosen."""
@@ -54,45 +54,14 @@ class Extension:
 def extend(old: Vocabulary, newer: Sessions, keep: NDArray[np.bool_] | None = None) -> Extension:
     """Number the newer sessions in a catalogue of the old items and, after them, the new ones.
 
-    Support counts old clicks and the counted new ones together. Of the old items (N,) that the newer sessions
-    lack, only those to `keep` stay; all of them if not given.
+    Of the old items (N,) that the newer sessions lack, only those to `keep` stay; all of them if not given.
     """
-    found = old.numbers(newer.vocabulary.ids)  # (n,) old number of each newer item, -1 where new
-    kept = np.arange(len(old))
-    if keep is not None:
-        keep = keep.copy()
-        keep[found[found >= 0]] = True
-        kept = _moved_up(keep)
-    place = np.full(len(old), -1, np.int64)
-    place[kept] = np.arange(len(kept))
-    new = found < 0
-    number = np.where(new, 0, place[found])
-    number[new] = len(kept) + np.arange(int(new.sum()))
-
-    items = number[newer.items].astype(np.int32)
-    support = np.concatenate([old.support[kept], np.zeros(int(new.sum()), np.int64)])
-    support += np.bincount(items[newer.counted], minlength=len(support))
-    ids = pl.concat(
-        [
-            old.ids if len(kept) == len(old) else old.ids.gather(kept),
-            newer.vocabulary.ids.filter(pl.Series(new)),
-        ]
-    )
-    sessions = replace(newer, items=items, vocabulary=Vocabulary(ids, np.maximum(support, 1)))
+    sessions, kept = renumbered(old, newer, keep)
+    seen = Vocabulary(
+        sessions.vocabulary.ids, np.maximum(sessions.vocabulary.support, 1)
+    )  # also in a context
+    sessions = replace(sessions, vocabulary=seen)
     return Extension(sessions, kept, *_beside(sessions, len(kept)), drops=len(kept) < len(old))
-
-
-def _moved_up(keep: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The old number (K,) of each item that is kept: the last ones take the places of those that are not, so
-    that no more rows move than are dropped.
-
-    >>> _moved_up(np.array([True, False, True, True, True])).tolist()
-    [0, 4, 2, 3]
-    """
-    kept = np.arange(int(keep.sum()))
-    gaps = np.flatnonzero(~keep[: len(kept)])
-    kept[gaps] = np.flatnonzero(keep[len(kept) :])[: len(gaps)] + len(kept)
-    return kept
 
 
 def _beside(sessions: Sessions, n_kept: int) -> tuple[sparse.csr_array, NDArray[np.int64]]:

@@ -2,8 +2,9 @@
 
 In it: vocabulary (ids to numbers), packed (`Sessions`, where Polars ends), files (the same on disk), data
 (whatever a caller has, packed), asked (ids and sessions as callers have them), filter (rare items and short
-sessions), split, doctor (what a split did), fingerprint. Used by everything that fits, ranks or measures. It
-must never import a model, torch, or a room that works on whole logs (preparation, exploration).
+sessions), split, doctor (what a split did), fingerprint, growing (a catalogue that goes on), stretches (a log
+as a stream). Used by everything that fits, ranks or measures. It must never import a model, torch, or a room
+that works on whole logs (preparation, exploration).
 """
 
 from recsys_gru.clicks.check import TIED_LIMIT, tied_warning
@@ -12,6 +13,8 @@ from recsys_gru.sessions.data import as_sessions
 from recsys_gru.sessions.doctor import Diagnosis, diagnose_split
 from recsys_gru.sessions.files import read_sessions, write_sessions
 from recsys_gru.sessions.filter import filter_sessions
+from recsys_gru.sessions.fingerprint import session_keys
+from recsys_gru.sessions.growing import renumbered
 from recsys_gru.sessions.packed import SessionData, Sessions, microseconds, moment_of
 from recsys_gru.sessions.split import (
     Split,
@@ -42,6 +45,8 @@ __all__ = [
     "microseconds",
     "moment_of",
     "read_sessions",
+    "renumbered",
+    "session_keys",
     "split_at",
     "split_by_time",
     "split_rolling",

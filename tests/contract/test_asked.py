@@ -137,7 +137,6 @@ class OfMyOwn(Recommender):
     blocks, _fit, _state, _restore, _layout = (
         getattr(rg.Popularity, name) for name in ("blocks", "_fit", "_state", "_restore", "_layout")
     )
-    _scores = rg.Popularity._scores
 
 
 @pytest.mark.parametrize("name", FACTORIES)

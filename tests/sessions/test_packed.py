@@ -8,7 +8,7 @@ import pytest
 
 from recsys_gru.clicks import read_clicks
 from recsys_gru.errors import ClickLogError, SchemaError
-from recsys_gru.sessions import Sessions, Vocabulary, as_sessions
+from recsys_gru.sessions import Sessions, Vocabulary, as_sessions, session_keys
 
 CASES = ("xe_tied", "xe_one_hot", "bpr_max_separate", "bpr_max_tied_momentum", "xe_tied_two_layers")
 
@@ -130,3 +130,18 @@ def test_ids_are_taken_from_text_and_an_empty_list() -> None:
     vocabulary = Vocabulary(pl.Series(["a", "b"]), np.array([1, 1]))
     assert vocabulary.take(np.array([1, 0], dtype=np.int32)).to_list() == ["b", "a"]
     assert vocabulary.take([]).to_list() == []
+
+
+def test_a_session_has_one_key_however_its_id_is_written() -> None:
+    whole = [0, -7, 2**53 + 1, 10**17]
+    assert session_keys(pl.Series(whole)).tolist() == whole
+    assert session_keys(pl.Series([str(number) for number in whole])).tolist() == whole
+
+
+def test_texts_have_keys_of_their_own_that_stay_the_same() -> None:
+    texts = ["", "-", "07", "7 ", "٣", "a", "b", "9" * 30, *(f"visit {number}" for number in range(1000))]
+    keys = session_keys(pl.Series(texts))
+    assert len(set(keys.tolist())) == len(texts)
+    assert keys.dtype == np.int64
+    assert keys[texts.index("a")] == 3405396810240292928
+    assert session_keys(pl.Series([], dtype=pl.String)).tolist() == []
