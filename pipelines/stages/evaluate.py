@@ -69,8 +69,8 @@ def _measured(day: date, settings: Settings, folder: Path, data: Done, trained: 
         "challenger": _metrics(report),
         "champion": champion,
         "baselines": {name: _metrics(found) for name, found in baselines.items()},
-        **_lists(challenger, test, settings),
-        **_latency(challenger, test, settings.evaluate.latency_requests),
+        **coverage_of(challenger, test, settings.gate.k),
+        **latency_of(challenger, test, settings.evaluate.latency_requests),
     }
 
 
@@ -99,14 +99,15 @@ def _metrics(report: "Report") -> Facts:
     return {name: value for name, value in report.to_dict().items() if "_at_" in name}
 
 
-def _lists(model: "Recommender", test: "pl.DataFrame", settings: Settings) -> Facts:
+def coverage_of(model: "Recommender", test: "pl.DataFrame", k: int) -> Facts:
+    """What the lists of k items after the clicks of a log cover."""
     from recsys_gru import list_metrics, recommendation_lists
 
-    shown = list_metrics(recommendation_lists(model, test, settings.gate.k))
+    shown = list_metrics(recommendation_lists(model, test, k))
     return {name: shown[name] for name in ("coverage", "gini", "average_popularity")}
 
 
-def _latency(model: "Recommender", test: "pl.DataFrame", requests: int) -> Facts:
+def latency_of(model: "Recommender", test: "pl.DataFrame", requests: int) -> Facts:
     """Times of single requests in milliseconds, one after the other."""
     import numpy as np
     import polars as pl
