@@ -72,10 +72,10 @@ def catch_up(settings: Settings, at: datetime, now: datetime) -> Decision | None
             f"expected --at at or before now, {now:%Y-%m-%d %H:%M} UTC, got {at:%Y-%m-%d %H:%M}"
         )
     stream = begin(settings)
-    if at < stream.until:
+    if now < stream.until:
         raise BadInputError(
-            f"the clock says {at:%Y-%m-%d %H:%M} UTC, but clicks until {stream.until:%Y-%m-%d %H:%M} have "
-            "been learned: set the clock right, or give a later --at"
+            f"the clock says {now:%Y-%m-%d %H:%M} UTC, but clicks until {stream.until:%Y-%m-%d %H:%M} have "
+            "been learned: set the clock right"
         )
     periods = list(finished(stream.until, at, length_of(settings.fresh.every)))
     if settings.dry_run:

@@ -43,7 +43,7 @@ def take_in(period: Period, settings: Settings) -> Facts:
         )
     grows = "{period}" not in settings.fresh.path
     again = known is not None and not grows and path.is_file() and known["landed"] != file_digest(path)
-    if path.is_file() and (known is None or (again and not by_night)):
+    if path.is_file() and not by_night and (known is None or again):
         known = _take(period, path, settings, grows=grows)
     nothing = {"read": 0, "kept": 0, "rejected": 0, "late": 0, "early": 0}
     return (known or nothing) | {"source": NIGHT if by_night else PERIOD}

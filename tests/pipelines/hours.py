@@ -15,7 +15,7 @@ from tests.pipelines.nights import DAY, FIRST, Home
 
 DAYS = 5
 FRESH: dict[str, object] = {
-    "every": "4h", "path": "landing/{period}.parquet", "min_events": 10, "periods": 3, "keep": 2,
+    "every": "6h", "path": "landing/{period}.parquet", "min_events": 10, "periods": 3, "keep": 2,
     "max_latency_ms": 60_000.0, "latency_requests": 2, "min_coverage": 0.0, "against_nightly": 0.5,
     "against_before": 0.5,
 }  # fmt: skip
@@ -62,7 +62,7 @@ def crown(settings: Settings, clicks: pl.DataFrame, day: int) -> int:
     return version
 
 
-def land(home: Home, clicks: pl.DataFrame, hours: int = 4) -> None:
+def land(home: Home, clicks: pl.DataFrame, hours: int = 6) -> None:
     """Deliver clicks in a file for each period."""
     for (start,), part in clicks.group_by(pl.col("time").dt.truncate(f"{hours}h"), maintain_order=True):
         assert isinstance(start, datetime)
