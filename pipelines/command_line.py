@@ -108,6 +108,28 @@ def _nightly(settings: Settings, day: date, again: bool, anew: bool) -> int:
     return code
 
 
+def _read_moment(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        moment = None if text is None else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write it like 2026-01-31T13:05") from error
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+@command(
+    "fresh",
+    click.option(
+        "--at", metavar="MOMENT", callback=_read_moment, help="Periods that ended until then; UTC. Now."
+    ),
+    dry_option,
+)
+def _fresh(settings: Settings, at: datetime | None) -> int:
+    """Have the serving model learn the periods that have ended since it learned last."""
+    from .fresh.job import run_fresh
+
+    return run_fresh(settings, at)
+
+
 @command("stage", click.argument("name", type=click.Choice(list(STAGES))), day_option, dry_option)
 def _stage(settings: Settings, name: str, day: date) -> int:
     """Run one stage of a day."""

@@ -124,7 +124,9 @@ def _against_champion(gate: Gate, interval: Facts | None) -> Check:
         return Check("against the champion", False, said)
     better = interval["low"] > 0
     said = (
-        f"{gate.metric}@{gate.k} {interval['b']:.4f} against {interval['a']:.4f}, difference "
+        f"{gate.metric}@{gate.k} {interval['b']:.4f} against {interval['a']:.4f} of "
+        f"{interval.get('met', 'the champion')}, "
+        "difference "
         f"{interval['difference']:+.4f} [{interval['low']:+.4f}, {interval['high']:+.4f}] on "
         f"{interval['events']} events: "
     )

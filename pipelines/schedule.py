@@ -1,4 +1,4 @@
-"""The night under Dagster: stages as assets of daily partitions, retries, backfill, history, pages, alerts.
+"""The job under Dagster: stages as assets of daily partitions, the periods between, retries, pages, alerts.
 
 Nothing here knows how a stage works. Dagster finds `defs` when it is given this module by its name.
 """
@@ -15,15 +15,20 @@ import dagster as dg
 
 from recsys_gru import errors
 
+from .fresh.job import run_fresh
 from .nightly import LONGEST, check, watched
 from .plumbing.alert import alert
-from .plumbing.errors import STOPS, BadInputError
+from .plumbing.errors import BAD_INPUT, DONE, REFUSED, STOPS, BadInputError
+from .plumbing.periods import form_of, length_of, midnight, period_at
 from .plumbing.settings import DEFAULT, Settings, read_settings
+from .plumbing.versions import current
 from .plumbing.workshop import Done, Stage, days, results
 from .stages import STAGES
 
-JOB, DECISION, GATE = "nightly", "promote", "gate"
+JOB, DECISION, GATE, FRESH = "nightly", "promote", "gate", "fresh"
 FILE = "RECSYS_SETTINGS"
+LAG = 5
+"""Minutes after the end of a period at which it is learned: its file has landed by then."""
 INSTANCE = Path(__file__).with_name("deploy") / "dagster.yaml"
 
 
@@ -35,8 +40,10 @@ def definitions_of(settings: Settings) -> dg.Definitions:
         asset_of(STAGES[name], names[:number][-1:], daily, settings) for number, name in enumerate(names)
     ]
     job = dg.define_asset_job(JOB, selection=dg.AssetSelection.assets(*assets))
+    between = dg.define_asset_job(FRESH, selection=dg.AssetSelection.assets(FRESH))
     return dg.Definitions(
-        assets=assets, jobs=[job], schedules=[schedule_of(settings)],
+        assets=[*assets, fresh_asset(settings)], jobs=[job, between],
+        schedules=[schedule_of(settings), fresh_schedule(settings)],
         sensors=[waking(settings), seeing(settings)],
         executor=dg.in_process_executor,  # a process a stage would load PyTorch and MLflow seven times
     )  # fmt: skip
@@ -59,6 +66,66 @@ def asset_of(
         )
 
     return asset
+
+
+def periods_of(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
+    """A partition for each period between the nights."""
+    every = length_of(settings.fresh.every)
+    minutes, hours = every // timedelta(minutes=1), every // timedelta(hours=1)
+    cron = f"*/{minutes} * * * *" if minutes < 60 else f"0 */{hours} * * *" if hours < 24 else "0 0 * * *"
+    start = midnight(settings.schedule.first_day)
+    return dg.TimeWindowPartitionsDefinition(
+        start=start, cron_schedule=cron, fmt=form_of(every), timezone="UTC"
+    )
+
+
+def fresh_asset(settings: Settings) -> dg.AssetsDefinition:
+    """The job between the nights; one run learns all that has ended, and every period of it is told of."""
+
+    plan = settings.schedule
+
+    @dg.asset(name=FRESH, partitions_def=periods_of(settings), pool=JOB, description=run_fresh.__doc__)
+    def fresh(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg] # as above
+        code, tries = run_fresh(settings), context.retry_number
+        report_periods(context.instance, settings, {context.partition_key})
+        if code not in (DONE, REFUSED, BAD_INPUT) and tries < plan.retries:
+            pause = plan.retry_seconds * 2**tries
+            raise dg.RetryRequested(max_retries=plan.retries, seconds_to_wait=pause)
+        if code != DONE:  # refused, too: the period is not published, the next run learns it again
+            raise dg.Failure(f"fresh ended with exit code {code}: see `status`", allow_retries=False)
+        return dg.MaterializeResult()
+
+    return fresh
+
+
+def report_periods(instance: dg.DagsterInstance, settings: Settings, own: set[str]) -> int:
+    """Report the learned periods that no run of Dagster knows of, but a run's own; returns how many."""
+    serving = current(settings)
+    known = own | set(instance.get_materialized_partitions(dg.AssetKey(FRESH)))
+    rows = {} if serving is None else {row["period"]: row for row in serving.ledger()}
+    first = midnight(settings.schedule.first_day).isoformat()
+    for name in (told := [name for name, row in rows.items() if name not in known and row["start"] >= first]):
+        facts = {key: rows[name][key] for key in ("learned", "late", "version", "base")}
+        instance.report_runless_asset_event(dg.AssetMaterialization(FRESH, metadata=facts, partition=name))
+    return len(told)
+
+
+def fresh_schedule(settings: Settings) -> dg.ScheduleDefinition:
+    """The last period, five minutes after it has ended; what was missed before comes with it."""
+    every, periods = length_of(settings.fresh.every), periods_of(settings)
+    minute, rest = LAG, periods.cron_schedule.split(" ", 1)[1]
+    step = every // timedelta(minutes=1)
+    ticks = f"{minute % step}-59/{step}" if step < 60 else str(minute)
+
+    @dg.schedule(
+        job_name=FRESH, cron_schedule=f"{ticks} {rest}", execution_timezone="UTC", name="every_period",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )  # fmt: skip
+    def every_period(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        now = context.scheduled_execution_time or datetime.now(UTC)
+        return dg.RunRequest(partition_key=period_at(period_at(now, every).start - every, every).name)
+
+    return every_period
 
 
 def told_of(done: Done) -> dict[str, str | int | float]:

@@ -2,12 +2,14 @@
 
 import json
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from . import remedies
 from .backfill import dismissed, missed
+from .fresh import tell
 from .nightly import FAILURE
 from .plumbing.events import hidden
 from .plumbing.lock import holder
@@ -63,6 +65,7 @@ def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
         "recall": f"recall@{settings.gate.k}",
         "logs": f"{settings.work.folder}/log/DAY.jsonl",
         "to_do": _to_do(nights, lost, today, settings),
+        "fresh": tell.told(settings),
     }
     shown_all = hidden(told)
     if not isinstance(shown_all, dict):
@@ -87,6 +90,7 @@ def page(told: dict[str, Any]) -> str:
     for night in told["nights"]:
         why = _why(night)
         lines += _wrapped(f"{night['day']} ", why) if why else []
+    lines += _fresh(told) if told["fresh"] else []
     lines += ["", f"missed    {', '.join(map(str, told['missed'])) or 'none'}"]
     if told["dismissed"]:
         lines.append(f"dismissed {', '.join(map(str, told['dismissed']))}")
@@ -132,7 +136,22 @@ def _table(nights: list[dict[str, Any]], recall: str) -> list[str]:
     for night in nights:
         figures = [f"{night[key]:.4f}" if night[key] is not None else "-" for key in ("recall", "champions")]
         rows.append((str(night["day"]), night["outcome"], *figures, f"{night['minutes']:.1f}"))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    return _in_columns(rows)
+
+
+def _fresh(told: dict[str, Any]) -> list[str]:
+    """The periods between the nights, and what troubles them."""
+    found = told["fresh"]
+    lines = ["", *_in_columns(tell.table(found, told["recall"]))] if found["rows"] else [""]
+    for trouble in found["trouble"]:
+        lines += _wrapped("fresh ", trouble["why"])
+    if found["unbalanced"]:
+        lines.append(f"fresh not each click learned once: {', '.join(found['unbalanced'])}")
+    return lines
+
+
+def _in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(
             text.ljust(width) if column < 2 else text.rjust(width)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadInputError
+from .periods import length_of
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -40,6 +41,15 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "recommend.k": (1, LONGEST_LIST),
     "schedule.retries": (0, 100),
     "schedule.retry_seconds": (0, 86_400),
+    "fresh.epochs": (1, LONGEST_LIST),
+    "fresh.keep": (1, 10_000),
+    "fresh.periods": (1, 10_000),
+    "fresh.min_events": (1, COUNT),
+    "fresh.against_nightly": (0, 1_000),
+    "fresh.against_before": (0, 1_000),
+    "fresh.min_coverage": SHARE,
+    "fresh.max_latency_ms": (0, 3_600_000),
+    "fresh.latency_requests": (1, 1_000_000),
     "advise.windows": (1, DAYS),
     "advise.days": (1, DAYS),
     "model.layers": (1, 100_000),
@@ -113,6 +123,9 @@ def _require_wholes(settings: "Settings") -> None:
             f"expected a program in alerts.command, found none called {settings.alerts.command[0]!r}: "
             "give its whole path, or leave the list empty"
         )
+    length_of(settings.fresh.every)
+    if not any(word in settings.fresh.path for word in ("{period}", "{day}")):
+        raise BadInputError(f"expected {{period}} or {{day}} in fresh.path, got {settings.fresh.path!r}")
     if not settings.advise.windows:
         raise BadInputError("expected at least one length of a window in advise.windows, got []")
     if not CRON.fullmatch(settings.schedule.cron.strip()):

@@ -24,7 +24,13 @@ READING = (
     "time_unit",
     "time_format",
 )
-PATHS = (("work", "folder"), ("input", "path"), ("recommend", "sessions"), ("tracking", "where"))
+PATHS = (
+    ("work", "folder"),
+    ("input", "path"),
+    ("fresh", "path"),
+    ("recommend", "sessions"),
+    ("tracking", "where"),
+)
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,24 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Fresh:
+    """What happens between the nights, and what the guard asks of it."""
+
+    every: str
+    path: str
+    epochs: int
+    keep: int
+    lists: bool
+    periods: int
+    min_events: int
+    against_nightly: float
+    against_before: float
+    min_coverage: float
+    max_latency_ms: float
+    latency_requests: int
+
+
+@dataclass(frozen=True)
 class Alerts:
     """Whom to wake."""
 
@@ -173,6 +197,7 @@ class Settings:
     recommend: Recommend
     tracking: Tracking
     schedule: Schedule
+    fresh: Fresh
     alerts: Alerts
     advise: Advise
     dry_run: bool = False

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..plumbing.errors import PipelineError
+from ..plumbing.periods import midnight
 from ..plumbing.settings import Settings, Tracking
+from ..plumbing.versions import named, standing_at
 from ..plumbing.workshop import day_folder, results, write_whole
 from .sessions import sessions
 
@@ -120,6 +122,24 @@ def rival(day: date, settings: Settings) -> int | None:
     if not settings.dry_run:
         write_whole(path, json.dumps(standing))
     return standing
+
+
+def fresh_rival(day: date, settings: Settings) -> int | None:
+    """The fresh version as it was when the day began, if it is kept: the harder one to replace.
+
+    It is noted with the day, as the champion is, so that a rerun compares with the same one.
+    """
+    made_of = sessions.key(day, settings)
+    path = day_folder(settings, day) / f"rival-fresh-{made_of[:12]}.json"
+    if path.exists():
+        noted: int | None = json.loads(path.read_text(encoding="utf-8"))
+        if noted is None or named(settings, noted) or _is_decided(settings, day, made_of):
+            return noted
+    stood = standing_at(settings, midnight(day))
+    number = None if stood is None else stood.number
+    if not settings.dry_run:
+        write_whole(path, json.dumps(number))
+    return number
 
 
 def _note(settings: Settings) -> Path:

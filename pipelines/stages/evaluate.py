@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..plumbing.settings import Settings
+from ..plumbing.versions import named
 from ..plumbing.workshop import Done, Facts, stage
-from .champion import registry_of, rival
+from .champion import fresh_rival, registry_of, rival
 from .day_run import DATA
 from .sessions import TEST, TRAIN, sessions
 from .train import load, new_model, train
@@ -22,7 +23,8 @@ CHALLENGER_RANKS, CHAMPION_RANKS = "ranks.parquet", "champion.parquet"
 
 def inputs(day: date, settings: Settings) -> list[object]:
     """The challenger, the champion it meets, and how they are measured."""
-    return [train.key(day, settings), rival(day, settings), settings.evaluate]
+    met = [rival(day, settings), fresh_rival(day, settings)]
+    return [train.key(day, settings), met, settings.evaluate]
 
 
 @stage("evaluate", inputs, sessions, train)
@@ -52,8 +54,8 @@ def _measured(day: date, settings: Settings, folder: Path, data: Done, trained: 
     _note(challenger, test, report, folder)
     version = rival(day, settings)
     champion: Facts = {}
-    if version is not None:
-        standing = registry_of(settings).load(version)
+    standing, met = _rival(day, settings)
+    if standing is not None:
         champion = _metrics(_ranked(standing, test, settings, folder / CHAMPION_RANKS))
     train_set = pl.read_parquet(data.folder / TRAIN)
     baselines = {
@@ -66,12 +68,27 @@ def _measured(day: date, settings: Settings, folder: Path, data: Done, trained: 
         "events": report.events,
         "unknown_share": report.unknown / test.height,
         "rival": version,
+        "met": met,
         "challenger": _metrics(report),
         "champion": champion,
         "baselines": {name: _metrics(found) for name, found in baselines.items()},
-        **_lists(challenger, test, settings),
-        **_latency(challenger, test, settings.evaluate.latency_requests),
+        **coverage_of(challenger, test, settings.gate.k),
+        **latency_of(challenger, test, settings.evaluate.latency_requests),
     }
+
+
+def _rival(day: date, settings: Settings) -> "tuple[Recommender | None, str]":
+    """The model that the challenger meets, and its name: the champion, or what it was that morning."""
+    from recsys_gru import load
+
+    version, number = rival(day, settings), fresh_rival(day, settings)
+    stood = None if version is None or number is None else named(settings, number)
+    if stood is not None:
+        until = f"learned until {stood.until:%Y-%m-%d %H:%M}"
+        return load(stood.model), f"fresh version {stood.number} from version {stood.base}, {until}"
+    if version is None:
+        return None, "none"
+    return registry_of(settings).load(version), f"version {version}"
 
 
 def _ranked(model: "Recommender", test: "pl.DataFrame", settings: Settings, path: Path) -> "Report":
@@ -99,14 +116,15 @@ def _metrics(report: "Report") -> Facts:
     return {name: value for name, value in report.to_dict().items() if "_at_" in name}
 
 
-def _lists(model: "Recommender", test: "pl.DataFrame", settings: Settings) -> Facts:
+def coverage_of(model: "Recommender", test: "pl.DataFrame", k: int) -> Facts:
+    """What the lists of k items after the clicks of a log cover."""
     from recsys_gru import list_metrics, recommendation_lists
 
-    shown = list_metrics(recommendation_lists(model, test, settings.gate.k))
+    shown = list_metrics(recommendation_lists(model, test, k))
     return {name: shown[name] for name in ("coverage", "gini", "average_popularity")}
 
 
-def _latency(model: "Recommender", test: "pl.DataFrame", requests: int) -> Facts:
+def latency_of(model: "Recommender", test: "pl.DataFrame", requests: int) -> Facts:
     """Times of single requests in milliseconds, one after the other."""
     import numpy as np
     import polars as pl

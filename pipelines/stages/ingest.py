@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ORDER = "click_order"
 """The column of the order of clicks of one time, as read_clicks calls it."""
+DAY_LENGTH = len("2026-01-31")
 TAKEN = "taken.parquet"
 """The checked clicks of a delivery, kept until the day goes: what to take out, should it be corrected."""
 
@@ -56,7 +57,6 @@ def ingest(day: date, settings: Settings, folder: Path) -> Facts:
         BadInputError: if they have not landed, cannot be read, or look like garbage.
     """
     from recsys_gru import errors
-    from recsys_gru.files import sync
 
     store, digest = store_of(settings), landed(day, settings)
     try:
@@ -65,9 +65,7 @@ def ingest(day: date, settings: Settings, folder: Path) -> Facts:
         added = store.add(checked.clicks)
     except errors.InputError as error:
         raise BadInputError(f"the clicks of {day} cannot be used: {error}") from error
-    if store.folder.is_dir():
-        for path in (*store.folder.rglob("*"), store.folder):
-            sync(path)
+    keep_on_disk(store)
     changed = sorted({*replaced, *added.days})
     return {
         **facts,
@@ -75,6 +73,15 @@ def ingest(day: date, settings: Settings, folder: Path) -> Facts:
         "known": added.known,
         "landed": digest,
     }
+
+
+def keep_on_disk(store: "ClickStore") -> None:
+    """Have the disk keep what was written to the store."""
+    from recsys_gru.files import sync
+
+    if store.folder.is_dir():
+        for path in (*store.folder.rglob("*"), store.folder):
+            sync(path)
 
 
 def store_of(settings: Settings) -> "ClickStore":
@@ -144,35 +151,61 @@ def _checked(day: date, settings: Settings, folder: Path) -> "tuple[CheckedClick
     """The day's clicks with their counts; the rejected rows are kept beside them."""
     import polars as pl
 
-    from recsys_gru import check_clicks, read_clicks
+    elsewhere = pl.col("time").dt.date() != day
+    checked, clicks, facts = read_landed(settings.input.file(day), str(day), elsewhere, settings)
+    _require(
+        facts["read"] > 0, f"{settings.input.file(day)} holds no clicks", checked.rejected, settings, str(day)
+    )
+    checked.rejected.write_parquet(folder / "rejected.parquet")
+    clicks.write_parquet(folder / TAKEN)
+    return checked, facts
 
-    path = settings.input.file(day)
+
+def read_landed(
+    path: Path, name: str, elsewhere: "pl.Expr", settings: Settings
+) -> "tuple[CheckedClicks, pl.DataFrame, Facts]":
+    """The checked clicks of a file, and their counts.
+
+    Args:
+        name: of its day or period; bad rows are kept under it where a person finds them.
+        elsewhere: which clicks are of other days or periods.
+
+    Raises:
+        BadInputError: if it cannot be read, or looks like garbage.
+    """
+    import polars as pl
+
+    from recsys_gru import check_clicks, errors, read_clicks
+
     try:
         checked = check_clicks(read_clicks(path, **settings.input.columns()))
         clicks = checked.clicks.collect()
     except pl.exceptions.PolarsError as error:
         raise BadInputError(f"cannot read {path}: {error}; deliver it again") from error
+    except errors.InputError as error:
+        raise BadInputError(f"the clicks of {name} cannot be used: {error}") from error
     counts = checked.counts
-    elsewhere = clicks.filter(pl.col("time").dt.date() != day).height
+    outside = clicks.filter(elsewhere).height
     unusable = counts["rejected"] - counts.get("duplicate", 0)
-    _require(counts["read"] > 0, f"{path} holds no clicks", checked.rejected, settings, day)
     for what, number, limit in (
         ("unusable", unusable, settings.input.max_rejected),
-        ("of other days", elsewhere, settings.input.max_elsewhere),
+        (
+            "of other days" if len(name) == DAY_LENGTH else "of other periods",
+            outside,
+            settings.input.max_elsewhere,
+        ),
     ):
-        share = number / counts["read"]
+        share = number / max(1, counts["read"])
         said = f"{number} of {counts['read']} rows of {path} are {what}, more than {limit:.0%}: {counts}"
-        _require(share <= limit, said, checked.rejected, settings, day)
-    checked.rejected.write_parquet(folder / "rejected.parquet")
-    clicks.write_parquet(folder / TAKEN)
-    return checked, {**counts, "elsewhere": elsewhere}
+        _require(share <= limit, said, checked.rejected, settings, name)
+    return checked, clicks, {**counts, "elsewhere": outside}
 
 
-def _require(holds: bool, said: str, rejected: "pl.DataFrame", settings: Settings, day: date) -> None:
-    """Refuse a day, with its bad rows kept where a person finds them."""
+def _require(holds: bool, said: str, rejected: "pl.DataFrame", settings: Settings, name: str) -> None:
+    """Refuse a day or period, with its bad rows kept where a person finds them."""
     if holds:
         return
-    place = settings.work.folder / "quarantine" / f"{day}.parquet"
+    place = settings.work.folder / "quarantine" / f"{name}.parquet"
     place.parent.mkdir(parents=True, exist_ok=True)
     rejected.write_parquet(place)
     raise BadInputError(f"{said}; nothing was taken in, the bad rows are in {place}")

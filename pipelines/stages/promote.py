@@ -97,7 +97,8 @@ def _standing(settings: Settings, measured: Done, own: int) -> Standing:
 def _interval(settings: Settings, measured: Done) -> Facts | None:
     if measured.facts["rival"] is None or "unanswerable" in measured.facts:
         return None
-    return compare_with_champion(settings, measured.folder, CHAMPION_RANKS, CHALLENGER_RANKS)
+    found = compare_with_champion(settings, measured.folder, CHAMPION_RANKS, CHALLENGER_RANKS)
+    return found | {"met": measured.facts["met"]}
 
 
 def _write(day: date, folder: Path, decision: Decision, facts: Facts) -> None:

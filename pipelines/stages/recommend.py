@@ -56,20 +56,39 @@ def write_lists(day: date, settings: Settings, version: int, folder: Path, data:
     Raises:
         BadInputError: if there are no sessions to recommend for, or they cannot be used.
     """
+    model = registry_of(settings).load(version)
+    test = None if data is None else data.folder / TEST
+    return lists_of(model, day, settings, folder, test, {"model_version": str(version)})
+
+
+def lists_of(
+    model: "Recommender",
+    day: date,
+    settings: Settings,
+    folder: Path,
+    test: Path | None,
+    notes: dict[str, str],
+) -> int:
+    """Write a model's lists for a day into a folder; returns how many rows they have.
+
+    Args:
+        test: the file of the sessions to recommend for, if the settings name none.
+
+    Raises:
+        BadInputError: if there are no sessions to recommend for, or they cannot be used.
+    """
     from recsys_gru import errors
 
-    model = registry_of(settings).load(version)
     rows = 0
     for kind in settings.recommend.what:
-        asked = _items(model) if kind == "items" else _sessions(day, settings, data)
+        asked = _items(model) if kind == "items" else _sessions(day, settings, test)
         try:
             lists = model.recommend(asked, settings.recommend.k, settings.recommend.exclude_seen)
         except errors.InputError as error:  # such as sessions of a file whose ids are of another type
             raise BadInputError(f"cannot recommend for the {kind} that were asked: {error}") from error
         if kind == "items":
             lists = lists.rename({"item_id": "next_item_id"}).rename({"session_id": "item_id"})
-        notes = {"day": day.isoformat(), "model_version": str(version)}
-        lists.write_parquet(folder / f"{kind}.parquet", metadata=notes)
+        lists.write_parquet(folder / f"{kind}.parquet", metadata={"day": day.isoformat(), **notes})
         rows += lists.height
     return rows
 
@@ -160,7 +179,7 @@ def _items(model: "Recommender") -> "pl.DataFrame":
     return pl.DataFrame({"session_id": ids, "item_id": ids}).with_columns(time=moment)
 
 
-def _sessions(day: date, settings: Settings, data: Done | None) -> "pl.DataFrame":
+def _sessions(day: date, settings: Settings, test: Path | None) -> "pl.DataFrame":
     import polars as pl
 
     from recsys_gru import check_clicks, read_clicks
@@ -168,8 +187,8 @@ def _sessions(day: date, settings: Settings, data: Done | None) -> "pl.DataFrame
     asked = _asked(day, settings)
     if asked is not None:
         return check_clicks(read_clicks(asked, **settings.input.columns())).clicks.collect()
-    if data is None:
+    if test is None:
         raise BadInputError(
             f"the sessions of {day} are gone: run `{settings.command(f'nightly --day {day}')}`"
         )
-    return pl.read_parquet(data.folder / TEST)
+    return pl.read_parquet(test)

@@ -36,6 +36,7 @@ COMMANDS = [
     Nightly(name, short_help=told)
     for name, told in {
         "nightly": "Run the whole night of a day.",
+        "fresh": "Have the serving model learn the periods that have ended since it learned last.",
         "stage": "Run one stage of a day.",
         "status": "Tell what ran, what failed, what to do, which model serves.",
         "rollback": "Put the champion before back into use.",

@@ -96,7 +96,7 @@ def prequential(
     >>> train, _ = rg.split_by_time(log, test=timedelta(days=2))
     >>> report = prequential(rg.Popularity().fit(train), log, every=timedelta(days=1))
     >>> report.periods.height, report.events == report.periods["events"].sum()
-    (2, True)
+    (3, True)
     """
     rules = _Rules(whole_cutoffs(cutoffs), unknown, ties)
     choice("unknown", unknown, ("drop", "miss"))

@@ -120,6 +120,11 @@ class ClickStore:
         """The days that have a partition, in order."""
         return [date.fromisoformat(day) for day in self._manifest()]
 
+    def open_days(self, moment: datetime) -> list[date]:
+        """The days whose sessions have a click at or after a moment, in order."""
+        manifest = self._manifest()
+        return [day for day in self.days() if self._last(day, manifest) >= moment]
+
     def events(self, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
         """Events of the sessions that start from ``first`` to ``last``, both included, equal times in order:
         session_id, item_id, time.

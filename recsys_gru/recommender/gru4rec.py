@@ -197,13 +197,12 @@ class GRU4Rec(Recommender):
         on_epoch: OnEpoch | None = None,
         progress: bool = False,
     ) -> Self:
-        """Go on learning from newer clicks; on an unfitted model the same as `fit`.
+        """Go on learning from newer clicks; on an unfitted model the same as `fit`. Old items keep their rows.
 
-        Old items keep their rows. A new item (`new_items_`) gets a row, and the optimizer's memory of it,
-        averaged over the old items clicked right before or after it, or over all if there are none.
+        A new one (`new_items_`) gets the mean row and memory of the old ones clicked right beside it, or of all.
 
         Args:
-            newer: later clicks, in any form that `fit` takes.
+            newer: later clicks, as `fit` takes them.
             since: a moment (UTC where it names no zone): clicks before it are context, each from it on is
                 learned once, whatever the pieces that a log comes in; a piece without any is no error.
             n_epochs: walks through the newer sessions, in place of the constructor's.
@@ -241,7 +240,8 @@ class GRU4Rec(Recommender):
                 self._remember(sessions)
                 if not (lanes := lanes_needed(sessions, loop.settings)):
                     return
-                going_on = GoingOn(self.network_, self.slots_, fitted.recency.until)
+                learned = None if sessions.since is None else fitted.recency.until
+                going_on = GoingOn(self.network_, self.slots_, learned)
                 support = loop.forgetting.support(self.vocabulary_, self.recency_)
                 learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)), going_on)
                 self.slots_ = learner.optimiser.slots

@@ -45,6 +45,11 @@ METRICS = {
         "test `events`, `unknown_share`, `coverage`, `latency_p50_ms`, `latency_p99_ms` of single requests"
     ),
     "stage/recommend_rows": "rows of recommendations written",
+    "fresh/recall": "of a period between the nights: recall@K of the model before it learned the period",
+    "fresh/mrr": "its MRR@K; K is the gate's",
+    "fresh/nightly_recall": "recall@K of the frozen champion on the same clicks",
+    "fresh/nightly_mrr": "its MRR@K",
+    "fresh/NAME": "`events` foretold, `unknown`, `learned` and `late` clicks, `items`, `seconds` of learning",
     "champion/recall_at_K": "of a night: recall@K of the model that served, on the same test sessions",
     "champion/mrr_at_K": "its MRR@K",
     "baseline/NAME_recall_at_K": "of a night: recall@K of the baseline NAME, on the same test sessions",
@@ -52,7 +57,7 @@ METRICS = {
 }
 
 TAGS = {
-    "role": "parent (a comparison or a search), model (one fit), trial (one fit of a search), nightly",
+    "role": "parent (a comparison or a search), model (one fit), trial (one fit of a search), nightly, fresh",
     "model": "class of the recommender",
     "data": "name of the click log",
     "data.sessions": "training sessions",

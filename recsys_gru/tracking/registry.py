@@ -114,16 +114,19 @@ class Registry:
         """
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
+        from mlflow.utils.uri import append_to_uri_path
 
         from recsys_gru.contract import load
 
         try:
             found = self._client.get_model_version_download_uri(self.name, str(version))
             with scratch() as folder:
-                path = mlflow.artifacts.download_artifacts(
-                    artifact_uri=found, dst_path=str(folder), tracking_uri=self._desk.store.uri
+                path = mlflow.artifacts.download_artifacts(  # the code beside it is for those who serve
+                    artifact_uri=append_to_uri_path(found, "artifacts", "bundle"),  # type: ignore[no-untyped-call]
+                    dst_path=str(folder),
+                    tracking_uri=self._desk.store.uri,
                 )
-                return load(Path(path) / "artifacts" / "bundle")
+                return load(Path(path))
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot read version {version} of {self.name}: {error}") from hiding_secrets(
                 error

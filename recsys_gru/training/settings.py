@@ -32,11 +32,12 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 
 
 class GoingOn(NamedTuple):
-    """What is learned on from: a network, its optimiser's memory, and a number that tells how far it came."""
+    """What is learned on from: a network, its optimiser's memory, and, in a stream, a number that tells how
+    far it came, so that each piece draws samples of its own."""
 
     network: Network
     slots: dict[str, Slots]
-    learned: int
+    learned: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,9 @@ class Settings:
         Samples follow `support` (N,); every generator comes from `seed` and, where it goes on, from what was
         learned before.
         """
-        before = () if going_on is None else (going_on.learned,)
-        for_weights, for_samples, for_dropout = np.random.SeedSequence(
-            (self.seed, *before) if before else self.seed
-        ).spawn(3)
+        learned = None if going_on is None else going_on.learned
+        seed = self.seed if learned is None else (self.seed, learned)
+        for_weights, for_samples, for_dropout = np.random.SeedSequence(seed).spawn(3)
         optimiser = make_optimiser(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
         if going_on is None:
             architecture = self.architecture(len(support))

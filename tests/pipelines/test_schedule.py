@@ -16,13 +16,16 @@ from pipelines.schedule import (  # noqa: E402 - as above
     attempt,
     definitions_of,
     defs,
+    periods_of,
     report_hand_run,
+    report_periods,
     seeing,
     waking,
 )
 from pipelines.stages import STAGES  # noqa: E402 - as above
 from pipelines.stages.ingest import ingest  # noqa: E402 - as above
 from pipelines.status import page, status  # noqa: E402 - as above
+from tests.pipelines.hours import prepared  # noqa: E402 - as above
 from tests.pipelines.nights import DAY, FIRST, SMALL_GATE, Home  # noqa: E402 - as above
 
 pytestmark = [
@@ -154,3 +157,34 @@ def test_dagster_loads_the_settings_file_that_it_is_told(home: Home, monkeypatch
     home.configure(schedule={"cron": "30 4 * * *"})
     monkeypatch.setenv(FILE, str(home.file))
     assert defs().resolve_schedule_def("every_night").cron_schedule == "30 4 * * *"
+
+
+def test_missed_periods_are_caught_up_in_one_run_and_each_is_told_of(tmp_path: Path, template: Path) -> None:
+    home = prepared(tmp_path / "home", template)
+    made = definitions_of(home.settings())
+    (home.folder / "landing" / "2026-01-04T18.parquet").unlink()
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = made.resolve_job_def("fresh")
+        run = job.execute_in_process(partition_key="2026-01-04T12", instance=instance, raise_on_error=False)
+        assert not run.success  # the period after the third has not landed, but these three are learned
+        assert report_periods(instance, home.settings(), set()) == 1  # its own, as it failed
+        known = instance.get_materialized_partitions(dg.AssetKey("fresh"))
+    assert known == {"2026-01-04T00", "2026-01-04T06", "2026-01-04T12"}
+
+
+def test_each_tick_asks_for_the_period_before(home: Home) -> None:
+    for every, tick, cron, period in (
+        ("15min", datetime(2026, 1, 5, 3, 20, tzinfo=UTC), "5-59/15 * * * *", "2026-01-05T03-00"),
+        ("1h", datetime(2026, 1, 5, 0, 5, tzinfo=UTC), "5 */1 * * *", "2026-01-04T23"),
+        ("1d", datetime(2026, 1, 5, 0, 5, tzinfo=UTC), "5 0 * * *", "2026-01-04"),
+    ):
+        made = definitions_of(home.configure(fresh={"every": every}))
+        schedule = made.resolve_schedule_def("every_period")
+        assert schedule.cron_schedule == cron
+        with dg.DagsterInstance.ephemeral() as instance:
+            context = dg.build_schedule_context(
+                instance=instance, scheduled_execution_time=tick, repository_def=made.get_repository_def()
+            )
+            (request,) = schedule.evaluate_tick(context).run_requests or ()
+        assert request.partition_key == period
+        assert period in periods_of(home.settings()).get_partition_keys(current_time=tick)

@@ -11,9 +11,11 @@ from tests.test_package import HEAVY, PACKAGE, ROOT, help_of, imports_of, requir
 
 HOME = ROOT / "pipelines"
 FILES = sorted(HOME.rglob("*.py"))
-ROOMS = {"plumbing", "stages"}
+ROOMS = {"fresh", "plumbing", "stages"}
 STAGES = ["ingest", "sessions", "champion", "train", "evaluate", "promote", "recommend"]
 """The files of stages/ in the order in which they may know each other."""
+FRESH = ["take", "learn", "guard", "tell", "job"]
+"""Likewise of fresh/."""
 OUTSIDE = {
     "recsys_gru",
     "recsys_gru.cli",
@@ -101,10 +103,18 @@ def test_a_stage_knows_only_the_stages_before_it(stage: str) -> None:
     assert {name for name in known if name[0] != "plumbing"} <= before | above
 
 
+@pytest.mark.parametrize("name", FRESH)
+def test_what_happens_between_the_nights_knows_stages_and_what_goes_before(name: str) -> None:
+    known = inside(known_to(HOME / "fresh" / f"{name}.py"))
+    before = {("fresh", one) for one in FRESH[: FRESH.index(name)]}
+    assert {one for one in known if one[0] not in {"plumbing", "stages"}} <= before | {("gate",)}
+
+
 def test_every_folder_is_a_room_and_every_stage_has_its_place() -> None:
     assert {path.parent.name for path in HOME.glob("*/__init__.py")} == ROOMS
     files = {path.stem for path in (HOME / "stages").glob("*.py")}
     assert files == {"__init__", "day_run", "record", *STAGES}
+    assert {path.stem for path in (HOME / "fresh").glob("*.py")} == {"__init__", *FRESH}
     assert [*TABLE] == [*(name for name in STAGES if name != "champion"), "record"]
     assert TABLE["record"].needs == tuple(TABLE.values())[:-1]
 
