@@ -54,6 +54,7 @@ def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
     decided = [day for day in old if results(settings, day, "promote")]
     decided += [night.day for night in nights if night.decision is not None]
     lost = missed(decided[0], decided[-1], settings) if decided else []
+    fresh = tell.told(settings)
     told: object = {
         "running": holder(settings.work.folder),
         "serving": _serving(settings),
@@ -64,8 +65,8 @@ def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
         "age_days": (today - decided[-1]).days if decided else None,
         "recall": f"recall@{settings.gate.k}",
         "logs": f"{settings.work.folder}/log/DAY.jsonl",
-        "to_do": _to_do(nights, lost, today, settings),
-        "fresh": tell.told(settings),
+        "to_do": [*_to_do(nights, lost, today, settings), *_to_do_between(fresh, settings)],
+        "fresh": fresh,
     }
     shown_all = hidden(told)
     if not isinstance(shown_all, dict):
@@ -192,6 +193,11 @@ def _serving(settings: Settings) -> str:
         return f"{told}, {tags.get('gate', '')}; challenger: version {challenger}"
     except Exception as error:  # the store may be what is down, and the rest must be told all the same
         return f"not known, the registry does not answer: {type(error).__name__}: {error}"
+
+
+def _to_do_between(fresh: dict[str, Any] | None, settings: Settings) -> list[str]:
+    failed = [trouble for trouble in (fresh or {"trouble": []})["trouble"] if trouble["exit_code"] > 1]
+    return [f"fresh: see docs/operations.md, then: {settings.command('fresh')}"] if failed else []
 
 
 def _to_do(nights: list[Night], lost: list[date], today: date, settings: Settings) -> list[str]:

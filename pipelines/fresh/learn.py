@@ -112,10 +112,13 @@ def figures(model: "Recommender", events: "pl.DataFrame", period: Period, settin
     import recsys_gru
 
     k = settings.gate.k
+    none: Facts = {"events": 0, "unknown": 0, "recall": None, "mrr": None}
+    if events.is_empty():
+        return none
     try:
         told = recsys_gru.prequential(model, events, period.every, period.start, learn=False, cutoffs=(k,))
     except recsys_gru.errors.ClickLogError:  # no click, or none that another one goes before
-        return {"events": 0, "unknown": 0, "recall": None, "mrr": None}
+        return none
     return {"events": told.events, "unknown": told.unknown, "recall": told.recall[k], "mrr": told.mrr[k]}
 
 
