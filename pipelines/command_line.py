@@ -14,6 +14,7 @@ import click
 from recsys_gru import errors
 
 from . import backfill, nightly, rollback, status
+from .plumbing.bounds import require_programs
 from .plumbing.errors import DONE, FAILED, REFUSED, STOPS, BadInputError, PipelineError
 from .plumbing.lock import locked
 from .plumbing.scratch import own_scratch
@@ -52,7 +53,9 @@ def command(name: str, *options: Option) -> Callable[[Callable[..., int]], objec
         @functools.wraps(run)
         def answer(file: Path, *, dry_run: bool = False, **given: object) -> None:
             try:
-                sys.exit(run(replace(read_settings(file), dry_run=dry_run), **given))
+                settings = read_settings(file)
+                require_programs(settings)
+                sys.exit(run(replace(settings, dry_run=dry_run), **given))
             except KeyboardInterrupt:
                 sys.exit(INTERRUPTED)
             except STOPS:

@@ -104,6 +104,15 @@ def require_sane(settings: "Settings") -> None:
     _require_readable(settings)
 
 
+def require_programs(settings: "Settings") -> None:
+    """Raise BadInputError unless this machine has the program that sends alerts."""
+    if settings.alerts.command and shutil.which(settings.alerts.command[0]) is None:
+        raise BadInputError(
+            f"expected a program in alerts.command, found none called {settings.alerts.command[0]!r}: "
+            "give its whole path, or leave the list empty"
+        )
+
+
 def _require_wholes(settings: "Settings") -> None:
     """What depends on more than one value, or on a form."""
     kind = settings.model.get("class")
@@ -117,11 +126,6 @@ def _require_wholes(settings: "Settings") -> None:
         raise BadInputError(
             f"expected schedule.first_day within {_YEARS} years of {_ABOUT_NOW}, got "
             f"{settings.schedule.first_day}"
-        )
-    if settings.alerts.command and shutil.which(settings.alerts.command[0]) is None:
-        raise BadInputError(
-            f"expected a program in alerts.command, found none called {settings.alerts.command[0]!r}: "
-            "give its whole path, or leave the list empty"
         )
     length_of(settings.fresh.every)
     if not any(word in settings.fresh.path for word in ("{period}", "{day}")):

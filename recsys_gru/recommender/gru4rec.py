@@ -197,9 +197,9 @@ class GRU4Rec(Recommender):
         on_epoch: OnEpoch | None = None,
         progress: bool = False,
     ) -> Self:
-        """Go on learning from newer clicks; on an unfitted model the same as `fit`. Old items keep their rows.
+        """Go on learning from newer clicks; on an unfitted model the same as `fit`.
 
-        A new one (`new_items_`) gets the mean row and memory of the old ones clicked right beside it, or of all.
+        A new item (`new_items_`) gets the mean row and memory of the old ones clicked beside it, or of all.
 
         Args:
             newer: later clicks, as `fit` takes them.
