@@ -36,6 +36,7 @@ class StreamPage:
     def html(self) -> str:
         """The page as one string.
 
+        >>> from datetime import datetime
         >>> periods = pl.DataFrame({"start": [datetime(2026, 1, 1)], "events": [2], "unknown": [0]})
         >>> periods = periods.with_columns(recall_at_5=0.5, mrr_at_5=0.2, seconds=0.1, items=pl.lit(9))
         >>> counts = 2, 1, 0, 0, "conservative", "miss", periods
