@@ -244,3 +244,14 @@ def test_the_night_compares_with_the_fresh_version_as_it_was_in_the_morning(
     said = {check["name"]: check["said"] for check in home.decision(day)["checks"]}
     assert f"of fresh version 4 from version 1, learned until {day} 00:00, " in said["against the champion"]
     assert home.decision(day)["rival"] == 1
+
+
+@pytest.mark.parametrize("every", ["7min", "5h", "2d", "0h", "1 h", "90min", ""])
+def test_a_period_divides_a_day(home: Home, every: str) -> None:
+    with pytest.raises(BadInputError, match=r"expected fresh\.every as minutes"):
+        home.configure(fresh={"every": every})
+
+
+def test_the_path_says_which_period(home: Home) -> None:
+    with pytest.raises(BadInputError, match=r"expected \{period\} or \{day\} in fresh\.path"):
+        home.configure(fresh={"path": "landing/clicks.parquet"})

@@ -225,3 +225,10 @@ def test_a_store_of_sessions_takes_no_users_and_the_other_way_round(tmp_path: Pa
     store.add(log_of((1, 1, 5), key=first))
     with pytest.raises(SchemaError, match=r"the store .* holds"):
         store.add(log_of((1, 1, 6), key=other))
+
+
+def test_a_day_is_open_while_one_of_its_sessions_has_clicks_to_come(tmp_path: Path) -> None:
+    store = ClickStore(tmp_path)
+    store.add(log_of((1, 1, 23 * 3600), (1, 2, 25 * 3600), (2, 1, 26 * 3600)))
+    moments = [datetime(1970, 1, 2, hour, tzinfo=UTC) for hour in (0, 2, 3)]
+    assert [[day.day for day in store.open_days(moment)] for moment in moments] == [[1, 2], [2], []]
