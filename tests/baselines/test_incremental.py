@@ -20,8 +20,6 @@ from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.sessions import Sessions, moment_of
 from tests.contract.suite import FACTORIES, log
 
-pytestmark = pytest.mark.kernels
-
 BEFORE = Path(__file__).parents[1] / "written_before"
 MODELS: dict[str, Callable[[], Any]] = {
     **{name: factory for name, factory in FACTORIES.items() if name != "GRU4Rec"},
