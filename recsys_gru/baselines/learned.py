@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import spread
 from recsys_gru.sessions import Sessions, session_keys
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
@@ -122,12 +123,3 @@ class Learned:
             last,
             state["keys"].astype(np.int64),
         )
-
-
-def spread(begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places ``begins[s]`` to ``begins[s] + lengths[s]``, one part after the other.
-
-    >>> spread(np.array([5, 0]), np.array([2, 3])).tolist()
-    [5, 6, 0, 1, 2]
-    """
-    return np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))

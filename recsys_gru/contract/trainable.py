@@ -1,12 +1,12 @@
 """The sessions a recommender learns from, all at once or piece by piece."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from recsys_gru.contract.span import Span
 from recsys_gru.errors import ClickLogError
 from recsys_gru.forked import need_threads
-from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions
+from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions, moment_of
 
 
 def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Sessions:
@@ -66,7 +66,7 @@ def newer_clicks(
     times = sessions.times[sessions.counted]
     if learned is not None and len(times) and times.min() <= learned[1]:
         again = int((times <= learned[1]).sum())
-        until = datetime.fromtimestamp(learned[1] / 1e6, UTC).isoformat(" ")
+        until = moment_of(learned[1]).isoformat(" ")
         raise ClickLogError(
             f"expected clicks not learned yet, got {again:,} of {len(times):,} that are not later than "
             f"{until}, until when the model has learned: pass a later since, and leave late clicks to the "

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Protocol, Self, final
 
 import numpy as np
@@ -16,7 +15,7 @@ from recsys_gru.evaluation.ledger import metrics_from_ranks
 from recsys_gru.evaluation.replay import evaluate
 from recsys_gru.evaluation.views import tied_doubts
 from recsys_gru.ranking import Scorer
-from recsys_gru.sessions import SessionData, Sessions, as_sessions
+from recsys_gru.sessions import SessionData, Sessions, as_sessions, moment_of
 
 
 class Trainable(Scorer, Protocol):
@@ -152,7 +151,7 @@ def _times(sessions: Sessions) -> NDArray[np.int64]:
 
 
 def _moment(microseconds: int) -> str:
-    return (datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)).isoformat()
+    return moment_of(microseconds).isoformat()
 
 
 def warnings_of(ranks: pl.DataFrame, metrics: dict[str, float]) -> list[str]:

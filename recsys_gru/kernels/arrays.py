@@ -10,3 +10,12 @@ Reals = NDArray[np.float32] | NDArray[np.float64]
 """In loops that are compiled for either precision."""
 Masks = NDArray[np.bool_]
 """Which items, rows or scores."""
+
+
+def spread(begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places ``begins[s]`` to ``begins[s] + lengths[s]``, one part after the other.
+
+    >>> spread(np.array([5, 0]), np.array([2, 3])).tolist()
+    [5, 6, 0, 1, 2]
+    """
+    return np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(int(lengths.sum()))

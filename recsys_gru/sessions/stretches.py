@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
+from recsys_gru.kernels.arrays import spread
 from recsys_gru.sessions.packed import Sessions, microseconds, moment_of
 
 
@@ -54,8 +55,7 @@ class Stretches:
         owners, places = np.unique(self._owner[events[::-1]], return_index=True)
         begins = self._log.offsets[owners]
         lengths = events[::-1][places] + 1 - begins  # the last event of each
-        rows = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
-        return self._frame(rows)
+        return self._frame(spread(begins, lengths))
 
     def _frame(self, rows: NDArray[np.int64]) -> pl.DataFrame:
         log = self._log

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.arrays import spread
 from recsys_gru.model.network import Flow, Given, Network, States
 from recsys_gru.training.lanes import Window
 
@@ -83,14 +84,9 @@ def learned_part(
     lengths = offsets[1:] - begins
     bounds = np.concatenate([[0], np.cumsum(lengths)])
     early = np.flatnonzero((new > 0) & (begins > offsets[:-1]))
-    learned = items[_ranges(begins, lengths)]
+    learned = items[spread(begins, lengths)]
     if not len(early):
         return learned, bounds, None
     sizes = (begins - offsets[:-1])[early]
-    read = items[_ranges(offsets[:-1][early], sizes)]
+    read = items[spread(offsets[:-1][early], sizes)]
     return learned, bounds, Context(bounds[:-1][early], read, np.concatenate([[0], np.cumsum(sizes)]))
-
-
-def _ranges(begins: Ints, lengths: Ints) -> Ints:
-    """The numbers from each begin on, as many as its length, one after the other."""
-    return np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
