@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from recsys_gru.baselines import Markov as Markov
     from recsys_gru.baselines import Popularity as Popularity
     from recsys_gru.baselines import RecentPopularity as RecentPopularity
+    from recsys_gru.baselines import Repeats as Repeats
     from recsys_gru.baselines import SequentialRules as SequentialRules
     from recsys_gru.baselines import SessionPopularity as SessionPopularity
+    from recsys_gru.blend import Blend as Blend
+    from recsys_gru.blend import recommended as recommended
     from recsys_gru.clicks import CheckedClicks as CheckedClicks
     from recsys_gru.clicks import Ledger as Ledger
     from recsys_gru.clicks import Recipe as Recipe
@@ -50,7 +53,6 @@ if TYPE_CHECKING:
     from recsys_gru.ranking import ItemFilter as ItemFilter
     from recsys_gru.recommender import RECOMMENDED as RECOMMENDED
     from recsys_gru.recommender import GRU4Rec as GRU4Rec
-    from recsys_gru.recommender import recommended as recommended
     from recsys_gru.sessions import Sessions as Sessions
     from recsys_gru.sessions import Split as Split
     from recsys_gru.sessions import Vocabulary as Vocabulary
@@ -121,11 +123,13 @@ _HOMES = {
         "Markov",
         "Popularity",
         "RecentPopularity",
+        "Repeats",
         "SequentialRules",
         "SessionPopularity",
     ),
+    "recsys_gru.blend": ("Blend", "recommended"),
     "recsys_gru.training": ("EpochReport",),
-    "recsys_gru.recommender": ("RECOMMENDED", "GRU4Rec", "recommended"),
+    "recsys_gru.recommender": ("RECOMMENDED", "GRU4Rec"),
     "recsys_gru": ("errors", "tracking"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

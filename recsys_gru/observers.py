@@ -6,7 +6,7 @@ variable: they end with their ``with`` block and never leak into another thread 
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -103,6 +103,26 @@ def unheard() -> Iterator[None]:
         yield
     finally:
         _listeners.reset(token)
+
+
+@contextmanager
+def epochs_as(model: object) -> Iterator[None]:
+    """Let epochs that end inside the block be heard as those of this model, and nothing else of it.
+
+    >>> heard = []
+    >>> with listening(heard.append), epochs_as("a blend"), fitting("a member", "sessions"):
+    ...     announce(EpochEnded("a member", "loss 6.1"))
+    >>> heard
+    [EpochEnded(model='a blend', report='loss 6.1')]
+    """
+    outside = copy_context()
+
+    def tell(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            outside.run(announce, EpochEnded(model, event.report))
+
+    with unheard(), listening(tell):
+        yield
 
 
 @contextmanager

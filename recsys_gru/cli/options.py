@@ -20,6 +20,7 @@ MODELS = (
     "Popularity",
     "RecentPopularity",
     "SessionPopularity",
+    "Repeats",
     "Markov",
     "SequentialRules",
     "ItemKNN",
@@ -28,6 +29,7 @@ MODELS = (
     "STAN",
     "VSTAN",
     "VMISKNN",
+    "Blend",
 )
 
 

@@ -10,7 +10,7 @@ from recsys_gru.contract.bundle import Bundle, write_bundle
 from recsys_gru.contract.incremental import Incremental
 from recsys_gru.contract.loading import load, new_recommender, recommender_class
 from recsys_gru.contract.manifest import Manifest
-from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number
+from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number, plain_value
 from recsys_gru.contract.prefixes import prefix_ends
 from recsys_gru.contract.reading import read_bundle, read_manifest
 from recsys_gru.contract.recommender import Recommender
@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "new_recommender",
     "newer_clicks",
+    "plain_value",
     "popularity",
     "prefix_ends",
     "read_bundle",

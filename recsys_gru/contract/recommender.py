@@ -3,7 +3,7 @@
 import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import polars as pl
@@ -46,12 +46,14 @@ class Recommender(Estimator):
         fingerprint_: of the sessions learned from.
         span_: first and last event learned from, microseconds since 1970; None where not known.
         parameters_: the plain hyper-parameters it was learned with; ``save`` keeps these.
+        logits: whether scores are logarithms, as a network's, and not weights of at least 0.
     """
 
     vocabulary_: Vocabulary
     fingerprint_: str
     span_: Span | None
     parameters_: dict[str, object]
+    logits: ClassVar[bool] = False
 
     def fit(self, train: SessionData, validation: "SessionData | None" = None) -> Self:
         """Learn from a click log and forget what was learned before.
@@ -127,10 +129,9 @@ class Recommender(Estimator):
         Args:
             items: ids in the order clicked, oldest first; none at all is answered by popularity. Numbers and
                 texts stand for each other where they say the same.
-            k, exclude_seen: as in ``recommend``.
+            k, exclude_seen, deny: as in ``recommend``.
             allow: as in ``recommend``; an ItemFilter with availability needs its ``at``, as a raw session
                 has no times.
-            deny: as in ``recommend``.
 
         Returns:
             rank, item_id, score and source, as in ``recommend``.

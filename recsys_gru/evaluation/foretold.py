@@ -66,7 +66,7 @@ def _ledger(sessions: Sessions, ranked: Ranked, source: str) -> pl.DataFrame:
             "rank_standard": above + 1,
             "rank_median": above + (equal - 1) / 2 + 1,
             "support": sessions.vocabulary.support[targets],
-            "repeat": _repeats(sessions)[ranked.events],
+            "repeat": sessions.repeats[ranked.events],
             "time": pl.Series(sessions.times[ranked.events]).cast(pl.Datetime("us", "UTC")),
             "rank_shown": np.where(equal_shown > 0, above_shown + equal_shown, np.inf),
             "tied": _tied(sessions, ranked.events, source),
@@ -75,15 +75,6 @@ def _ledger(sessions: Sessions, ranked: Ranked, source: str) -> pl.DataFrame:
     barred = pl.when(pl.Series(ranked.excluded)).then(float("inf"))
     infinite = barred.otherwise(pl.col(*RANK_OF_TIES.values(), "rank_shown"))
     return _columns(frame.with_columns(infinite.name.keep()), source)
-
-
-def _repeats(sessions: Sessions) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Whether each event's item (E,) came earlier in its session."""
-    owner = np.repeat(np.arange(sessions.n_sessions), sessions.lengths)
-    first = pl.DataFrame({"session": owner, "item": sessions.items}).select(
-        pl.struct("session", "item").is_first_distinct()
-    )
-    return ~first.to_series().to_numpy()
 
 
 def _tied(sessions: Sessions, events: NDArray[np.int64], source: str) -> pl.Series:

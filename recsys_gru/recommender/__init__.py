@@ -7,6 +7,6 @@ MLflow or a baseline.
 """
 
 from recsys_gru.recommender.gru4rec import GRU4Rec
-from recsys_gru.recommender.recommended import RECOMMENDED, recommended, with_recommended
+from recsys_gru.recommender.recommended import RECOMMENDED, with_recommended
 
-__all__ = ["RECOMMENDED", "GRU4Rec", "recommended", "with_recommended"]
+__all__ = ["RECOMMENDED", "GRU4Rec", "with_recommended"]

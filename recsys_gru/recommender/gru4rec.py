@@ -75,12 +75,12 @@ class GRU4Rec(Recommender):
     Source: Hidasi et al. 2016 (ICLR); Hidasi & Karatzoglou 2018 (CIKM).
 
     >>> from recsys_gru.contract.toy import clicks_of
-    >>> clicks = clicks_of("abc", "abc", "dbc")
-    >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1).fit(clicks)
-    >>> model.recommend_one(["a"], k=1)["item_id"].to_list()
+    >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1)
+    >>> model.fit(clicks_of("abc", "abc", "dbc")).recommend_one(["a"], k=1)["item_id"].to_list()
     ['b']
     """
 
+    logits = True
     network_: Network
     slots_: dict[str, Slots]
     history_: tuple[EpochReport, ...]
@@ -279,8 +279,8 @@ class GRU4Rec(Recommender):
         return Loop(settings, self.patience, self.checkpoint_dir, self.checkpoint_every, forgetting)
 
     def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
-        loop = loop or self._loop()
-        support, lanes = sessions.vocabulary.support, max(1, lanes_needed(sessions, loop.settings))
+        loop, support = loop or self._loop(), sessions.vocabulary.support
+        lanes = max(1, lanes_needed(sessions, loop.settings))
         learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)))
         self._remember(sessions)
         self.network_, self.slots_ = learner.network, learner.optimiser.slots

@@ -21,15 +21,6 @@ RECOMMENDED: MappingProxyType[str, Any] = MappingProxyType(
 begin with them."""
 
 
-def recommended() -> GRU4Rec:
-    """An unfitted estimator with the recommended setting.
-
-    >>> recommended().parameters()["batch_size"] == RECOMMENDED["batch_size"]
-    True
-    """
-    return GRU4Rec(**RECOMMENDED)
-
-
 def with_recommended(kind: str, own: Mapping[str, object]) -> dict[str, object]:
     """Hyper-parameters of a class of this name: one's own, and the recommended ones where these say nothing.
 

@@ -154,6 +154,13 @@ class Sessions:
         return self.times >= self.since
 
     @property
+    def repeats(self) -> NDArray[np.bool_]:
+        """Whether each event's item (E,) came earlier in its session."""
+        owner = np.repeat(np.arange(self.n_sessions), self.lengths)
+        events = pl.DataFrame({"session": owner, "item": self.items})
+        return ~events.select(pl.struct("session", "item").is_first_distinct()).to_series().to_numpy()
+
+    @property
     def tied_share(self) -> float:
         """The share of neighbouring clicks of a session that have the same time, so that their order is that
         of the rows or none at all.

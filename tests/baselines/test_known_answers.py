@@ -17,6 +17,7 @@ from recsys_gru.baselines import (
     Markov,
     Popularity,
     RecentPopularity,
+    Repeats,
     SequentialRules,
     SessionPopularity,
 )
@@ -144,3 +145,14 @@ def test_every_corner_of_the_search_space_can_be_fitted(factory: Callable[[], Re
 def test_impossible_parameters_are_refused_by_name(model: Recommender, name: str) -> None:
     with pytest.raises(ParameterError, match=name):
         model.fit(log(5))
+
+
+def test_repeats_are_the_share_that_came_back_from_so_far() -> None:
+    model = Repeats(reach=3).fit(clicks_of("aba", "abcb", "cc"))
+    # one click before: "cc" of ab, ba, ab, bc, cb, cc; two: a in "aba" and b in "bcb" of a.a, a.c, b.b
+    assert model.hits_.tolist() == [1, 2, 0]
+    assert model.chances_.tolist() == [6, 3, 1]
+    ranked = model.recommend_one(["a", "b"], exclude_seen=False)
+    assert dict(zip(ranked["item_id"], ranked["score"], strict=True)) == pytest.approx(
+        {"a": 2 / 3, "b": 1 / 6, "c": 0}
+    )

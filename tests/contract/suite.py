@@ -16,9 +16,11 @@ from recsys_gru.baselines import (
     Markov,
     Popularity,
     RecentPopularity,
+    Repeats,
     SequentialRules,
     SessionPopularity,
 )
+from recsys_gru.blend import Blend
 from recsys_gru.contract import Recommender
 from recsys_gru.recommender import GRU4Rec
 
@@ -26,6 +28,7 @@ FACTORIES: dict[str, Callable[[], Recommender]] = {
     "Popularity": Popularity,
     "RecentPopularity": RecentPopularity,
     "SessionPopularity": SessionPopularity,
+    "Repeats": Repeats,
     "Markov": Markov,
     "SequentialRules": SequentialRules,
     "ItemKNN": lambda: ItemKNN(damping=1.0),
@@ -35,6 +38,7 @@ FACTORIES: dict[str, Callable[[], Recommender]] = {
     "VSTAN": lambda: VSTAN(neighbors=10, sample_size=30),
     "VMISKNN": lambda: VMISKNN(neighbors=10, sample_size=30),
     "GRU4Rec": lambda: GRU4Rec(layers=(8,), batch_size=8, n_sample=16, n_epochs=3, device="cpu"),
+    "Blend": lambda: Blend(({"model": "Markov"}, {"model": "Popularity"}, {"model": "Repeats", "reach": 20})),
 }
 """A new recommender is added here and nowhere else; its factory takes nothing and keeps the fit fast."""
 

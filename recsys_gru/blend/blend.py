@@ -1,0 +1,256 @@
+"""Blend: a recommender of several recommenders."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.arguments import shown
+from recsys_gru.blend.foretold import TEMPERATURES, Foretold, best_temperature
+from recsys_gru.blend.gate import OF_SESSION, Gate, context_of
+from recsys_gru.blend.members import USUAL, made, of_member, told
+from recsys_gru.blend.shares import pieces, rows_at_once, shares_of
+from recsys_gru.contract import (
+    Recommender,
+    check_number,
+    newer_clicks,
+    plain_value,
+    prefix_ends,
+)
+from recsys_gru.errors import ParameterError
+from recsys_gru.files import Field, Layout
+from recsys_gru.observers import epochs_as, fitting, unheard
+from recsys_gru.ranking import PREFIXES, Block, MatrixBlock
+from recsys_gru.sessions import SessionData, Sessions
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@final
+class Blend(Recommender):
+    """A mixture of what its members foretell: their distributions over the catalogue, each with a weight that
+    depends on the session and on how sure the members are.
+
+    score(j | session) = sum over members m of weight(m | context) * share(j | session, m)
+
+    A share is the softmax of a network's scores, with a temperature, or a score's part of all scores. The
+    weights are learned from clicks that the members had not learned when they foretold them: those of
+    ``validation``; without it those of the newest sessions, after which the members are fitted anew on all.
+
+    Args:
+        models: recommenders, the network first, of which unfitted twins are fitted; or what tells them, such
+            as ``{"model": "Markov"}``.
+        held_out: share of the sessions, the newest, that weights are learned from where ``fit`` is given no
+            validation part.
+        strength: of the pull towards weights that are the same in every context.
+
+    Attributes:
+        members_: the fitted models.
+        gate_: the weights by context.
+        temperatures_: of the members' scores (M,); 1 but for networks.
+        foretold_: the clicks that the weights were learned from.
+
+    Source: Jelinek & Mercer 1980, "Interpolated estimation of Markov source parameters" (weights by deleted
+    interpolation); the gate is that of Jacobs et al. 1991.
+
+    >>> from recsys_gru.baselines import Markov, Popularity
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> blend = Blend([Markov(), Popularity()]).fit(clicks_of("ab", "ab", "cd"))
+    >>> blend.recommend_one(["a"], k=1)["item_id"].to_list()
+    ['b']
+    """
+
+    members_: tuple[Recommender, ...]
+    gate_: Gate
+    temperatures_: NDArray[np.float64]
+    foretold_: Foretold
+
+    def __init__(
+        self,
+        models: Sequence[Recommender | Mapping[str, Any]] = USUAL,
+        held_out: float = 0.1,
+        strength: float = 3.0,
+    ) -> None:
+        self.models = models
+        self.held_out = held_out
+        self.strength = strength
+
+    def partial_fit(self, newer: SessionData, *, since: datetime | None = None) -> Self:
+        """Go on learning: newer clicks are foretold, weights learn from that, then the members learn them.
+
+        Args:
+            newer: later clicks, as ``fit`` takes them.
+            since: a moment (UTC where it names no zone): clicks before it are context, each from it on is
+                learned once; a piece without any is no error.
+
+        Raises:
+            ParameterError: if hyper-parameters were changed since the fit.
+            ClickLogError: if there is nothing to learn (without ``since``), or it was learned before.
+        """
+        self.check_parameters()
+        if "members_" not in vars(self):
+            return self.fit(newer)
+        if self.parameters() != self.parameters_:
+            raise ParameterError(
+                "partial_fit goes on with the models that were fitted, but models, held_out or strength "
+                "changed since: set them back, or call fit"
+            )
+        sessions = newer_clicks(newer, self.vocabulary_, since, self.span_)
+        if sessions.counted.any():
+            with fitting(self, sessions):
+                with unheard():
+                    self._weigh(sessions, most=Foretold.A_PIECE)
+                with epochs_as(self):
+                    self._go_on(sessions)
+        return self
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
+        size = rows_at_once(len(self.members_), len(self.vocabulary_), rows)
+        for piece in pieces(sessions, prefix_ends(sessions, every), size):
+            shares = shares_of(self.members_, self.temperatures_, piece, every)
+            weights = self.gate_.weights(context_of(piece.sessions, piece.ends, shares)).astype(np.float32)
+            mixed = shares[0] * weights[:, [0]]
+            for share, weight in zip(shares[1:], weights.T[1:], strict=True):
+                share *= weight[:, None]
+                mixed += share
+            yield MatrixBlock(piece.rows, mixed)
+
+    def parameters(self) -> dict[str, object]:
+        return {
+            "models": tuple(told(model) for model in self._models()),
+            **{name: plain_value(Blend, name, getattr(self, name)) for name in ("held_out", "strength")},
+        }
+
+    def _shown(self) -> dict[str, object]:
+        return self.get_params()
+
+    def _models(self) -> list[Recommender]:
+        """Unfitted twins of the members."""
+        if not isinstance(self.models, list | tuple) or not self.models:
+            raise ParameterError(
+                f"expected models as a list of recommenders, got {shown(self.models)}: "
+                "Blend([GRU4Rec(), VMISKNN()])"
+            )
+        return [made(model) for model in self.models]
+
+    def _require_possible(self) -> None:
+        check_number("held_out", self.held_out, 0, 0.5)
+        check_number("strength", self.strength, 0)
+        for model in self._models():
+            model.check_parameters()
+            if vars(model).get("forget_after") is not None:
+                raise ParameterError(
+                    f"expected forget_after as None in the {type(model).__name__} of a Blend, as the other "
+                    "members keep all items: fit the blend anew where the catalogue has grown too large"
+                )
+
+    def _fit(self, sessions: Sessions, validation: Sessions | None) -> None:
+        self.members_ = tuple(self._models())
+        count = len(self.members_)
+        self.gate_, self.temperatures_ = Gate(np.zeros((OF_SESSION + count, count))), np.ones(count)
+        self.foretold_ = Foretold.nothing(count)
+        older, newest = (sessions, validation) if validation is not None else self._parted(sessions)
+        if older is not sessions:
+            with unheard():
+                self._fit_members(older, None)
+                self._weigh(newest, most=Foretold.KEPT)
+        with epochs_as(self):
+            self._fit_members(sessions, validation)
+            self._weigh(validation, most=Foretold.KEPT)
+
+    def _fit_members(self, sessions: Sessions, validation: Sessions | None) -> None:
+        for member in self.members_:
+            member.fit(sessions, validation)
+        self._take_over(self.members_[0])
+
+    def _parted(self, sessions: Sessions) -> tuple[Sessions, Sessions | None]:
+        """The older and the newest sessions, each with the items of its own; all are older where too few are
+        left to learn from.
+        """
+        cut = sessions.n_sessions - int(self.held_out * sessions.n_sessions)
+        if cut == sessions.n_sessions or not (sessions.lengths[:cut] > 1).any():
+            return sessions, None
+        events = sessions.events()
+        newest = events["session_id"].is_in(sessions.ids[cut:].implode())
+        parts = Sessions.from_events(events.filter(~newest)), Sessions.from_events(events.filter(newest))
+        if len(parts[0].vocabulary) < 2 or not (parts[1].lengths > 1).any():
+            return sessions, None
+        return parts
+
+    def _weigh(self, sessions: Sessions | None, most: int) -> None:
+        """Foretell some of the clicks of newer sessions, if there are any, and learn the weights anew."""
+        if sessions is None:
+            return
+        known = sessions
+        if sessions.vocabulary is not self.vocabulary_:
+            known = replace(Sessions.from_events(sessions.events(), self.vocabulary_), since=sessions.since)
+        if not self.foretold_.count:
+            self.temperatures_ = best_temperature(self.members_, known)
+        told = Foretold.of(self.members_, self.temperatures_, known, most)
+        self.foretold_ = self.foretold_.with_newer(told)
+        if self.foretold_.count:
+            told, strength = self.foretold_, float(self.strength)
+            self.gate_ = Gate.learned(told.context, told.shares, strength, self.gate_)
+
+    def _go_on(self, sessions: Sessions) -> None:
+        """Let every member learn newer sessions."""
+        for member in self.members_:
+            if not hasattr(member, "partial_fit"):
+                raise ParameterError(
+                    f"{type(member).__name__} cannot go on learning: give fit a validation part"
+                )
+            member.partial_fit(sessions)
+        self._take_over(self.members_[0])
+
+    def _take_over(self, member: Recommender) -> None:
+        self.vocabulary_, self.fingerprint_ = member.vocabulary_, member.fingerprint_
+        self.span_ = member.span_
+        self.parameters_ = self.parameters()
+
+    def _similarities(self, number: int) -> NDArray[np.float32]:
+        return self.members_[0]._similarities(number)
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        own: dict[str, NDArray[np.generic]] = {
+            "coefficients": self.gate_.coefficients,
+            "temperatures": self.temperatures_,
+            "context": self.foretold_.context,
+            "foretold": self.foretold_.shares,
+        }
+        members = (
+            {f"{place}/{name}": values for name, values in member._state().items()}
+            for place, member in enumerate(self.members_)
+        )
+        return own | {name: values for part in members for name, values in part.items()}
+
+    def _layout(self) -> Layout:
+        models = self._models()
+        count = len(models)
+        own = {
+            "coefficients": Field("float64", (OF_SESSION + count, count)),
+            "temperatures": Field("float64", (count,), low=min(TEMPERATURES)),
+            "context": Field("float64", ("foretold", OF_SESSION + count)),
+            "foretold": Field("float64", ("foretold", count), low=0),
+        }
+        for place, model in enumerate(models):
+            for name, field in (model._layout() or {}).items():
+                own[f"{place}/{name}"] = of_member(field, place)
+        return own
+
+    def _restore(self, state: Arrays) -> None:
+        self.members_ = tuple(self._models())
+        for place, member in enumerate(self.members_):
+            mine = {
+                name.partition("/")[2]: values
+                for name, values in state.items()
+                if name.startswith(f"{place}/")
+            }
+            member.vocabulary_, member.fingerprint_ = self.vocabulary_, self.fingerprint_
+            member.span_, member.parameters_ = self.span_, member.parameters()
+            member._restore(mine)
+        self.gate_ = Gate(state["coefficients"].astype(np.float64))
+        self.temperatures_ = state["temperatures"].astype(np.float64)
+        self.foretold_ = Foretold(state["context"].astype(np.float64), state["foretold"].astype(np.float64))

@@ -1,0 +1,99 @@
+"""Clicks that members foretold before they learned them: what the weights of a mixture are learned from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.blend.gate import OF_SESSION, context_of
+from recsys_gru.blend.shares import as_shares, pieces, rows_at_once, scores_of, shares_of
+from recsys_gru.contract import Recommender, prefix_ends
+from recsys_gru.ranking import PREFIXES
+from recsys_gru.sessions import Sessions
+
+Matrix = NDArray[np.float64]
+
+TEMPERATURES = (0.35, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
+TRIED = 1000
+"""Prefixes that temperatures are chosen on."""
+FLOOR = 0.1
+"""Part of a lone network's mixture with the uniform distribution, while its temperature is chosen."""
+
+
+@final
+@dataclass(frozen=True)
+class Foretold:
+    """Clicks foretold, the newest last.
+
+    Attributes:
+        context: what the gate saw of each (n, F).
+        shares: what each member gave the item that came (n, M).
+    """
+
+    KEPT: ClassVar[int] = 10_000
+    """The most that are kept, the newest."""
+    A_PIECE: ClassVar[int] = 2000
+    """The most that are foretold of a piece to learn from; they are spread over it."""
+
+    context: Matrix
+    shares: Matrix
+
+    @property
+    def count(self) -> int:
+        """How many clicks."""
+        return len(self.shares)
+
+    @classmethod
+    def nothing(cls, members: int) -> "Foretold":
+        """No click yet, of so many members."""
+        return cls(np.empty((0, OF_SESSION + members)), np.empty((0, members)))
+
+    @classmethod
+    def of(
+        cls, members: Sequence[Recommender], temperatures: Matrix, sessions: Sessions, most: int
+    ) -> "Foretold":
+        """Foretell the clicks of sessions in the members' item numbers, at most about so many."""
+        found = [cls.nothing(len(members))]
+        ends = some_ends(sessions, most)
+        rows = rows_at_once(len(members), len(sessions.vocabulary), PREFIXES)
+        for piece in pieces(sessions, ends, rows):
+            shares = shares_of(members, temperatures, piece, every=True)
+            targets = sessions.items[piece.rows + 1]
+            given = [share[np.arange(len(targets)), targets] for share in shares]
+            context = context_of(piece.sessions, piece.ends, shares)
+            found.append(cls(context, np.stack(given, axis=1).astype(np.float64)))
+        return cls(
+            np.concatenate([one.context for one in found]), np.concatenate([one.shares for one in found])
+        )
+
+    def with_newer(self, newer: "Foretold") -> "Foretold":
+        """Both together, as many as are kept."""
+        context = np.concatenate([self.context, newer.context])[-self.KEPT :]
+        return Foretold(context, np.concatenate([self.shares, newer.shares])[-self.KEPT :])
+
+
+def some_ends(sessions: Sessions, most: int) -> NDArray[np.int64]:
+    """The ends of all prefixes whose next click is counted, or of about so many, spread evenly."""
+    ends = prefix_ends(sessions, every=True)
+    step = -(-len(ends) // most)
+    return ends[:: max(1, step)]
+
+
+def best_temperature(members: Sequence[Recommender], sessions: Sessions) -> Matrix:
+    """For each member the temperature (M,) under which it foretells best; 1 where scores are no logits."""
+    ends = some_ends(sessions, TRIED)
+    found = np.ones(len(members))
+    n_items = len(sessions.vocabulary)
+    for place, member in enumerate(members):
+        if not member.logits or not len(ends):
+            continue
+        gained = np.zeros(len(TEMPERATURES))
+        for piece in pieces(sessions, ends, rows_at_once(3, n_items, PREFIXES)):
+            scores, targets = scores_of(member, piece, every=True), sessions.items[piece.rows + 1]
+            for number, temperature in enumerate(TEMPERATURES):
+                given = as_shares(scores.copy(), True, temperature)[np.arange(len(targets)), targets]
+                gained[number] += np.log((1 - FLOOR) * given + FLOOR / n_items).sum()
+        found[place] = TEMPERATURES[int(gained.argmax())]
+    return found

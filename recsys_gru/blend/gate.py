@@ -1,0 +1,97 @@
+"""The weights of a mixture, by what is known of the session: a softmax regression on foretold clicks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from recsys_gru.sessions import Sessions
+
+Matrix = NDArray[np.float64]
+
+OF_SESSION = 6
+"""Numbers that tell a session's state, the constant among them; one per member follows."""
+LEAST = 1e-6
+"""The largest share of a member that has nothing to say, and what a share counts as that is below it."""
+SILENT = float(np.log(LEAST)) / 4
+
+
+@final
+@dataclass(frozen=True)
+class Gate:
+    """Weights of M members in a context of F numbers: softmax(context . coefficients) over those that have
+    something to say; of the context the last M numbers tell how sure each of them is.
+
+    Attributes:
+        coefficients: (F, M); all zero are equal weights.
+
+    Source: Jacobs, Jordan, Nowlan & Hinton 1991, "Adaptive mixtures of local experts", equations 1.1 and 1.3,
+    with experts that are fitted already.
+
+    >>> gate = Gate(np.zeros((3, 2)))
+    >>> gate.weights(np.array([[1.0, -0.5, -0.5], [1.0, -0.5, SILENT]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+
+    coefficients: Matrix
+
+    @classmethod
+    def learned(cls, context: Matrix, foretold: Matrix, strength: float, start: "Gate") -> "Gate":
+        """The gate under which clicks were likeliest.
+
+        Args:
+            context: (n, F), the first column constant.
+            foretold: share that each member gave the click that came, (n, M).
+            strength: of the pull towards weights that do not depend on the context (squared coefficients).
+            start: where the search begins; it changes how long that takes, not what is found.
+        """
+        shape = context.shape[1], foretold.shape[1]
+        pull = np.full(shape, strength)
+        pull[0] = 1e-3  # the constant is as good as free
+        likely = foretold + LEAST * LEAST
+
+        def loss(flat: Matrix) -> tuple[float, Matrix]:
+            coefficients = flat.reshape(shape)
+            weights = cls(coefficients).weights(context)
+            joint = weights * likely
+            total = joint.sum(axis=1)
+            slope = context.T @ (weights - joint / total[:, None]) + 2 * pull * coefficients
+            return float((pull * coefficients**2).sum() - np.log(total).sum()), slope.ravel()
+
+        found = minimize(loss, start.coefficients.ravel(), jac=True, method="L-BFGS-B")
+        return cls(found.x.reshape(shape))
+
+    def weights(self, context: Matrix) -> Matrix:
+        """The members' weights (n, M), which sum to 1."""
+        logits = context @ self.coefficients
+        silent = context[:, -logits.shape[1] :] <= SILENT
+        logits[silent & ~silent.all(axis=1, keepdims=True)] = -np.inf
+        weights: Matrix = np.exp(logits - logits.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        return weights
+
+
+def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[NDArray[np.float32]]) -> Matrix:
+    """What the gate looks at (Q, F) for prefixes that end at these events (Q,): a constant, clicks so far and
+    whether there is but one, how known the last item is, whether it was clicked before, how many different
+    ones were, and how sure each member is.
+    """
+    first = sessions.offsets[np.searchsorted(sessions.offsets, ends, side="right") - 1]
+    again = sessions.repeats
+    new = np.concatenate([[0], np.cumsum(~again)])
+    known = sessions.vocabulary.support[sessions.items[ends]]
+    return np.stack(
+        [
+            np.ones(len(ends)),
+            np.log(ends - first + 1),
+            ends == first,
+            np.log1p(known) / 4,
+            again[ends],
+            np.log(new[ends + 1] - new[first]),
+            *(np.log(np.maximum(share.max(axis=1).astype(np.float64), LEAST)) / 4 for share in shares),
+        ],
+        axis=1,
+    )

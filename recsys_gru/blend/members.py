@@ -1,0 +1,56 @@
+"""The members of a mixture: as plain values, made of these, and their arrays among those of others."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from recsys_gru.arguments import shown
+from recsys_gru.contract import Recommender, new_recommender, recommender_class
+from recsys_gru.errors import ParameterError
+from recsys_gru.files import Field
+from recsys_gru.recommender import RECOMMENDED
+
+USUAL: tuple[Mapping[str, Any], ...] = (
+    {"model": "GRU4Rec", **RECOMMENDED},
+    {"model": "VMISKNN"},
+    {"model": "ItemKNN"},
+    {"model": "Markov"},
+    {"model": "Repeats"},
+    {"model": "Popularity"},
+    {"model": "RecentPopularity", "half_life": 1 / 96},
+)
+"""The recommended members, chosen on validation parts of the development logs (docs/log.md)."""
+
+
+def told(model: Recommender) -> dict[str, object]:
+    """A recommender as plain values, from which ``made`` makes an unfitted twin.
+
+    >>> from recsys_gru.baselines import Repeats
+    >>> told(Repeats()), made(told(Repeats()))
+    ({'model': 'Repeats', 'reach': 20}, Repeats(reach=20))
+    """
+    return {"model": type(model).__name__, **model.parameters()}
+
+
+def made(told: Recommender | Mapping[str, Any]) -> Recommender:
+    """An unfitted twin of a recommender, or one that is told by its class and hyper-parameters.
+
+    Raises:
+        ParameterError: if it is neither.
+    """
+    if isinstance(told, Recommender):
+        return type(told)(**told.parameters())
+    if not isinstance(told, Mapping) or not isinstance(told.get("model"), str):
+        raise ParameterError(f"expected models as recommenders, got {shown(told)} among them")
+    own = {name: value for name, value in told.items() if name != "model"}
+    return new_recommender(recommender_class(told["model"]), own)
+
+
+def of_member(field: Field, place: int) -> Field:
+    """A member's field among those of others: its letters and names are its own, N is everyone's."""
+
+    def own(letter: str | None) -> str | None:
+        return letter if letter in (None, "N", "N+1") else f"{place}/{letter}"
+
+    shape = tuple(axis if isinstance(axis, int) else str(own(axis)) for axis in field.shape)
+    return replace(field, shape=shape, below=own(field.below), ends=own(field.ends), parts=own(field.parts))
