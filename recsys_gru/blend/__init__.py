@@ -2,8 +2,8 @@
 
 In it: members (who takes part), shares (their scores as distributions over the catalogue), gate (the weights,
 by what is known of the session), foretold (the clicks that these learn from), blend (the estimator),
-recommended. Used like any recommender, and asks its members by the contract alone; of their rooms it knows the
-recommended settings. It must never import training or evaluation.
+recommended. Used like any recommender, and asks its members by the contract alone; of their rooms it knows
+the recommended settings. It must never import training or evaluation.
 """
 
 from recsys_gru.blend.blend import Blend
