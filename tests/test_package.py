@@ -30,7 +30,7 @@ ROOMS = {
         {"recommender", "contract", "training", "evaluation", "ranking", "sessions", "pages"},
         {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
     ),
-    "blend": ({"recommender", "contract", "ranking", "sessions", "files"}, {"scipy"} | NUMBERS),
+    "blend": ({"recommender", "contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
     "recommender": (
         {"contract", "evaluation", "training", "ranking", "model", "sessions", "kernels", "files"},
         {"torch", "polars", "scipy", "rich"} | NUMBERS,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_gru.kernels.sparse import fill_own, fill_tile
-from recsys_gru.ranking import Block
+from recsys_gru.ranking import Block, Entries
 
 
 @final
@@ -61,3 +61,7 @@ class SparseBlock(Block):
         scores = self._base[items]  # (P,) a copy
         fill_own(self._matrix.offsets, self._matrix.items, self._matrix.values, which, items, scores)
         return scores
+
+    def entries(self) -> Entries:
+        matrix = self._matrix
+        return Entries(self._base, matrix.offsets, matrix.items, matrix.values, self._which)

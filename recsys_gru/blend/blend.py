@@ -12,7 +12,7 @@ from recsys_gru.arguments import shown
 from recsys_gru.blend.foretold import TEMPERATURES, Foretold, best_temperature
 from recsys_gru.blend.gate import OF_SESSION, Gate, context_of
 from recsys_gru.blend.members import USUAL, made, of_member, told
-from recsys_gru.blend.shares import pieces, rows_at_once, shares_of
+from recsys_gru.blend.shares import mixture, pieces, shares_of
 from recsys_gru.contract import (
     Recommender,
     check_number,
@@ -108,15 +108,10 @@ class Blend(Recommender):
         return self
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
-        size = rows_at_once(len(self.members_), len(self.vocabulary_), rows)
-        for piece in pieces(sessions, prefix_ends(sessions, every), size):
+        for piece in pieces(sessions, prefix_ends(sessions, every), rows):
             shares = shares_of(self.members_, self.temperatures_, piece, every)
-            weights = self.gate_.weights(context_of(piece.sessions, piece.ends, shares)).astype(np.float32)
-            mixed = shares[0] * weights[:, [0]]
-            for share, weight in zip(shares[1:], weights.T[1:], strict=True):
-                share *= weight[:, None]
-                mixed += share
-            yield MatrixBlock(piece.rows, mixed)
+            weights = self.gate_.weights(context_of(piece.sessions, piece.ends, shares))
+            yield MatrixBlock(piece.rows, mixture(shares, weights, len(self.vocabulary_)))
 
     def parameters(self) -> dict[str, object]:
         return {

@@ -1,15 +1,16 @@
 """Clicks that members foretold before they learned them: what the weights of a mixture are learned from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.blend.gate import OF_SESSION, context_of
-from recsys_gru.blend.shares import as_shares, pieces, rows_at_once, scores_of, shares_of
+from recsys_gru.blend.shares import as_shares, pieces, scores_of, shares_of
 from recsys_gru.contract import Recommender, prefix_ends
+from recsys_gru.kernels.arrays import spread
 from recsys_gru.ranking import PREFIXES
 from recsys_gru.sessions import Sessions
 
@@ -56,14 +57,13 @@ class Foretold:
     ) -> "Foretold":
         """Foretell the clicks of sessions in the members' item numbers, at most about so many."""
         found = [cls.nothing(len(members))]
-        ends = some_ends(sessions, most)
-        rows = rows_at_once(len(members), len(sessions.vocabulary), PREFIXES)
-        for piece in pieces(sessions, ends, rows):
+        sessions = some_of(sessions, most)
+        ends = prefix_ends(sessions, every=True)
+        for piece in pieces(sessions, ends, PREFIXES):
             shares = shares_of(members, temperatures, piece, every=True)
             targets = sessions.items[piece.rows + 1]
-            given = [share[np.arange(len(targets)), targets] for share in shares]
-            context = context_of(piece.sessions, piece.ends, shares)
-            found.append(cls(context, np.stack(given, axis=1).astype(np.float64)))
+            given = np.stack([share.of(targets) for share in shares], axis=1)
+            found.append(cls(context_of(piece.sessions, piece.ends, shares), given))
         return cls(
             np.concatenate([one.context for one in found]), np.concatenate([one.shares for one in found])
         )
@@ -74,23 +74,41 @@ class Foretold:
         return Foretold(context, np.concatenate([self.shares, newer.shares])[-self.KEPT :])
 
 
-def some_ends(sessions: Sessions, most: int) -> NDArray[np.int64]:
-    """The ends of all prefixes whose next click is counted, or of about so many, spread evenly."""
+def some_of(sessions: Sessions, most: int) -> Sessions:
+    """Sessions of about so many counted clicks to foretell, spread evenly; all where there are no more.
+
+    >>> from recsys_gru.contract.toy import clicks_of
+    >>> some_of(Sessions.from_events(clicks_of("ab", "cd", "ef", "gh")), 2).ids.to_list()
+    [0, 2]
+    """
     ends = prefix_ends(sessions, every=True)
-    step = -(-len(ends) // most)
-    return ends[:: max(1, step)]
+    if len(ends) <= most:
+        return sessions
+    owners = np.unique(np.searchsorted(sessions.offsets, ends, side="right") - 1)
+    chosen = owners[:: -(-len(ends) // most)]
+    lengths = sessions.lengths[chosen]
+    events = spread(sessions.offsets[chosen], lengths)
+    return replace(
+        sessions,
+        items=sessions.items[events],
+        times=sessions.times[events],
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+        ids=sessions.ids.gather(chosen),
+        unknown=sessions.unknown.clear(),
+    )
 
 
 def best_temperature(members: Sequence[Recommender], sessions: Sessions) -> Matrix:
     """For each member the temperature (M,) under which it foretells best; 1 where scores are no logits."""
-    ends = some_ends(sessions, TRIED)
+    sessions = some_of(sessions, TRIED)
+    ends = prefix_ends(sessions, every=True)
     found = np.ones(len(members))
     n_items = len(sessions.vocabulary)
     for place, member in enumerate(members):
         if not member.logits or not len(ends):
             continue
         gained = np.zeros(len(TEMPERATURES))
-        for piece in pieces(sessions, ends, rows_at_once(3, n_items, PREFIXES)):
+        for piece in pieces(sessions, ends, PREFIXES):
             scores, targets = scores_of(member, piece, every=True), sessions.items[piece.rows + 1]
             for number, temperature in enumerate(TEMPERATURES):
                 given = as_shares(scores.copy(), True, temperature)[np.arange(len(targets)), targets]

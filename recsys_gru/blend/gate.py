@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from recsys_gru.blend.shares import Shares
 from recsys_gru.sessions import Sessions
 
 Matrix = NDArray[np.float64]
@@ -74,7 +75,7 @@ class Gate:
         return weights
 
 
-def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[NDArray[np.float32]]) -> Matrix:
+def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[Shares]) -> Matrix:
     """What the gate looks at (Q, F) for prefixes that end at these events (Q,): a constant, clicks so far and
     whether there is but one, how known the last item is, whether it was clicked before, how many different
     ones were, and how sure each member is.
@@ -91,7 +92,7 @@ def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[NDA
             np.log1p(known) / 4,
             again[ends],
             np.log(new[ends + 1] - new[first]),
-            *(np.log(np.maximum(share.max(axis=1).astype(np.float64), LEAST)) / 4 for share in shares),
+            *(np.log(np.maximum(share.largest, LEAST)) / 4 for share in shares),
         ],
         axis=1,
     )

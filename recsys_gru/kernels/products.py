@@ -19,6 +19,8 @@ DEPTH = 256
 """Terms of a sum taken at a time, so that the rows of `b` that belong to them stay in the cache."""
 CHUNK = 8 * TALL
 """Rows of a matrix or table that make a part of the work."""
+FEW = 64
+"""Up to so many prefixes the item table is multiplied as it lies; for more it is worth being turned first."""
 
 
 @kernel
@@ -40,6 +42,10 @@ def _piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats
         product_piece(a, b, out, at, start, add, 2)
     else:
         product_piece(a, b, out, at, start, add, 3)
+
+
+FEW = 64
+"""Up to so many prefixes the item table is multiplied as it lies; for more it is worth being turned first."""
 
 
 @kernel
@@ -181,9 +187,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def scores_of(hidden: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     """Return the scores (Q, T) of items with rows (T, H) and biases (T,) for hidden states (Q, H): as
-    `linear`, quicker for many."""
-    if not on_kernels(hidden):
-        return torch.addmm(bias, hidden, table.T)
+    `linear` to the bit, quicker for many."""
+    if len(hidden) <= FEW or not on_kernels(hidden):
+        return linear(hidden, table, bias)
     out = hidden.new_empty(hidden.shape[0], table.shape[0])
     lanes, items = with_one(hidden.numpy()), with_bias(table.numpy(), bias.numpy())
     product_shared(lanes, items, out.numpy(), n_threads())

@@ -54,3 +54,44 @@ def fill_own(
         place = _first_at_least(items, offsets[which[q]], end, wanted[q])
         if place < end and items[place] == wanted[q]:
             scores[q] = values[place]
+
+
+@kernel
+def sum_rows(
+    offsets: Items,
+    items: NDArray[np.int32],
+    values: Floats,
+    which: Items,
+    base: Floats,
+    totals: NDArray[np.float64],
+    largest: NDArray[np.float64],
+) -> None:
+    """Add to the totals (Q,) what the rows ``which`` (Q,) change of the base's sum, and raise ``largest``
+    (Q,) to their largest values.
+
+    Twin: a dense matrix, tests/baselines/test_sparse.py::test_sums_and_mixtures_are_the_dense_ones.
+    """
+    for q in range(totals.shape[0]):
+        for place in range(offsets[which[q]], offsets[which[q] + 1]):
+            totals[q] += np.float64(values[place]) - np.float64(base[items[place]])
+            largest[q] = max(largest[q], np.float64(values[place]))
+
+
+@kernel
+def add_rows(
+    offsets: Items,
+    items: NDArray[np.int32],
+    values: Floats,
+    which: Items,
+    base: Floats,
+    scale: Floats,
+    mixed: Floats,
+) -> None:
+    """Add ``scale[q]`` times what row ``which[q]`` changes of the base to the sums (Q, N).
+
+    Twin: a dense matrix, tests/baselines/test_sparse.py::test_sums_and_mixtures_are_the_dense_ones.
+    """
+    for q in range(mixed.shape[0]):
+        for place in range(offsets[which[q]], offsets[which[q] + 1]):
+            item = items[place]
+            mixed[q, item] += scale[q] * (values[place] - base[item])

@@ -7,7 +7,7 @@ Used by evaluation, the contract and every model. It must never import torch, or
 from recsys_gru.ranking.count import counts_as_shown, rank_counts
 from recsys_gru.ranking.fallback import popularity, popularity_block
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter, seen_pairs
-from recsys_gru.ranking.scorer import PREFIXES, Block, MatrixBlock, Scorer, vocabulary_of
+from recsys_gru.ranking.scorer import PREFIXES, Block, Entries, MatrixBlock, Scorer, vocabulary_of
 from recsys_gru.ranking.topk import top_k
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Block",
     "BoundFilter",
     "Candidates",
+    "Entries",
     "ItemFilter",
     "MatrixBlock",
     "Scorer",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Protocol, final
+from typing import NamedTuple, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,18 @@ PREFIXES = 1024
 """Prefixes scored at once: what is done once for a tile, on one thread, is soon worth it."""
 TILE = 512
 """Items scored at once: with all prefixes 2 MB, so comparing and counting stay in the cache."""
+
+
+class Entries(NamedTuple):
+    """The scores of Q prefixes as few entries over a common base: prefix q has ``base`` (N,) but where row
+    ``which[q]`` of ``offsets`` (R + 1,), ``items`` and ``values`` has another value.
+    """
+
+    base: NDArray[np.float32]
+    offsets: NDArray[np.int64]
+    items: NDArray[np.int32]
+    values: NDArray[np.float32]
+    which: NDArray[np.int64]
 
 
 class Block(ABC):
@@ -55,6 +67,10 @@ class Block(ABC):
 
     def _whole_tile(self, start: int, stop: int) -> NDArray[np.float32]:
         return np.ascontiguousarray(self.tile(start, stop), dtype=np.float32)
+
+    def entries(self) -> Entries | None:
+        """The same scores as few entries over a base; None where they are not made so."""
+        return None
 
     def rough(self) -> Rough | None:
         """Nearly the scores of a single row, from one reading of the item table; None: no such short cut."""

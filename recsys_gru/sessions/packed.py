@@ -157,8 +157,11 @@ class Sessions:
     def repeats(self) -> NDArray[np.bool_]:
         """Whether each event's item (E,) came earlier in its session."""
         owner = np.repeat(np.arange(self.n_sessions), self.lengths)
-        events = pl.DataFrame({"session": owner, "item": self.items})
-        return ~events.select(pl.struct("session", "item").is_first_distinct()).to_series().to_numpy()
+        order = np.lexsort((self.items, owner))  # equal ones stay in their order
+        found = np.zeros(self.n_events, np.bool_)
+        same = self.items[order[1:]] == self.items[order[:-1]]
+        found[order[1:][same & (owner[order[1:]] == owner[order[:-1]])]] = True
+        return found
 
     @property
     def tied_share(self) -> float:

@@ -10,6 +10,7 @@ import pytest
 import recsys_gru as rg
 from recsys_gru.blend import Blend
 from recsys_gru.blend.gate import context_of
+from recsys_gru.blend.shares import DenseShares
 from recsys_gru.contract import Recommender
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.errors import ClickLogError, ParameterError
@@ -47,7 +48,7 @@ def test_scores_are_the_weighted_shares_of_the_members(fitted: Blend) -> None:
         total = scores.sum(1, keepdims=True)
         shares.append(np.divide(scores, total, out=np.zeros_like(scores), where=total > 0))
     ends = np.setdiff1d(np.arange(asked.n_events), asked.offsets[1:] - 1)
-    told = [share.astype(np.float32) for share in shares]
+    told = [DenseShares(share.astype(np.float32), logits=False, temperature=1.0) for share in shares]
     weights = fitted.gate_.weights(context_of(asked, ends, told))
     expected = sum(weights[:, [place]] * share for place, share in enumerate(shares))
     np.testing.assert_allclose(table(fitted, asked), expected, rtol=2e-5, atol=1e-7)
@@ -102,8 +103,8 @@ def test_the_member_that_foretells_gets_the_weight() -> None:
     asked = Sessions.from_events(clicks_of(*chain[:20]), lists.vocabulary_)
     ends = np.setdiff1d(np.arange(asked.n_events), asked.offsets[1:] - 1)
     shares = [table(member, asked) for member in lists.members_]
-    shares[0] /= shares[0].sum(1, keepdims=True)
-    assert lists.gate_.weights(context_of(asked, ends, shares))[:, 0].min() > 0.9
+    told = [DenseShares(share, logits=False, temperature=1.0) for share in shares]
+    assert lists.gate_.weights(context_of(asked, ends, told))[:, 0].min() > 0.9
 
 
 def test_a_validation_part_is_not_learned() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recsys_gru.blend.gate import SILENT, Gate, context_of
+from recsys_gru.blend.shares import DenseShares
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.sessions import Sessions
 
@@ -68,7 +69,7 @@ def test_where_the_search_begins_does_not_matter() -> None:
 
 def test_a_context_is_what_a_plain_loop_sees() -> None:
     sessions = Sessions.from_events(clicks_of("abab", "cb", "aac"))
-    shares = [np.full((6, 3), 0.25, np.float32)]
+    shares = [DenseShares(np.array(6 * [[1, 2, 1]], np.float32), logits=False, temperature=1.0)]
     ends = np.array([0, 1, 2, 4, 6, 7])
     found = context_of(sessions, ends, shares)
     for row, end in zip(found, ends, strict=True):
@@ -76,5 +77,5 @@ def test_a_context_is_what_a_plain_loop_sees() -> None:
         prefix = sessions.items[first : end + 1].tolist()
         support = sessions.vocabulary.support[prefix[-1]]
         expected = [1, np.log(len(prefix)), len(prefix) == 1, np.log1p(support) / 4]
-        expected += [prefix[-1] in prefix[:-1], np.log(len(set(prefix))), np.log(0.25) / 4]
+        expected += [prefix[-1] in prefix[:-1], np.log(len(set(prefix))), np.log(0.5) / 4]
         np.testing.assert_allclose(row, np.array(expected, np.float64), rtol=1e-6)
