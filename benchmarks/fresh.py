@@ -2,8 +2,10 @@
 
 Everything before START is learned once; then every click until END is foretold by the model as it was at
 the beginning of its period, which is learned afterwards (prequential). Once for each length of a period, so
-that recall stands beside the lag, with the seconds that learning took; beside that Markov and VMIS-kNN, and
-what is recalled on items first clicked less than two hours before. Writes fresh.json and lag.png.
+that recall stands beside the lag, with the seconds that learning took, for GRU4Rec and for the recommended
+blend; beside that Markov and VMIS-kNN, and what is recalled on items first clicked less than two hours ago.
+With --hour MOMENT the clicks of that hour alone are foretold, with periods down to a second (about each
+click). Writes fresh.json and lag.png.
 """
 
 import argparse
@@ -18,6 +20,7 @@ import polars as pl
 import torch
 
 import recsys_gru as rg
+from recsys_gru.contract import Recommender
 
 PERIODS = {
     "6 h": timedelta(hours=6),
@@ -25,6 +28,11 @@ PERIODS = {
     "15 min": timedelta(minutes=15),
     "5 min": timedelta(minutes=5),
     "1 min": timedelta(minutes=1),
+}
+OF_BLEND = ("6 h", "1 h", "15 min", "5 min")
+WITHIN = {
+    **{name: PERIODS[name] for name in ("1 h", "15 min", "5 min", "1 min")},
+    "1 s": timedelta(seconds=1),
 }
 HOUR = timedelta(hours=1)
 YOUNG = timedelta(hours=2)
@@ -37,6 +45,7 @@ def main() -> None:
     parser.add_argument("log", type=Path)
     parser.add_argument("--start", type=moment, required=True, help="such as 2017-10-09T12:00, UTC")
     parser.add_argument("--end", type=moment, help="the end of the log if not given")
+    parser.add_argument("--hour", type=moment, help="foretell this hour alone, with periods down to a second")
     parser.add_argument("--baseline-days", type=float, default=2.0, help="that the baselines remember")
     parser.add_argument("--out", type=Path, default=Path("build/fresh"))
     asked = parser.parse_args()
@@ -44,7 +53,11 @@ def main() -> None:
     clicks = rg.check_clicks(rg.read_clicks(asked.log)).clicks.lazy().collect()
     clicks = clicks.filter(pl.col("time") < (asked.end or datetime(9999, 1, 1, tzinfo=UTC)))
     asked.out.mkdir(parents=True, exist_ok=True)
-    found = study(clicks, asked.start, timedelta(days=asked.baseline_days))
+    if asked.hour:
+        found = within(clicks, asked.start, asked.hour)
+        (asked.out / "hour.json").write_text(json.dumps(found, indent=1) + "\n")
+        return
+    found = study(clicks, asked.start, asked.baseline_days)
     (asked.out / "fresh.json").write_text(json.dumps(found, indent=1) + "\n")
     draw(found, asked.out / "lag.png")
 
@@ -55,33 +68,53 @@ def moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def study(clicks: pl.DataFrame, start: datetime, window: timedelta) -> dict[str, dict[str, float]]:
+def study(clicks: pl.DataFrame, start: datetime, window: float) -> dict[str, dict[str, float]]:
     """The figures of every way to keep up."""
-    model = rg.recommended().fit(clicks.filter(pl.col("time") < start))
-    here = clicks.filter(pl.col("time") >= start)["session_id"].unique()
-    stream = clicks.filter(pl.col("session_id").is_in(here.implode()))
-    births = clicks.group_by("item_id").agg(born=pl.col("time").min())
-    found = {}
+    before, stream = clicks.filter(pl.col("time") < start), since(clicks, start)
+    found: dict[str, dict[str, float]] = {}
 
-    def tell(name: str, report: rg.Prequential) -> None:
-        found[name] = figures(report, births)
+    def tell(name: str, model: Recommender, every: timedelta = HOUR, learn: bool = True) -> None:
+        report = rg.prequential(copy.deepcopy(model), stream, every, start, learn=learn)
+        found[name] = figures(report, clicks)
         print(name, {key: round(value, 4) for key, value in found[name].items()}, flush=True)
 
-    tell("frozen", rg.prequential(model, stream, HOUR, start, learn=False))
+    gru = rg.GRU4Rec(**rg.RECOMMENDED).fit(before)
+    tell("frozen", gru, learn=False)
     for name, every in PERIODS.items():
-        tell(name, rg.prequential(copy.deepcopy(model), stream, every, start))
-    recent = clicks.filter(pl.col("time") >= start - window)
-    for kind in (rg.Markov, rg.VMISKNN):
-        for learn in (False, True):
-            other = kind().fit(recent.filter(pl.col("time") < start))
-            log = recent if learn else stream
-            report = rg.prequential(other, log, HOUR, start, learn=learn)
-            tell(f"{kind.__name__}, {'1 h' if learn else 'frozen'}", report)
+        tell(name, gru, every)
+    blend = rg.recommended().fit(before)
+    tell("Blend, frozen", blend, learn=False)
+    for name in OF_BLEND:
+        tell(f"Blend, {name}", blend, PERIODS[name])
+    recent = before.filter(pl.col("time") >= start - timedelta(days=window))
+    for other in (rg.Markov().fit(recent), rg.VMISKNN(window=window).fit(recent)):
+        tell(f"{type(other).__name__}, frozen", other, learn=False)
+        tell(f"{type(other).__name__}, 1 h", other)
     return found
 
 
-def figures(report: rg.Prequential, births: pl.DataFrame) -> dict[str, float]:
+def within(clicks: pl.DataFrame, start: datetime, hour: datetime) -> dict[str, dict[str, float]]:
+    """The figures of one hour's clicks, by a network that has learned each hour before it."""
+    clicks = clicks.filter(pl.col("time") < hour + HOUR)
+    model = rg.GRU4Rec(**rg.RECOMMENDED).fit(clicks.filter(pl.col("time") < start))
+    rg.prequential(model, since(clicks.filter(pl.col("time") < hour), start), HOUR, start)
+    found = {}
+    for name, every in WITHIN.items():
+        report = rg.prequential(copy.deepcopy(model), since(clicks, hour), every, hour)
+        found[name] = figures(report, clicks)
+        print(name, {key: round(value, 4) for key, value in found[name].items()}, flush=True)
+    return found
+
+
+def since(clicks: pl.DataFrame, start: datetime) -> pl.DataFrame:
+    """All clicks of the sessions that have one from the moment on."""
+    here = clicks.filter(pl.col("time") >= start)["session_id"].unique()
+    return clicks.filter(pl.col("session_id").is_in(here.implode()))
+
+
+def figures(report: rg.Prequential, clicks: pl.DataFrame) -> dict[str, float]:
     """Recall and MRR of all clicks, recall on young items, and what learning cost."""
+    births = clicks.group_by("item_id").agg(born=pl.col("time").min())
     aged = report.ranks.join(births, on="item_id", how="left")
     young = aged.filter(pl.col("time") - pl.col("born") < YOUNG)["rank"].to_numpy()
     seconds = report.periods["seconds"].to_numpy()
@@ -115,6 +148,14 @@ def draw(found: Mapping[str, Any], path: Path) -> None:
                 found[f"{kind}, 1 h"]["recall"], color="#8a949b", linestyle=style, label=f"{kind}, hourly"
             )
     top.set(ylabel="recall@20, all clicks counted", ylim=(0, None))
+    blended = [way for way in ways if f"Blend, {way}" in found]
+    top.plot(
+        blended,
+        [found[f"Blend, {way}"]["recall"] for way in blended],
+        "s-",
+        color="#2f9e6e",
+        label="Blend, all clicks",
+    )
     top.legend(frameon=False)
     bottom.bar(ways, [found[way]["seconds"] for way in ways], color="#8a949b")
     bottom.set(xlabel="how often the model learns", ylabel="seconds of learning, in all")
