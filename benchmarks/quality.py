@@ -50,22 +50,20 @@ def main() -> None:
 
 def parts(folder: Path, log: str) -> tuple[rg.Sessions, pl.DataFrame]:
     """What is learned, and what is tested on."""
-    clicks = rg.check_clicks(rg.read_clicks(folder / f"{log}.parquet")).clicks
+    clicks = rg.check_clicks(rg.read_clicks(folder / f"{log}.parquet")).clicks.lazy().collect()
     if log in FIRST_OF_TEST:
         of_test = pl.col("session_id") >= FIRST_OF_TEST[log]
         train, test = clicks.filter(~of_test), clicks.filter(of_test)
     else:
-        train, test = rg.split_by_time(clicks, test=timedelta(days=DAYS[log]))
-    train = rg.filter_sessions(train, min_support=1, min_length=2)
-    return rg.Sessions.from_events(train), test.lazy().collect()
+        train, test = (part.lazy().collect() for part in rg.split_by_time(clicks, timedelta(days=DAYS[log])))
+    return rg.Sessions.from_events(rg.filter_sessions(train, min_support=1, min_length=2)), test
 
 
 def measured(train: rg.Sessions, test: pl.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
     """The figures of the blend with this seed, and of its network."""
     began = time.perf_counter()
-    models = [dict(model) for model in rg.recommended().models]
-    models[0]["seed"] = seed
-    blend = rg.Blend(models).fit(train)
+    models: Any = rg.recommended().parameters()["models"]
+    blend = rg.Blend([{**models[0], "seed": seed}, *models[1:]]).fit(train)
     seconds = time.perf_counter() - began
     for name, model in (("Blend", blend), ("GRU4Rec", blend.members_[0])):
         report = rg.evaluate(model, test, cutoffs=(K,), unknown="miss")
