@@ -21,7 +21,7 @@ NUMBERS = {"numpy"}
 ROOMS = {
     "cli": (
         {
-            "tracking", "recommender", "contract", "training", "evaluation",
+            "tracking", "blend", "recommender", "contract", "training", "evaluation",
             "exploration", "preparation", "sessions", "clicks",
         },
         {"click", "polars"} | NUMBERS,

@@ -24,7 +24,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.files import Field, Layout
 from recsys_gru.observers import epochs_as, fitting, unheard
 from recsys_gru.ranking import PREFIXES, Block, MatrixBlock
-from recsys_gru.sessions import SessionData, Sessions
+from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -78,6 +78,37 @@ class Blend(Recommender):
         self.held_out = held_out
         self.strength = strength
 
+    @classmethod
+    def of(cls, members: Sequence[Recommender], validation: SessionData) -> Self:
+        """A blend of models that are fitted already, all on the same sessions: only the weights are learned.
+
+        Args:
+            members: fitted recommenders, the network first; the blend goes on with these very objects.
+            validation: a later log, in any form that ``fit`` takes.
+
+        Raises:
+            ParameterError: if the members were not fitted on the same catalogue.
+
+        >>> from recsys_gru.baselines import Markov, Popularity
+        >>> from recsys_gru.contract.toy import clicks_of
+        >>> members = [model.fit(clicks_of("ab", "cd")) for model in (Markov(), Popularity())]
+        >>> Blend.of(members, clicks_of("ab")).recommend_one(["c"], k=1)["item_id"].to_list()
+        ['d']
+        """
+        blend = cls([told(member) for member in members])
+        blend.check_parameters()
+        catalogue = members[0].vocabulary_
+        for member in members:
+            if member.vocabulary_ != catalogue:
+                raise ParameterError(
+                    f"expected members fitted on the same sessions, but {type(member).__name__} knows other "
+                    f"items or counts than {type(members[0]).__name__}: fit them on one log"
+                )
+        blend._begin(members)
+        blend._take_over(members[0])
+        blend._weigh(as_sessions(validation, catalogue), most=Foretold.KEPT)
+        return blend
+
     def partial_fit(self, newer: SessionData, *, since: datetime | None = None) -> Self:
         """Go on learning: newer clicks are foretold, weights learn from that, then the members learn them.
 
@@ -115,15 +146,19 @@ class Blend(Recommender):
 
     def parameters(self) -> dict[str, object]:
         return {
-            "models": tuple(told(model) for model in self._models()),
+            "models": tuple(told(model) for model in self.members()),
             **{name: plain_value(Blend, name, getattr(self, name)) for name in ("held_out", "strength")},
         }
 
     def _shown(self) -> dict[str, object]:
         return self.get_params()
 
-    def _models(self) -> list[Recommender]:
-        """Unfitted twins of the members."""
+    def members(self) -> list[Recommender]:
+        """Unfitted twins of the models it is to be made of.
+
+        Raises:
+            ParameterError: if ``models`` is no list of recommenders.
+        """
         if not isinstance(self.models, list | tuple) or not self.models:
             raise ParameterError(
                 f"expected models as a list of recommenders, got {shown(self.models)}: "
@@ -134,7 +169,7 @@ class Blend(Recommender):
     def _require_possible(self) -> None:
         check_number("held_out", self.held_out, 0, 0.5)
         check_number("strength", self.strength, 0)
-        for model in self._models():
+        for model in self.members():
             model.check_parameters()
             if vars(model).get("forget_after") is not None:
                 raise ParameterError(
@@ -143,10 +178,7 @@ class Blend(Recommender):
                 )
 
     def _fit(self, sessions: Sessions, validation: Sessions | None) -> None:
-        self.members_ = tuple(self._models())
-        count = len(self.members_)
-        self.gate_, self.temperatures_ = Gate(np.zeros((OF_SESSION + count, count))), np.ones(count)
-        self.foretold_ = Foretold.nothing(count)
+        self._begin(self.members())
         older, newest = (sessions, validation) if validation is not None else self._parted(sessions)
         if older is not sessions:
             with unheard():
@@ -155,6 +187,12 @@ class Blend(Recommender):
         with epochs_as(self):
             self._fit_members(sessions, validation)
             self._weigh(validation, most=Foretold.KEPT)
+
+    def _begin(self, members: Sequence[Recommender]) -> None:
+        """Take members, all of equal weight."""
+        count = len(members)
+        self.members_, self.foretold_ = tuple(members), Foretold.nothing(count)
+        self.gate_, self.temperatures_ = Gate(np.zeros((OF_SESSION + count, count))), np.ones(count)
 
     def _fit_members(self, sessions: Sessions, validation: Sessions | None) -> None:
         for member in self.members_:
@@ -222,7 +260,7 @@ class Blend(Recommender):
         return own | {name: values for part in members for name, values in part.items()}
 
     def _layout(self) -> Layout:
-        models = self._models()
+        models = self.members()
         count = len(models)
         own = {
             "coefficients": Field("float64", (OF_SESSION + count, count)),
@@ -236,7 +274,7 @@ class Blend(Recommender):
         return own
 
     def _restore(self, state: Arrays) -> None:
-        self.members_ = tuple(self._models())
+        self.members_ = tuple(self.members())
         for place, member in enumerate(self.members_):
             mine = {
                 name.partition("/")[2]: values

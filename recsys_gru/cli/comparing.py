@@ -56,7 +56,7 @@ def compare(
     parameters: tuple[str, ...],
     where: str,
 ) -> None:
-    """Fit GRU4Rec and the baselines on CLICKS, or compare two evaluated runs: compare RUN_A RUN_B.
+    """Fit GRU4Rec, baselines and a blend of them on CLICKS, or compare two evaluated runs: compare RUN_A RUN_B.
 
     A run is given by its id or its name, which means the newest of that name with a rank ledger. Both are
     compared event by event from their stored ledgers, without scoring again; a picture goes to --out.
@@ -164,7 +164,7 @@ def compared_runs(run_a: str, run_b: str, where: str, out: Path) -> None:
 
 
 def fitted_models(prepared: "Prepared", parameters: dict[str, object]) -> "dict[str, Recommender]":
-    """The baselines, then the GRU."""
+    """The baselines, the GRU, and the recommended blend, which takes over those of them that it asks for."""
     from recsys_gru.cli.fitting import fit_aloud
     from recsys_gru.cli.models import new_model
 
@@ -172,7 +172,22 @@ def fitted_models(prepared: "Prepared", parameters: dict[str, object]) -> "dict[
     models = {name: new_model(name, {}) for name in BASELINES} | {"GRU4Rec": new_model("GRU4Rec", parameters)}
     for model in models.values():
         fit_aloud(model, prepared.train, prepared.validation)
-    return models
+    return models | {"Blend": blended(models, prepared)}
+
+
+def blended(fitted: "dict[str, Recommender]", prepared: "Prepared") -> "Recommender":
+    """The recommended blend of models that are fitted and, silently, those that are missing."""
+    from recsys_gru.blend import Blend, recommended
+    from recsys_gru.observers import unheard
+
+    with unheard():
+        members = [
+            fitted.get(type(member).__name__) or member.fit(prepared.train)
+            for member in recommended().members()
+        ]
+        blend = Blend.of(members, prepared.validation)
+    click.echo(f"blended    {', '.join(type(member).__name__ for member in members)}")
+    return blend
 
 
 def tested(model: "Recommender", prepared: "Prepared") -> "Report":

@@ -115,6 +115,18 @@ def test_a_validation_part_is_not_learned() -> None:
     assert model.foretold_.count == valid.height - 40
 
 
+def test_members_fitted_already_are_weighed_only() -> None:
+    train, valid = log(60), log(40, seed=8, first=60)
+    whole = blend().fit(train, valid)
+    members = [type(member)(**member.parameters()).fit(train) for member in whole.members_]
+    found = Blend.of(members, valid)
+    assert found.members_[0] is members[0]
+    assert found.recommend(valid).equals(whole.recommend(valid))
+    assert found.parameters() == whole.parameters()
+    with pytest.raises(ParameterError, match="Popularity knows other items or counts than Markov"):
+        Blend.of([rg.Markov().fit(train), rg.Popularity().fit(valid)], valid)
+
+
 def test_members_are_those_of_one_fit_on_all_clicks(fitted: Blend) -> None:
     alone = rg.GRU4Rec(**GRU).fit(log(200))  # type: ignore[arg-type]
     assert fitted.members_[0].recommend(log(9)).equals(alone.recommend(log(9)))

@@ -29,7 +29,7 @@ def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> No
     assert re.search(r"epoch +2/2 +loss \d+\.\d{4} +[\d,]+ events/s .* 0 s left", said)
     rules = re.findall(r"^(.+?)(?:  +[-\d,]+){6}$", said, re.MULTILINE)
     assert len(rules) == len(set(rules)) >= 3, rules
-    models = {"GRU4Rec", "Popularity", "Markov", "ItemKNN", "VSKNN"}
+    models = {"GRU4Rec", "Popularity", "Markov", "ItemKNN", "VSKNN", "Blend"}
     for model in models:
         assert re.search(rf"^{model}( +0\.\d{{4}} / 0\.\d{{4}}){{4}}$", said, re.MULTILINE)
         assert re.search(rf"^{model}( +0\.\d{{4}}){{4}}$", said, re.MULTILINE), "recall and MRR at 5 and 10"
