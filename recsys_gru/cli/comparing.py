@@ -56,7 +56,7 @@ def compare(
     parameters: tuple[str, ...],
     where: str,
 ) -> None:
-    """Fit GRU4Rec, baselines and a blend of them on CLICKS, or compare two evaluated runs: compare RUN_A RUN_B.
+    """Fit GRU4Rec, baselines and a blend of them on CLICKS, or compare two evaluated runs: RUN_A RUN_B.
 
     A run is given by its id or its name, which means the newest of that name with a rank ledger. Both are
     compared event by event from their stored ledgers, without scoring again; a picture goes to --out.
