@@ -64,7 +64,7 @@ class GRU4Rec(Recommender):
         device: "auto" (a GPU where there is one) or a torch device; 100 units are faster on "cpu".
         checkpoint_dir: folder of what training needs to go on after a crash; None for no checkpoints.
         checkpoint_every: updates between two checkpoints; None for one at the end of each epoch.
-        half_life: days in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
+        half_life: clicks in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
         forget_after: days without a click after which partial_fit drops an item; None for never.
 
     Attributes:

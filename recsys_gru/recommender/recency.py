@@ -18,8 +18,10 @@ LEAST = 1e-6
 
 @dataclass(frozen=True)
 class Forgetting:
-    """How fast, both in days: `half_life` of the optimiser's sums and of the clicks that samples follow,
-    `after` how long without a click an item is dropped; None for never.
+    """How fast: `half_life`, in clicks, of the optimiser's sums and of the clicks that samples follow;
+    `after`, in days, how long without a click an item is dropped; None for never.
+
+    Clicks are a clock that goes as fast in a shop of a hundred an hour as on a portal of ten thousand.
     """
 
     half_life: float | None = None
@@ -38,37 +40,45 @@ class Forgetting:
 
 @dataclass(frozen=True)
 class Recency:
-    """Of each item (N,): `last`, the microseconds since 1970 UTC of its last click, and `recent`, its clicks,
-    each of which counts half after every half-life before `until`.
+    """Of each item (N,): `last`, the microseconds since 1970 UTC of its last click; `seen`, how many clicks
+    had been learned with that one; and `recent`, its clicks, each of which counts half after every half-life
+    of later ones. Of all: `until`, the last click's time, and `clicks`, how many there were.
     """
 
     last: NDArray[np.int64]
+    seen: NDArray[np.int64]
     recent: NDArray[np.float64]
     until: int
+    clicks: int
 
     @classmethod
     def of(cls, sessions: Sessions, half_life: float | None) -> "Recency":
-        """Of the counted clicks of some sessions; without a half-life, in days, all clicks count the same.
+        """Of the counted clicks of some sessions; without a half-life, in clicks, all count the same.
 
         >>> from recsys_gru.contract.toy import clicks_of
         >>> Recency.of(Sessions.from_events(clicks_of("aab")), None).recent.tolist()
         [2.0, 1.0]
+        >>> Recency.of(Sessions.from_events(clicks_of("aab")), 1.0).recent.tolist()
+        [0.75, 1.0]
         """
-        items, times = sessions.items[sessions.counted], sessions.times[sessions.counted]
+        times = sessions.times[sessions.counted]
+        order = np.argsort(times, kind="stable")
+        items, number = sessions.items[sessions.counted][order], np.arange(1, len(times) + 1)
+        last, seen = np.zeros((2, len(sessions.vocabulary)), np.int64)
+        last[items], seen[items] = times[order], number  # of several the last one stays
+        recent = np.bincount(items, remaining(len(times) - number, half_life), len(last))
         until = int(sessions.times.max(initial=0))
-        last = np.zeros(len(sessions.vocabulary), np.int64)
-        np.maximum.at(last, items, times)
-        weights = remaining(until - times, half_life)
-        return cls(last, np.bincount(items, weights, len(last)).astype(np.float64), until)
+        return cls(last, seen, recent.astype(np.float64), until, len(times))
 
     def extended(self, extension: Extension, half_life: float | None) -> "Recency":
         """The same after the sessions of an extended catalogue."""
         newer, kept = Recency.of(extension.sessions, half_life), extension.kept
-        until = max(newer.until, self.until)
-        last, recent = newer.last.copy(), newer.recent * remaining(np.array(until - newer.until), half_life)
+        last, recent = newer.last.copy(), newer.recent.copy()
+        seen = np.where(newer.seen, self.clicks + newer.seen, 0)
         last[: len(kept)] = np.maximum(last[: len(kept)], self.last[kept])
-        recent[: len(kept)] += self.recent[kept] * remaining(np.array(until - self.until), half_life)
-        return Recency(last, recent, until)
+        seen[: len(kept)] = np.maximum(seen[: len(kept)], self.seen[kept])
+        recent[: len(kept)] += self.recent[kept] * remaining(np.array(newer.clicks), half_life)
+        return Recency(last, seen, recent, max(newer.until, self.until), self.clicks + newer.clicks)
 
     def kept(self, forget_after: float, now: int) -> NDArray[np.bool_]:
         """Which items (N,) were clicked less than so many days before `now`."""
@@ -76,13 +86,14 @@ class Recency:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """The arrays of a saved model."""
-        return {"recency/last": self.last, "recency/recent": self.recent}
+        return {"recency/last": self.last, "recency/seen": self.seen, "recency/recent": self.recent}
 
     @staticmethod
     def layout() -> Layout:
         """What these must be; models of before had none."""
         return {
             "recency/last": Field("int64", ("N",), optional=True),
+            "recency/seen": Field("int64", ("N",), low=0, optional=True),
             "recency/recent": Field("float64", ("N",), low=0, optional=True),
         }
 
@@ -91,13 +102,21 @@ class Recency:
         cls, state: Mapping[str, NDArray[np.generic]], support: NDArray[np.int64], until: int
     ) -> "Recency":
         """What was saved; of a model of before: all clicked last when it was learned, as often as ever."""
-        if "recency/last" not in state:
-            return cls(np.full(len(support), until), support.astype(np.float64), until)
-        return cls(state["recency/last"].astype(np.int64), state["recency/recent"].astype(np.float64), until)
+        clicks = int(support.sum())
+        if "recency/seen" not in state:
+            return cls(
+                np.full(len(support), until),
+                np.full(len(support), clicks),
+                support.astype(np.float64),
+                until,
+                clicks,
+            )
+        last, seen = (state[f"recency/{name}"].astype(np.int64) for name in ("last", "seen"))
+        return cls(last, seen, state["recency/recent"].astype(np.float64), until, int(seen.max()))
 
 
-def remaining(age: NDArray[np.int64], half_life: float | None) -> NDArray[np.float64]:
-    """What is left of 1 after so many microseconds."""
+def remaining(clicks: NDArray[np.int64], half_life: float | None) -> NDArray[np.float64]:
+    """What is left of 1 after so many clicks."""
     if half_life is None:
-        return np.ones(age.shape)
-    return np.exp2(-age / (half_life * MICROSECONDS_A_DAY))
+        return np.ones(clicks.shape)
+    return np.exp2(-clicks / half_life)

@@ -74,15 +74,17 @@ def _grown(extension: Extension, table: Tensor) -> Tensor:
 
 def fade_sums(fitted: Fitted, extension: Extension, half_life: float) -> None:
     """Let Adagrad forget: its sums of squares lose half in every half-life, so that what has learned much
-    goes on learning. Of the item tables those rows that the newer sessions click, by the time since they were
-    clicked last: the cost is that of the new clicks. Moving means, as of Adam, forget by themselves.
+    goes on learning. Of the item tables those rows that the newer sessions click, by the clicks since they
+    were clicked last: the cost is that of the new clicks. Moving means, as of Adam, forget by themselves.
     """
     sessions, before = extension.sessions, fitted.recency
-    until = max(int(sessions.times.max()), before.until)
+    newer = int(sessions.counted.sum())
     clicked = np.unique(sessions.items[sessions.counted])
     clicked = clicked[clicked < len(extension.kept)].astype(np.int64)
-    of_rows = torch.from_numpy(remaining(until - before.last[extension.kept[clicked]], half_life))
-    of_layers = float(remaining(np.array(until - before.until), half_life))
+    of_rows = torch.from_numpy(
+        remaining(before.clicks + newer - before.seen[extension.kept[clicked]], half_life)
+    )
+    of_layers = float(remaining(np.array(newer), half_life))
     for name, memory in fitted.slots.items():
         if set(memory) - {"velocity"} != {"sums"}:
             continue

@@ -38,6 +38,7 @@ FREE = {
         "places": ("infinite",),
         "keys": ("infinite", "no numbers"),
         "recency/last": ("infinite", "no numbers"),
+        "recency/seen": ("infinite",),
         **{f"{member}{name}": ("infinite",) for name in ("hits", "chances") for member in ("", "2/")},
     }.items()
     if what.startswith(harmless)
