@@ -2,7 +2,7 @@
 
 GRU4Rec with the recommended setting learns everything before START. From then on every click is foretold
 (prequential), by four ways to go on: fitted anew each midnight and frozen until the next; the same and
-learning each hour between; learning each hour and never fitted anew; that with each half-life asked for.
+learning each hour between; learning each hour and never fitted anew, with each half-life asked for.
 Prints recall@20 and MRR@20 of each day, and writes days.json and days.png.
 """
 
@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("log", type=Path)
     parser.add_argument("--start", type=moment, required=True, help="a midnight, UTC")
     parser.add_argument("--end", type=moment, required=True)
-    parser.add_argument("--half-life", type=float, nargs="*", default=[], help="days, of the last way")
+    parser.add_argument(
+        "--half-life", type=float, nargs="*", default=[30_000.0], help="clicks, of the last way"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/fresh"))
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -57,7 +59,7 @@ def study(
     tell("fitted each night, learning each hour", nightly=True, learn=True)
     tell("learning each hour, never fitted anew", nightly=False, learn=True)
     for half_life in half_lives:
-        tell(f"the same, half-life {half_life:g} days", nightly=False, learn=True, half_life=half_life)
+        tell(f"the same, half-life {half_life:g} clicks", nightly=False, learn=True, half_life=half_life)
     return found
 
 
@@ -69,7 +71,9 @@ def hours(
     model, day = None, start
     while day < end:
         if model is None or nightly:
-            model = rg.GRU4Rec(**rg.RECOMMENDED, half_life=half_life).fit(clicks.filter(pl.col("time") < day))
+            model = rg.GRU4Rec(**dict(rg.RECOMMENDED) | {"half_life": half_life}).fit(
+                clicks.filter(pl.col("time") < day)
+            )
         stream = since(clicks.filter(pl.col("time") < day + DAY), day)
         rows += rg.prequential(model, stream, HOUR, day, learn=learn).periods.to_dicts()
         day += DAY
@@ -103,7 +107,7 @@ def draw(found: Mapping[str, list[dict[str, Any]]], path: Path) -> None:
             [row["start"] for row in shown], [row[FIGURES[0]] for row in shown], color=colour, label=name
         )
     axes.set(ylabel="recall@20 of the hour, all clicks counted", ylim=(0, 0.8))
-    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=2)
     axes.grid(axis="y", color="#e2e5e8")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)

@@ -15,6 +15,7 @@ RECOMMENDED: MappingProxyType[str, Any] = MappingProxyType(
         "logq": 1.0,
         "steps_per_update": 3,
         "n_epochs": 6,
+        "half_life": 30_000.0,
     }
 )
 """GRU4Rec's hyper-parameters that differ from the published defaults; demo, compare, fit, tune and the nights
