@@ -9,7 +9,7 @@ from typing import Any
 
 from . import remedies
 from .backfill import dismissed, missed
-from .fresh import tell
+from .fresh import measure, tell
 from .nightly import FAILURE
 from .plumbing.events import hidden
 from .plumbing.lock import holder
@@ -55,6 +55,9 @@ def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
     decided += [night.day for night in nights if night.decision is not None]
     lost = missed(decided[0], decided[-1], settings) if decided else []
     fresh = tell.told(settings)
+    if fresh is not None:
+        fresh["behind"] = measure.behind(settings, datetime.now(UTC))
+        fresh["max_behind"] = settings.fresh.max_behind
     told: object = {
         "running": holder(settings.work.folder),
         "serving": _serving(settings),
@@ -82,6 +85,17 @@ def overdue(told: dict[str, Any], days_allowed: int) -> str | None:
         late = f"no night since that of {told['newest']}"
         return f"{late}, {told['age_days']} days ago; {days_allowed} are allowed"
     return None
+
+
+def fallen_behind(told: dict[str, Any]) -> str | None:
+    """Why somebody should be woken because the job between the nights does not follow, if so."""
+    fresh = told["fresh"]
+    if fresh is None or not fresh["max_behind"] or fresh["behind"] is None:
+        return None
+    if fresh["behind"] <= fresh["max_behind"]:
+        return None
+    late = f"fresh has learned until {fresh['until']}, {fresh['behind']} periods ago"
+    return f"{late}; {fresh['max_behind']} are allowed"
 
 
 def page(told: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """The model registry: versions of one model that can be served, their tags, and which of them is in use."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -132,6 +133,32 @@ class Registry:
                 error
             )
 
+    def keep_only(self, tag: str, value: str, key: str, staying: Collection[str]) -> int:
+        """Remove versions with their files: of those with a tag all whose key is none of those that stay.
+
+        What a killed ``register`` with these tags has left goes too. An alias goes with its version.
+
+        Returns:
+            How many versions were removed.
+        """
+        from mlflow.exceptions import MlflowException
+
+        client, of_it = self._client, is_value(f"tags.`{tag}`", value)
+        try:
+            versions = client.search_model_versions(f"name = '{self.name}' and {of_it}")
+            old = [one for one in versions if one.tags.get(key) not in staying]
+            for one in old:
+                client.delete_model_version(self.name, one.version)
+            for model in client.search_logged_models([self._desk.experiment], of_it):
+                if model.name == self.name and model.tags.get(key) not in staying:
+                    remove_files(model.artifact_location)  # first: a deleted model is not found again
+                    client.delete_logged_model(model.model_id)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"cannot remove old versions of {self.name}: {error}") from hiding_secrets(
+                error
+            )
+        return len(old)
+
     def _model(self) -> "RegisteredModel | None":
         """The registered model, if there is one yet."""
         found = self._client.search_registered_models(f"name = '{self.name}'")
@@ -153,6 +180,17 @@ class Registry:
             self.name, logged.artifact_location, run_id, {"model": kind, **tags}
         )
         return int(version.version)
+
+
+def remove_files(place: str) -> None:
+    """Remove all files at a place of the store's, and on this machine the folder that they were in."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    get_artifact_repository(place).delete_artifacts()  # type: ignore[no-untyped-call]
+    if place.startswith("file:"):
+        with suppress(OSError):  # there is more in it
+            Path(local_file_uri_to_path(place)).parent.rmdir()  # type: ignore[no-untyped-call]
 
 
 def registered_name(name: object) -> str:

@@ -10,12 +10,11 @@ from pathlib import Path
 from pipelines.fresh.tell import unbalanced
 from pipelines.plumbing.errors import DONE
 from tests.forks import fork_server
-from tests.pipelines.hours import at, copied, fresh, landed, prepared, serving, weights
+from tests.pipelines.hours import HOURS, at, copied, fresh, landed, prepared, serving, weights
 from tests.pipelines.nights import Home
 from tests.pipelines.test_killed import TOUCHES
 
 KILLS = int(os.environ.get("FRESH_KILLS", "8"))
-HOURS = (6, 12, 18, 24)
 
 
 def day_of_updates(folder: Path, touches: int) -> None:
@@ -56,7 +55,7 @@ def counted(home: Home) -> list[tuple[int, int]]:
 
 def test_a_day_that_is_killed_again_and_again_learns_each_click_once(tmp_path: Path, template: Path) -> None:
     server = fork_server()
-    ready = prepared(tmp_path / "ready", template)
+    ready = prepared(tmp_path / "ready", template, register=True)
     undisturbed = copied(ready, tmp_path / "undisturbed")
     assert run(server, undisturbed) == DONE
     touches = int((undisturbed.folder / "touches").read_text())

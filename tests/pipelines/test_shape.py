@@ -14,7 +14,7 @@ FILES = sorted(HOME.rglob("*.py"))
 ROOMS = {"fresh", "plumbing", "stages"}
 STAGES = ["ingest", "sessions", "champion", "train", "evaluate", "promote", "recommend"]
 """The files of stages/ in the order in which they may know each other."""
-FRESH = ["take", "learn", "guard", "tell", "job"]
+FRESH = ["take", "stream", "learn", "guard", "tell", "alias", "measure", "job", "watch"]
 """Likewise of fresh/."""
 OUTSIDE = {
     "recsys_gru",
