@@ -136,7 +136,7 @@ class Registry:
     def keep_only(self, tag: str, value: str, key: str, staying: Collection[str]) -> int:
         """Remove versions with their files: of those with a tag all whose key is none of those that stay.
 
-        What a killed ``register`` with these tags has left goes too. An alias goes with its version.
+        What a killed ``register`` with these tags has left goes too. A version that bears an alias stays.
 
         Returns:
             How many versions were removed.
@@ -146,13 +146,16 @@ class Registry:
         client, of_it = self._client, is_value(f"tags.`{tag}`", value)
         try:
             versions = client.search_model_versions(f"name = '{self.name}' and {of_it}")
-            old = [one for one in versions if one.tags.get(key) not in staying]
+            model = self._model()
+            used = {str(version) for version in (model.aliases if model else {}).values()}
+            kept = [one for one in versions if one.tags.get(key) in staying or str(one.version) in used]
+            old, sources = [one for one in versions if one not in kept], {one.source for one in kept}
             for one in old:
                 client.delete_model_version(self.name, one.version)
-            for model in client.search_logged_models([self._desk.experiment], of_it):
-                if model.name == self.name and model.tags.get(key) not in staying:
-                    remove_files(model.artifact_location)  # first: a deleted model is not found again
-                    client.delete_logged_model(model.model_id)
+            for logged in client.search_logged_models([self._desk.experiment], of_it):
+                if logged.name == self.name and logged.artifact_location not in sources:
+                    remove_files(logged.artifact_location)  # first: a deleted one is not found again
+                    client.delete_logged_model(logged.model_id)
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot remove old versions of {self.name}: {error}") from hiding_secrets(
                 error

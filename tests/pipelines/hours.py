@@ -11,6 +11,7 @@ from pipelines.plumbing.settings import Settings
 from pipelines.plumbing.versions import Version, current
 from pipelines.stages.champion import registry_of
 from recsys_gru import GRU4Rec, generate_clicks
+from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.nights import DAY, FIRST, Home
 
 DAYS = 5
@@ -103,6 +104,13 @@ def serving(home: Home) -> Version:
     version = current(home.settings())
     assert version is not None
     return version
+
+
+def registered(home: Home) -> dict[int, str]:
+    """The registry's versions that are fresh ones, with the number of theirs."""
+    client = connect(store_at(home.mlruns))
+    found = client.search_model_versions("name = 'gru4rec' and tags.role = 'fresh'")
+    return {int(one.version): one.tags["fresh.version"] for one in found}
 
 
 def weights(home: Home) -> dict[str, bytes]:

@@ -17,8 +17,8 @@ from pipelines.plumbing.versions import fresh_folder, kept
 from pipelines.stages.champion import registry_of
 from pipelines.status import fallen_behind, status
 from recsys_gru import load
-from recsys_gru.tracking.delivery import connect, store_at
-from tests.pipelines.hours import FRESH, MODEL, at, copied, fresh, landed, serving
+from recsys_gru.tracking.delivery import store_at
+from tests.pipelines.hours import FRESH, MODEL, at, copied, fresh, landed, registered, serving
 from tests.pipelines.nights import Home, command
 
 
@@ -26,13 +26,6 @@ from tests.pipelines.nights import Home, command
 def home(begun_day: Home, tmp_path: Path) -> Home:
     """A project with a champion and the landed periods of a day."""
     return copied(begun_day, tmp_path / "home")
-
-
-def registered(home: Home) -> dict[int, str]:
-    """The registry's versions that are fresh ones, with the number of theirs."""
-    client = connect(store_at(home.mlruns))
-    found = client.search_model_versions("name = 'gru4rec' and tags.role = 'fresh'")
-    return {int(one.version): one.tags["fresh.version"] for one in found}
 
 
 def test_the_version_is_loaded_by_its_alias_and_old_ones_go_with_their_files(home: Home) -> None:
@@ -54,6 +47,10 @@ def test_the_version_is_loaded_by_its_alias_and_old_ones_go_with_their_files(hom
     finally:
         mlflow.set_tracking_uri("")
     assert answer["items"] == load(serving(home).model).recommend_one([1, 2], 5)["item_id"].to_list()
+    registry.point("champion", min(registered(home)))  # whoever does that wants it to stay
+    registry.keep_only("role", "fresh", "fresh.seal", set())
+    assert len(registered(home)) == 2  # one as the champion, one under its own alias
+    registry.point("champion", 1)
     registry.point(alias.FRESH, 1)  # as if a run had been killed before it could
     assert fresh(home, 24) == [DONE]
     assert registry.version_of(alias.FRESH) == version

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.fresh import watch as watching
 from pipelines.fresh.stream import Memory
 from pipelines.fresh.tell import unbalanced
 from pipelines.fresh.watch import end_on_terminate, watch
@@ -44,6 +45,13 @@ def home(begun_day: Home, tmp_path: Path) -> Home:
     return copied(begun_day, tmp_path / "home")
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks at the clock follow each other without a pause."""
+    monkeypatch.setattr(watching, "LOOKS", 0.0)
+    monkeypatch.setattr(watching, "LOCKED_LOOKS", 0.0)
+
+
 class Hands:
     """A clock of given moments, with something to do at each; after the last one the job shall end."""
 
@@ -71,7 +79,6 @@ def stay(home: Home, *steps: tuple[datetime, Callable[[], object]], memory: Memo
     """Have the job stay while the clock goes through these moments."""
     memory = memory or Memory()
     memory.ending.clear()
-    memory.ending.wait = lambda _=None: memory.ending.is_set()  # type: ignore[method-assign]
     assert watch(home.settings(), memory, Hands(memory, *steps, (steps[-1][0], nothing))) == DONE
 
 
@@ -82,7 +89,6 @@ def test_a_day_of_the_job_that_stays_is_that_of_single_runs(home: Home, whole_da
         models.append(memory.stream and memory.stream.model)
         holders.append(holder(home.work))
 
-    memory.ending.wait = lambda _=None: memory.ending.is_set()  # type: ignore[method-assign]
     steps = [(at(hour) + timedelta(seconds=1), look) for hour in HOURS for _ in range(2)]
     assert watch(home.settings(), memory, Hands(memory, *steps, (at(24), look))) == DONE
     assert models[1] is not None
