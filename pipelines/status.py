@@ -94,8 +94,11 @@ def fallen_behind(told: dict[str, Any]) -> str | None:
         return None
     if fresh["behind"] <= fresh["max_behind"]:
         return None
-    late = f"fresh has learned until {fresh['until']}, {fresh['behind']} periods ago"
-    return f"{late}; {fresh['max_behind']} are allowed"
+    return f"{_learned_until(fresh)}; {fresh['max_behind']} are allowed"
+
+
+def _learned_until(fresh: dict[str, Any]) -> str:
+    return f"fresh has learned until {fresh['until']}, {fresh['behind']} periods have ended since"
 
 
 def page(told: dict[str, Any]) -> str:
@@ -158,6 +161,7 @@ def _fresh(told: dict[str, Any]) -> list[str]:
     """The periods between the nights, and what troubles them."""
     found = told["fresh"]
     lines = ["", *_in_columns(tell.table(found, told["recall"]))] if found["rows"] else [""]
+    lines += _wrapped("", _learned_until(found)) if found["behind"] is not None else []
     for trouble in found["trouble"]:
         lines += _wrapped("fresh ", trouble["why"])
     if found["unbalanced"]:
@@ -211,7 +215,10 @@ def _serving(settings: Settings) -> str:
 
 def _to_do_between(fresh: dict[str, Any] | None, settings: Settings) -> list[str]:
     failed = [trouble for trouble in (fresh or {"trouble": []})["trouble"] if trouble["exit_code"] > 1]
-    return [f"fresh: see docs/operations.md, then: {settings.command('fresh')}"] if failed else []
+    if failed:
+        return [f"fresh: see docs/operations.md, then: {settings.command('fresh')}"]
+    late = fallen_behind({"fresh": fresh})
+    return [] if late is None else [f"{late}: does it run? then: {settings.command('fresh')}"]
 
 
 def _to_do(nights: list[Night], lost: list[date], today: date, settings: Settings) -> list[str]:

@@ -90,7 +90,7 @@ def catch_up(settings: Settings, at: datetime, now: datetime, memory: Memory) ->
         return None
     answer = None
     for period in periods:
-        if memory.ending.is_set():
+        if memory.ending:
             say("ends before a period, as it was told to", period=period.name)
             break
         answer = _step(stream, period, _is_due(stream, period, periods[-1]), settings) or answer

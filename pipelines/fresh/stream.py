@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from threading import Event
 from typing import TYPE_CHECKING
 
 from ..plumbing.errors import BadInputError
@@ -49,11 +48,11 @@ class Memory:
 
     Attributes:
         stream: after a run that was published to its end; what was refused or failed is never gone on from.
-        ending: set when the process shall end: it does after the period at work.
+        ending: whether the process shall end: it does after the period at work.
     """
 
     stream: Stream | None = None
-    ending: Event = field(default_factory=Event)
+    ending: bool = False
 
 
 def begin(settings: Settings, memory: Memory) -> Stream:

@@ -1,6 +1,7 @@
 """The job that stays: it wakes when a period has ended and its clicks have landed, and keeps the model."""
 
 import signal
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -14,8 +15,8 @@ from .job import run_fresh
 from .stream import Memory
 from .take import landed
 
-LOOKS, LOCKED_LOOKS = 1.0, 10.0
-"""Seconds between two looks at the clock and at the landed files; while another job holds the lock."""
+LOOKS, BUSY = 1.0, 10
+"""Seconds between two looks at the clock and the landed files; so many times that where the lock is held."""
 Seen = tuple[datetime, tuple[tuple[str, int], ...]]
 
 
@@ -28,23 +29,25 @@ def watch(
     ended, or a file has been delivered.
 
     Args:
-        memory: what it keeps; set its ``ending`` to end it from another thread.
+        memory: what it keeps; its ``ending`` ends it.
         clock: tells the time; the machine's if not given.
     """
     memory, clock = memory or Memory(), clock or _now
     with recording(None):
         say("watching", every=settings.fresh.every, wait_minutes=settings.fresh.wait_minutes)
     tried: Seen | None = None
-    while not memory.ending.is_set():
-        now, pause = clock(), LOOKS
+    while not memory.ending:
+        now, pauses = clock(), 1
         seen = _seen(settings, now)
         if seen != tried and _is_ready(settings, now):
             if run_fresh(settings, now, memory) == LOCKED:
-                pause = LOCKED_LOOKS
+                pauses = BUSY
             else:
                 end, left = _seen(settings, now)
                 tried = (end, left) if set(left) <= set(seen[1]) else None  # else one came meanwhile
-        memory.ending.wait(pause)
+        while pauses and not memory.ending:
+            time.sleep(LOOKS)
+            pauses -= 1
     return DONE
 
 
@@ -52,7 +55,7 @@ def end_on_terminate(memory: Memory) -> None:
     """Have SIGTERM end the process after the period at work."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        memory.ending.set()
+        memory.ending = True  # no lock is taken here: the handler runs in the midst of anything
 
     signal.signal(signal.SIGTERM, end)
 

@@ -15,7 +15,7 @@ from pipelines.plumbing.errors import BAD_INPUT, DONE, FAILED, REFUSED
 from pipelines.plumbing.periods import length_of, period_at
 from pipelines.plumbing.versions import fresh_folder, kept
 from pipelines.stages.champion import registry_of
-from pipelines.status import fallen_behind, status
+from pipelines.status import fallen_behind, page, status
 from recsys_gru import load
 from recsys_gru.tracking.delivery import store_at
 from tests.pipelines.hours import FRESH, MODEL, at, copied, fresh, landed, registered, serving
@@ -130,6 +130,7 @@ def test_the_check_says_that_the_job_has_fallen_behind(
     said = capsys.readouterr().err
     assert "no night has run yet" in said
     assert "fresh has learned until 2026-01-04 06:00:00+00:00, " in said
+    assert "periods have ended since; 3 are allowed: does it run?" in page(status(home.settings()))
     past = (datetime.now(UTC) - at(6)) // length_of("6h")
     for allowed, behind in ((past + 10, False), (past - 10, True), (0, False)):
         home.configure(model=MODEL, fresh={**FRESH, "max_behind": allowed})
