@@ -47,12 +47,13 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--clicks", type=int, default=5_000)
     parser.add_argument("--hours", type=int, default=5)
+    parser.add_argument("--no-register", action="store_true", help="leave MLflow's registry out")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     hours = 2 * (asked.hours + 1)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        prepare(home, asked.items, asked.clicks, hours)
+        prepare(home, asked.items, asked.clicks, hours, register=not asked.no_register)
         found = {
             "a process an hour": [row for hour in range(hours // 2) for row in measured(home, [hour])],
             "a process that stays": measured(home, list(range(hours // 2, hours))),
@@ -69,7 +70,7 @@ def main() -> None:
         asked.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
-def prepare(home: Path, items: int, clicks: int, hours: int) -> None:
+def prepare(home: Path, items: int, clicks: int, hours: int, *, register: bool) -> None:
     """A project folder: settings, three days in the store, a champion, landed hours."""
     import polars as pl
 
@@ -77,7 +78,7 @@ def prepare(home: Path, items: int, clicks: int, hours: int) -> None:
     from pipelines.stages.champion import registry_of
     from pipelines.stages.ingest import ingest
 
-    settings = settings_in(home)
+    settings = settings_in(home, register)
     log = rg.generate_clicks(
         n_sessions=24 * clicks * (HISTORY + 1) // 4, n_items=items, days=HISTORY + 1, seed=1
     )
@@ -110,7 +111,7 @@ def _each_once(log: "pl.DataFrame", items: int) -> "pl.DataFrame":
     return pl.select(session_id=session, item_id=pl.int_range(items), time=moment).cast(log.schema)
 
 
-def settings_in(home: Path) -> "Settings":
+def settings_in(home: Path, register: bool) -> "Settings":
     """The settings of a project folder; but for the length of the training all as usual."""
     from pipelines.plumbing.settings import read_settings
 
@@ -120,6 +121,7 @@ def settings_in(home: Path) -> "Settings":
     text = usual.replace("n_epochs = 6", "n_epochs = 1").replace(
         "max_latency_ms = 250.0", "max_latency_ms = 5000.0"
     )
+    text = text if register else text.replace("register = true", "register = false")
     file.write_text(text, encoding="utf-8")
     return read_settings(file)
 

@@ -10,7 +10,7 @@ import recsys_gru
 from recsys_gru.arguments import name_text
 from recsys_gru.errors import ParameterError, TrackingError, hiding_secrets
 from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, is_value, store_at
-from recsys_gru.tracking.scratch import scratch
+from recsys_gru.tracking.scratch import forgetting, scratch
 from recsys_gru.tracking.seals import run_of_seal, seal_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            with scratch() as folder:
+            with scratch() as folder, forgetting(folder):
                 path = folder / "model"
                 write_served(model, path)
                 check_answers(path, *example(model))
