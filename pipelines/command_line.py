@@ -124,13 +124,23 @@ def _read_moment(_context: click.Context, _option: click.Parameter, text: str | 
     click.option(
         "--at", metavar="MOMENT", callback=_read_moment, help="Periods that ended until then; UTC. Now."
     ),
+    click.option("--watch", is_flag=True, help="Stay, keep the model, learn each period as it ends."),
     dry_option,
 )
-def _fresh(settings: Settings, at: datetime | None) -> int:
+def _fresh(settings: Settings, at: datetime | None, watch: bool) -> int:
     """Have the serving model learn the periods that have ended since it learned last."""
     from .fresh.job import run_fresh
+    from .fresh.stream import Memory
+    from .fresh.watch import end_on_terminate
+    from .fresh.watch import watch as stay
 
-    return run_fresh(settings, at)
+    if not watch:
+        return run_fresh(settings, at)
+    if at is not None or settings.dry_run:
+        raise BadInputError("expected --watch alone, got --at or --dry-run beside it: these are of one run")
+    memory = Memory()
+    end_on_terminate(memory)
+    return stay(settings, memory)
 
 
 @command("stage", click.argument("name", type=click.Choice(list(STAGES))), day_option, dry_option)
@@ -175,7 +185,9 @@ def _rollback(settings: Settings, to: int | None) -> int:
 @command(
     "status",
     click.option("--json", "machine", is_flag=True, help="For programs."),
-    click.option("--check", is_flag=True, help="Exit code 3 where no night has been decided of late."),
+    click.option(
+        "--check", is_flag=True, help="Exit code 3 where no night was decided of late, or fresh is behind."
+    ),
     click.option(
         "--days", type=click.IntRange(1), default=2, show_default=True, help="So many days count as late."
     ),
@@ -184,10 +196,10 @@ def _status(settings: Settings, machine: bool, check: bool, days: int) -> int:
     """Tell what ran, what failed, what to do, which model serves."""
     told = status.status(settings)
     click.echo(json.dumps(told, indent=1, default=str) if machine else status.page(told))
-    late = status.overdue(told, days) if check else None
-    if late is not None:
-        click.echo(late, err=True)
-    return DONE if late is None else FAILED
+    late = [status.overdue(told, days), status.fallen_behind(told)] if check else []
+    said = [line for line in late if line is not None]
+    click.echo("".join(f"{line}\n" for line in said), err=True, nl=False)
+    return FAILED if said else DONE
 
 
 @command("advise", day_option)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -24,27 +24,42 @@ HELP = {
     "recsys_gru_mrr": "mean reciprocal rank likewise",
     "recsys_gru_stage_seconds": "seconds that each stage of that day took",
 }
-"""Every metric and what it means; all are gauges."""
+"""Every metric of the nights and what it means; all are gauges."""
 Sample = tuple[str, dict[str, str], float]
 
 
 def write_metrics(day: date, settings: Settings, code: int) -> None:
     """Write the file anew, whole, after a night or a stage has ended with an exit code."""
     path, now = metrics_file(settings), time.time()
-    good = now if code in (DONE, REFUSED) else _before(path)
+    good = now if code in (DONE, REFUSED) else last_good(path, LAST_GOOD)
     samples: list[Sample] = [
         ("recsys_gru_last_run_timestamp_seconds", {"day": day.isoformat()}, now),
         ("recsys_gru_last_exit_code", {}, code),
     ]
     if good is not None:
         samples.append((LAST_GOOD, {}, good))
-    write_whole(path, _text([*samples, *_of_nights(settings)]))
+    write_samples(path, HELP, [*samples, *_of_nights(settings)])
+
+
+def metrics_file(settings: Settings, name: str = NAME) -> Path:
+    """Where the metrics of the nights are, or others."""
+    return settings.work.folder / "metrics" / name
+
+
+def write_samples(path: Path, names: Mapping[str, str], samples: Sequence[Sample]) -> None:
+    """Write a file of metrics, whole.
+
+    Args:
+        names: every metric and what it means.
+    """
+    write_whole(path, _text(names, samples))
     path.chmod(0o644)  # its reader is another user
 
 
-def metrics_file(settings: Settings) -> Path:
-    """Where the metrics are."""
-    return settings.work.folder / "metrics" / NAME
+def last_good(path: Path, name: str) -> float | None:
+    """When a run had ended well, as a file said until now by a metric of this name."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), None)
 
 
 def _of_nights(settings: Settings) -> Iterator[Sample]:
@@ -85,15 +100,9 @@ def _day_of_version(version: int | None, settings: Settings) -> date | None:
     return None
 
 
-def _before(path: Path) -> float | None:
-    """When a run had ended well, as the file said until now."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return next((float(line.split()[-1]) for line in lines if line.startswith(LAST_GOOD + " ")), None)
-
-
-def _text(samples: list[Sample]) -> str:
+def _text(names: Mapping[str, str], samples: Sequence[Sample]) -> str:
     lines = []
-    for name, told in HELP.items():
+    for name, told in names.items():
         rows = [(labels, value) for metric, labels, value in samples if metric == name]
         if rows:
             lines += [f"# HELP {name} {told}", f"# TYPE {name} gauge"]

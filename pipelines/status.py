@@ -9,7 +9,7 @@ from typing import Any
 
 from . import remedies
 from .backfill import dismissed, missed
-from .fresh import tell
+from .fresh import measure, tell
 from .nightly import FAILURE
 from .plumbing.events import hidden
 from .plumbing.lock import holder
@@ -55,6 +55,9 @@ def status(settings: Settings, today: date | None = None) -> dict[str, Any]:
     decided += [night.day for night in nights if night.decision is not None]
     lost = missed(decided[0], decided[-1], settings) if decided else []
     fresh = tell.told(settings)
+    if fresh is not None:
+        fresh["behind"] = measure.behind(settings, datetime.now(UTC))
+        fresh["max_behind"] = settings.fresh.max_behind
     told: object = {
         "running": holder(settings.work.folder),
         "serving": _serving(settings),
@@ -82,6 +85,20 @@ def overdue(told: dict[str, Any], days_allowed: int) -> str | None:
         late = f"no night since that of {told['newest']}"
         return f"{late}, {told['age_days']} days ago; {days_allowed} are allowed"
     return None
+
+
+def fallen_behind(told: dict[str, Any]) -> str | None:
+    """Why somebody should be woken because the job between the nights does not follow, if so."""
+    fresh = told["fresh"]
+    if fresh is None or not fresh["max_behind"] or fresh["behind"] is None:
+        return None
+    if fresh["behind"] <= fresh["max_behind"]:
+        return None
+    return f"{_learned_until(fresh)}; {fresh['max_behind']} are allowed"
+
+
+def _learned_until(fresh: dict[str, Any]) -> str:
+    return f"fresh has learned until {fresh['until']}, {fresh['behind']} periods have ended since"
 
 
 def page(told: dict[str, Any]) -> str:
@@ -144,6 +161,7 @@ def _fresh(told: dict[str, Any]) -> list[str]:
     """The periods between the nights, and what troubles them."""
     found = told["fresh"]
     lines = ["", *_in_columns(tell.table(found, told["recall"]))] if found["rows"] else [""]
+    lines += _wrapped("", _learned_until(found)) if found["behind"] is not None else []
     for trouble in found["trouble"]:
         lines += _wrapped("fresh ", trouble["why"])
     if found["unbalanced"]:
@@ -197,7 +215,10 @@ def _serving(settings: Settings) -> str:
 
 def _to_do_between(fresh: dict[str, Any] | None, settings: Settings) -> list[str]:
     failed = [trouble for trouble in (fresh or {"trouble": []})["trouble"] if trouble["exit_code"] > 1]
-    return [f"fresh: see docs/operations.md, then: {settings.command('fresh')}"] if failed else []
+    if failed:
+        return [f"fresh: see docs/operations.md, then: {settings.command('fresh')}"]
+    late = fallen_behind({"fresh": fresh})
+    return [] if late is None else [f"{late}: does it run? then: {settings.command('fresh')}"]
 
 
 def _to_do(nights: list[Night], lost: list[date], today: date, settings: Settings) -> list[str]:

@@ -7,7 +7,8 @@ from ..plumbing.periods import Period
 from ..plumbing.settings import Settings
 from ..plumbing.workshop import Facts
 from ..stages.evaluate import coverage_of, latency_of
-from .learn import Stream, figures
+from .learn import figures
+from .stream import Stream
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +24,7 @@ def judge(
     """Decide on the model of a stream after it has learned a period.
 
     Args:
+        events: the clicks of the sessions that were foretold.
         before: the figures of the version that serves, on the same clicks; None where there is none.
     """
     if not is_finite(stream.model):
@@ -75,7 +77,7 @@ def _lists(model: "Recommender", events: "pl.DataFrame", settings: Settings) -> 
 
     fresh = settings.fresh
     try:
-        covered = coverage_of(model, events, settings.gate.k)["coverage"]
+        covered = coverage_of(model, events, settings.gate.k, every=False)["coverage"]
     except errors.ClickLogError:  # no click that another one follows
         return []
     slow = latency_of(model, events, fresh.latency_requests)["latency_p99_ms"]

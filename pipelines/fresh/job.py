@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,9 +29,11 @@ from ..plumbing.scratch import own_scratch
 from ..plumbing.settings import Settings
 from ..plumbing.versions import MODEL, current, fresh_folder, prune, publish
 from ..plumbing.workshop import Facts, write_whole
-from . import tell
+from . import alias, tell
 from .guard import judge
-from .learn import Stream, begin, figures, learn
+from .learn import figures, learn
+from .measure import measure
+from .stream import Memory, Stream, begin
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,29 +42,33 @@ LONGEST = 1000
 """Characters of an error that are told; the log has the whole of it."""
 
 
-def run_fresh(settings: Settings, at: datetime | None = None) -> int:
+def run_fresh(settings: Settings, at: datetime | None = None, memory: Memory | None = None) -> int:
     """Learn all finished periods, and answer for it: exit code, log, note, alert.
 
     Args:
         at: the moment up to which periods count as finished; now if not given.
+        memory: what a process that stays keeps from one run to the next.
     """
+    began, memory = time.monotonic(), memory or Memory()
     folder, now = settings.work.folder, datetime.now(UTC)
     log_file = folder / "log" / f"{(at or now).astimezone(UTC).date()}.jsonl"
     try:
         with locked(folder, "fresh"), recording(log_file), own_scratch(folder):
             try:
-                return _answered(settings, at or now, now)
+                code = _answered(settings, at or now, now, memory)
             except STOPS:
                 raise
             except BaseException as error:  # such as Polars' PanicException, which is no Exception
-                return _failed(settings, error)
+                code = _failed(settings, error)
+            measure(settings, code, time.monotonic() - began)
+            return code
     except LockedError as error:
         with recording(None):
             say(str(error), level=logging.ERROR)
         return error.exit_code
 
 
-def catch_up(settings: Settings, at: datetime, now: datetime) -> Decision | None:
+def catch_up(settings: Settings, at: datetime, now: datetime, memory: Memory) -> Decision | None:
     """Learn, judge and publish period after period; returns the guard's last answer, None without a period.
 
     Raises:
@@ -71,7 +78,7 @@ def catch_up(settings: Settings, at: datetime, now: datetime) -> Decision | None
         raise BadInputError(
             f"expected --at at or before now, {now:%Y-%m-%d %H:%M} UTC, got {at:%Y-%m-%d %H:%M}"
         )
-    stream = begin(settings)
+    stream = begin(settings, memory)
     if now < stream.until:
         raise BadInputError(
             f"the clock says {now:%Y-%m-%d %H:%M} UTC, but clicks until {stream.until:%Y-%m-%d %H:%M} have "
@@ -83,7 +90,12 @@ def catch_up(settings: Settings, at: datetime, now: datetime) -> Decision | None
         return None
     answer = None
     for period in periods:
+        if memory.ending:
+            say("ends before a period, as it was told to", period=period.name)
+            break
         answer = _step(stream, period, _is_due(stream, period, periods[-1]), settings) or answer
+    if answer is None or answer.promoted:
+        memory.stream = stream
     return answer
 
 
@@ -95,14 +107,14 @@ def _is_due(stream: Stream, period: Period, last: Period) -> bool:
 def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Decision | None:
     """Learn a period; if it is due, judge and publish."""
     direct = stream.goes_on
-    events = learn(stream, period, settings)
+    events, asked = learn(stream, period, settings)
     row = stream.pending[-1]
     say("period learned", period=period.name, base=stream.base, late=row["late"], clicks=row["learned"],
         recall=row["recall"], nightly=row["nightly_recall"], seconds=row["seconds"])  # fmt: skip
     if not due:
         return None
-    before = row if direct else _before(stream, period, events, settings)
-    decision = judge(stream, period, events, before, settings)
+    before = row if direct else _before(stream, period, asked, settings)
+    decision = judge(stream, period, asked, before, settings)
     if not decision.promoted:
         say(
             "refused, the version before stays",
@@ -136,15 +148,16 @@ def _before(stream: Stream, period: Period, events: "pl.DataFrame", settings: Se
     return figures(load(stream.good.model), events, period, settings)
 
 
-def _answered(settings: Settings, at: datetime, now: datetime) -> int:
+def _answered(settings: Settings, at: datetime, now: datetime, memory: Memory) -> int:
     """The exit code of a run that came to an end."""
-    answer = catch_up(settings, at, now)
+    answer = catch_up(settings, at, now, memory)
     if settings.dry_run:
         return DONE
     home = fresh_folder(settings)
     (home / tell.FAILURE).unlink(missing_ok=True)
     _tidy(settings)
     tell.tell_curves(settings)
+    alias.point(settings)
     if answer is None:
         say("no period has ended since the last run")
         return DONE

@@ -154,6 +154,9 @@ class Fresh:
     path: str
     epochs: int
     keep: int
+    register: bool
+    wait_minutes: int
+    max_behind: int
     lists: bool
     periods: int
     min_events: int
@@ -162,6 +165,7 @@ class Fresh:
     min_coverage: float
     max_latency_ms: float
     latency_requests: int
+    max_scores: int
 
 
 @dataclass(frozen=True)

@@ -116,11 +116,11 @@ def _metrics(report: "Report") -> Facts:
     return {name: value for name, value in report.to_dict().items() if "_at_" in name}
 
 
-def coverage_of(model: "Recommender", test: "pl.DataFrame", k: int) -> Facts:
-    """What the lists of k items after the clicks of a log cover."""
+def coverage_of(model: "Recommender", test: "pl.DataFrame", k: int, *, every: bool = True) -> Facts:
+    """What the lists of k items after each click of a log cover, or after the last of each session."""
     from recsys_gru import list_metrics, recommendation_lists
 
-    shown = list_metrics(recommendation_lists(model, test, k))
+    shown = list_metrics(recommendation_lists(model, test, k, every=every))
     return {name: shown[name] for name in ("coverage", "gini", "average_popularity")}
 
 

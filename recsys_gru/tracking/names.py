@@ -100,6 +100,10 @@ TAGS = {
     "gate.rival": "of a night: the version it was compared with",
     "gate.NAME": "of a night: the setting NAME of the gate",
     "evaluate.NAME": "of a night: the setting NAME of the evaluation",
+    "fresh.version": "on a model version made between the nights: its number in work/fresh",
+    "fresh.until": "on such a version: the end of the last period that it has learned",
+    "fresh.seal": "on such a version: SHA-256 of the manifest of its saved folder",
+    "base": "between the nights, on run and version: the champion's version that it goes on from",
 }
 
 ARTIFACTS = {
@@ -119,4 +123,5 @@ ARTIFACTS = {
 ALIASES = {
     "champion": "the model version in use",
     "challenger": "the newest version, not yet promoted",
+    "fresh": "the version that serves between the nights: the champion, gone on learning",
 }

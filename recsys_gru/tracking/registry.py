@@ -1,7 +1,8 @@
 """The model registry: versions of one model that can be served, their tags, and which of them is in use."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
@@ -9,7 +10,7 @@ import recsys_gru
 from recsys_gru.arguments import name_text
 from recsys_gru.errors import ParameterError, TrackingError, hiding_secrets
 from recsys_gru.tracking.delivery import EXPERIMENT, Desk, as_text, is_value, store_at
-from recsys_gru.tracking.scratch import scratch
+from recsys_gru.tracking.scratch import forgetting, scratch
 from recsys_gru.tracking.seals import run_of_seal, seal_of
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            with scratch() as folder:
+            with scratch() as folder, forgetting(folder):
                 path = folder / "model"
                 write_served(model, path)
                 check_answers(path, *example(model))
@@ -132,6 +133,35 @@ class Registry:
                 error
             )
 
+    def keep_only(self, tag: str, value: str, key: str, staying: Collection[str]) -> int:
+        """Remove versions with their files: of those with a tag all whose key is none of those that stay.
+
+        What a killed ``register`` with these tags has left goes too. A version that bears an alias stays.
+
+        Returns:
+            How many versions were removed.
+        """
+        from mlflow.exceptions import MlflowException
+
+        client, of_it = self._client, is_value(f"tags.`{tag}`", value)
+        try:
+            versions = client.search_model_versions(f"name = '{self.name}' and {of_it}")
+            model = self._model()
+            used = {str(version) for version in (model.aliases if model else {}).values()}
+            kept = [one for one in versions if one.tags.get(key) in staying or str(one.version) in used]
+            old, sources = [one for one in versions if one not in kept], {one.source for one in kept}
+            for one in old:
+                client.delete_model_version(self.name, one.version)
+            for logged in client.search_logged_models([self._desk.experiment], of_it):
+                if logged.name == self.name and logged.artifact_location not in sources:
+                    remove_files(logged.artifact_location)  # first: a deleted one is not found again
+                    client.delete_logged_model(logged.model_id)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(f"cannot remove old versions of {self.name}: {error}") from hiding_secrets(
+                error
+            )
+        return len(old)
+
     def _model(self) -> "RegisteredModel | None":
         """The registered model, if there is one yet."""
         found = self._client.search_registered_models(f"name = '{self.name}'")
@@ -153,6 +183,17 @@ class Registry:
             self.name, logged.artifact_location, run_id, {"model": kind, **tags}
         )
         return int(version.version)
+
+
+def remove_files(place: str) -> None:
+    """Remove all files at a place of the store's, and on this machine the folder that they were in."""
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    get_artifact_repository(place).delete_artifacts()  # type: ignore[no-untyped-call]
+    if place.startswith("file:"):
+        with suppress(OSError):  # there is more in it
+            Path(local_file_uri_to_path(place)).parent.rmdir()  # type: ignore[no-untyped-call]
 
 
 def registered_name(name: object) -> str:

@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from pathlib import Path
 from recsys_gru.tracking.delivery.process import dead, this_process
 
 PREFIX = "recsys-gru"
+CODE = "code_model_"
+"""How MLflow calls the modules of code that it loads for a model, a number behind."""
 
 
 @contextmanager
@@ -39,3 +42,18 @@ def clear(home: Path) -> None:
             continue
         if ours and not folder.is_symlink() and dead(f"{machine}/{number}-{began}"):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def forgetting(folder: Path) -> Iterator[None]:
+    """Forget after the block the code that MLflow has loaded in it, and that it looked for some in a folder.
+
+    For each model that it writes or loads it adds modules, and a path: a process that stays would grow.
+    """
+    known = set(sys.modules)
+    try:
+        yield
+    finally:
+        sys.path[:] = [path for path in sys.path if not Path(path).is_relative_to(folder)]
+        for name in {name for name in sys.modules if name.startswith(CODE)} - known:
+            del sys.modules[name]

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.plumbing.errors import DONE
 from recsys_gru.tracking.delivery import connect, store_at
+from tests.pipelines import hours
 from tests.pipelines.nights import Home, begun
 
 
@@ -53,3 +54,17 @@ def served(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
 def serving(served: Home, tmp_path: Path) -> Home:
     """The same, of the test's own."""
     return served.copied_to(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def begun_day(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Home:
+    """A project with a champion and the landed periods of a day; to be copied, not changed."""
+    return hours.prepared(tmp_path_factory.mktemp("fresh") / "home", template)
+
+
+@pytest.fixture(scope="session")
+def whole_day(begun_day: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same after a day of updates, one by one; to be looked at, not changed."""
+    home = hours.copied(begun_day, tmp_path_factory.mktemp("day") / "home")
+    assert hours.fresh(home, *hours.HOURS) == [DONE] * 4
+    return home

@@ -11,13 +11,17 @@ from pipelines.plumbing.settings import Settings
 from pipelines.plumbing.versions import Version, current
 from pipelines.stages.champion import registry_of
 from recsys_gru import GRU4Rec, generate_clicks
+from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.nights import DAY, FIRST, Home
 
 DAYS = 5
+HOURS = (6, 12, 18, 24)
+"""The ends of the periods of a day."""
 FRESH: dict[str, object] = {
     "every": "6h", "path": "landing/{period}.parquet", "min_events": 10, "periods": 3, "keep": 2,
     "max_latency_ms": 60_000.0, "latency_requests": 2, "min_coverage": 0.0, "against_nightly": 0.5,
     "against_before": 0.5,
+    "register": False,  # seconds a day; the tests of the alias, and of kills, do
 }  # fmt: skip
 MODEL: dict[str, object] = {
     "class": "GRU4Rec", "layers": [8], "batch_size": 16, "n_sample": 16, "n_epochs": 1, "logq": 1.0,
@@ -35,11 +39,15 @@ def log() -> pl.DataFrame:
     return generate_clicks(n_sessions=150 * DAYS, n_items=60, days=DAYS, seed=3)
 
 
-def prepared(place: Path, template: Path) -> Home:
-    """The project, its champion in use."""
+def prepared(place: Path, template: Path, **fresh: object) -> Home:
+    """The project, its champion in use.
+
+    Args:
+        fresh: settings of [fresh] that are not as usual here.
+    """
     home = Home(place)
     shutil.copytree(template, home.mlruns)
-    settings = home.configure(model=MODEL, fresh=FRESH)
+    settings = home.configure(model=MODEL, fresh={**FRESH, **fresh})
     clicks = log()
     for step in range((DAY - FIRST).days):
         home.land(
@@ -83,7 +91,7 @@ def landed(home: Home, start: datetime) -> pl.DataFrame:
 
 def copied(home: Home, place: Path) -> Home:
     """The project in the same state."""
-    return Home(Path(shutil.copytree(home.folder, place)))
+    return home.copied_to(place)
 
 
 def fresh(home: Home, *hours: int) -> list[int]:
@@ -96,6 +104,13 @@ def serving(home: Home) -> Version:
     version = current(home.settings())
     assert version is not None
     return version
+
+
+def registered(home: Home) -> dict[int, str]:
+    """The registry's versions that are fresh ones, with the number of theirs."""
+    client = connect(store_at(home.mlruns))
+    found = client.search_model_versions("name = 'gru4rec' and tags.role = 'fresh'")
+    return {int(one.version): one.tags["fresh.version"] for one in found}
 
 
 def weights(home: Home) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.fresh.job import catch_up
+from pipelines.fresh.stream import Memory
 from pipelines.fresh.tell import unbalanced
 from pipelines.plumbing.errors import BAD_INPUT, DONE, LOCKED, REFUSED, BadInputError
 from pipelines.plumbing.lock import locked
@@ -19,6 +20,7 @@ from recsys_gru import load
 from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.hours import (
     FRESH,
+    HOURS,
     MODEL,
     at,
     copied,
@@ -27,33 +29,16 @@ from tests.pipelines.hours import (
     land_one,
     landed,
     log,
-    prepared,
     serving,
     weights,
 )
 from tests.pipelines.nights import DAY, Home, command
 
-HOURS = (6, 12, 18, 24)
-
-
-@pytest.fixture(scope="module")
-def ready_folder(tmp_path_factory: pytest.TempPathFactory, template: Path) -> Home:
-    """A project with a champion, made once."""
-    return prepared(tmp_path_factory.mktemp("fresh") / "home", template)
-
 
 @pytest.fixture
-def home(ready_folder: Home, tmp_path: Path) -> Home:
+def home(begun_day: Home, tmp_path: Path) -> Home:
     """A copy of the project with a champion."""
-    return copied(ready_folder, tmp_path / "home")
-
-
-@pytest.fixture(scope="module")
-def whole_day(ready_folder: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A day of updates, one by one."""
-    home = copied(ready_folder, tmp_path_factory.mktemp("day") / "home")
-    assert fresh(home, *HOURS) == [DONE] * 4
-    return home
+    return copied(begun_day, tmp_path / "home")
 
 
 def test_a_day_of_updates_learns_every_click_once_and_tells_of_it(whole_day: Home) -> None:
@@ -203,7 +188,7 @@ def test_a_clock_that_jumps_a_second_job_and_no_champion_are_refused(home: Home)
     assert command("fresh", "--at", f"{DAY}T06:00", "--settings", str(home.file)) == DONE
     assert fresh(home, 3) == [DONE]  # nothing to do; but where the clock itself is set back
     with pytest.raises(BadInputError, match="06:00 have been learned: set the clock right"):
-        catch_up(home.settings(), at(3), at(3))
+        catch_up(home.settings(), at(3), at(3), Memory())
     with locked(home.work, "a test"):
         assert fresh(home, 12) == [LOCKED]
     home.configure(model=MODEL, fresh=FRESH, tracking={"where": "mlruns", "model": "another"})

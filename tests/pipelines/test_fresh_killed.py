@@ -9,13 +9,13 @@ from pathlib import Path
 
 from pipelines.fresh.tell import unbalanced
 from pipelines.plumbing.errors import DONE
+from pipelines.stages.champion import registry_of
 from tests.forks import fork_server
-from tests.pipelines.hours import at, copied, fresh, landed, prepared, serving, weights
+from tests.pipelines.hours import HOURS, at, copied, fresh, landed, prepared, registered, serving, weights
 from tests.pipelines.nights import Home
 from tests.pipelines.test_killed import TOUCHES
 
-KILLS = int(os.environ.get("FRESH_KILLS", "8"))
-HOURS = (6, 12, 18, 24)
+KILLS, SEED = int(os.environ.get("FRESH_KILLS", "8")), int(os.environ.get("FRESH_SEED", "8"))
 
 
 def day_of_updates(folder: Path, touches: int) -> None:
@@ -56,11 +56,11 @@ def counted(home: Home) -> list[tuple[int, int]]:
 
 def test_a_day_that_is_killed_again_and_again_learns_each_click_once(tmp_path: Path, template: Path) -> None:
     server = fork_server()
-    ready = prepared(tmp_path / "ready", template)
+    ready = prepared(tmp_path / "ready", template, register=True)
     undisturbed = copied(ready, tmp_path / "undisturbed")
     assert run(server, undisturbed) == DONE
     touches = int((undisturbed.folder / "touches").read_text())
-    chance = random.Random(8)
+    chance = random.Random(SEED)
     killed = 0
     while killed < KILLS:
         home = copied(ready, tmp_path / "killed")
@@ -74,7 +74,17 @@ def test_a_day_that_is_killed_again_and_again_learns_each_click_once(tmp_path: P
         assert unbalanced(home.settings()) == []
         assert weights(home) == weights(undisturbed)
         assert clicks(home) == clicks(undisturbed)
+        assert told(home) == told(undisturbed)
         shutil.rmtree(home.folder)
+
+
+def told(home: Home) -> tuple[str, list[str], int]:
+    """What the registry has: whose alias it is, the fresh versions, and how many models have files."""
+    alias = registry_of(home.settings()).version_of("fresh")
+    assert alias is not None
+    models = [path for path in (home.mlruns / "artifacts" / "models").iterdir() if any(path.iterdir())]
+    found = registered(home)
+    return found[alias], sorted(found.values()), len(models)
 
 
 def clicks(home: Home) -> list[bytes]:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from recsys_gru.tracking.scratch import PREFIX, scratch
+from recsys_gru import Popularity, generate_clicks
+from recsys_gru.tracking import Registry
+from recsys_gru.tracking.scratch import CODE, PREFIX, scratch
 
 KILLED = """
 import os, signal
@@ -57,3 +59,12 @@ def test_an_error_in_the_block_leaves_nothing(home: Path) -> None:
     with pytest.raises(FileNotFoundError), scratch() as folder:
         (folder / "nowhere" / "model").write_text("large")
     assert not list(home.iterdir())
+
+
+def test_code_that_was_loaded_for_a_model_is_forgotten(mlruns: Path) -> None:
+    store, model = Registry(mlruns), Popularity().fit(generate_clicks(50, 9, 2))
+    store.register(model)  # the first loads what MLflow itself needs
+    paths, modules = list(sys.path), set(sys.modules)
+    store.register(model)
+    assert sys.path == paths
+    assert not [name for name in set(sys.modules) - modules if name.startswith(CODE)]

@@ -1,0 +1,160 @@
+"""What an hour costs between the nights: `python -m benchmarks.fresh_job [--items 20000] [--clicks 5000]`.
+
+A made-up log with a champion of the recommended setting on all items and three days in the store; then hours
+of so many clicks, each learned by the job, from the landed file to the published version with its guard and
+its curves. Once by a process for each hour, its imports apart, and once by one process that stays. Medians
+over ``--hours`` hours each: until the version is published, until all is told, the processor's seconds.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from pipelines.plumbing.settings import Settings
+
+DAY = datetime(2026, 1, 4, tzinfo=UTC)
+HISTORY = 3
+NAMES = ("imports", "published", "job", "processor")
+ONE_SHOT = """
+import json, sys, time
+began = time.perf_counter()
+import mlflow.pyfunc, mlflow.store.tracking.sqlalchemy_store, mlflow.store.model_registry.sqlalchemy_store
+import numba, polars, scipy.sparse, safetensors.numpy, torch
+import recsys_gru
+for name in recsys_gru.__all__:
+    getattr(recsys_gru, name)
+from benchmarks.fresh_job import learned
+learned(sys.argv[1], [int(hour) for hour in sys.argv[2:]], began)
+"""
+
+
+def main() -> None:
+    """Print a table; write it as JSON if asked."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--items", type=int, default=20_000)
+    parser.add_argument("--clicks", type=int, default=5_000)
+    parser.add_argument("--hours", type=int, default=5)
+    parser.add_argument("--no-register", action="store_true", help="leave MLflow's registry out")
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    hours = 2 * (asked.hours + 1)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        prepare(home, asked.items, asked.clicks, hours, register=not asked.no_register)
+        found = {
+            "a process an hour": [row for hour in range(hours // 2) for row in measured(home, [hour])],
+            "a process that stays": measured(home, list(range(hours // 2, hours))),
+        }
+    for way, rows in found.items():
+        for name in NAMES:
+            values = [
+                row[name] for row in rows[1:]
+            ]  # the first hour loads what the disk was not asked for yet
+            print(
+                f"{way}, {name}: {statistics.median(values):.2f} s ({min(values):.2f} to {max(values):.2f})"
+            )
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def prepare(home: Path, items: int, clicks: int, hours: int, *, register: bool) -> None:
+    """A project folder: settings, three days in the store, a champion, landed hours."""
+    import polars as pl
+
+    import recsys_gru as rg
+    from pipelines.stages.champion import registry_of
+    from pipelines.stages.ingest import ingest
+
+    settings = settings_in(home, register)
+    log = rg.generate_clicks(
+        n_sessions=24 * clicks * (HISTORY + 1) // 4, n_items=items, days=HISTORY + 1, seed=1
+    )
+    log = pl.concat([log, _each_once(log, items)]).sort("time")
+    landing = home / "landing"
+    for back in range(HISTORY, 0, -1):
+        day = (DAY - timedelta(days=back)).date()
+        log.filter(pl.col("time").dt.date() == day).write_parquet(landing / f"{day}.parquet")
+        ingest(day, settings)
+    values = {name: value for name, value in settings.model.items() if name != "class"}
+    model = rg.GRU4Rec(**values).fit(log.filter(pl.col("time") < DAY))
+    print(f"champion of {len(model.vocabulary_):,} items, layers {model.layers}", flush=True)
+    registry = registry_of(settings)
+    registry.promote(registry.register(model, tags={"day": DAY.date().isoformat()}), "a benchmark")
+    stream = log.filter(pl.col("time") >= DAY)
+    for hour in range(hours):
+        start, part = DAY + timedelta(hours=hour), stream.slice(hour * clicks, clicks)
+        passed = pl.col("time").to_physical() - part["time"].to_physical()[0]
+        share = passed / (stream["time"].to_physical()[(hour + 1) * clicks] - part["time"].to_physical()[0])
+        moved = part.with_columns(time=start + pl.duration(microseconds=(share * 3.6e9).cast(pl.Int64)))
+        moved.write_parquet(landing / f"{start:%Y-%m-%dT%H}.parquet")
+
+
+def _each_once(log: "pl.DataFrame", items: int) -> "pl.DataFrame":
+    """Sessions of ten clicks in which each item comes once, so that the catalogue has all of them."""
+    import polars as pl
+
+    session = log.height + pl.int_range(items) // 10
+    moment = DAY - timedelta(days=HISTORY) + pl.duration(seconds=pl.int_range(items))
+    return pl.select(session_id=session, item_id=pl.int_range(items), time=moment).cast(log.schema)
+
+
+def settings_in(home: Path, register: bool) -> "Settings":
+    """The settings of a project folder; but for the length of the training all as usual."""
+    from pipelines.plumbing.settings import read_settings
+
+    (home / "landing").mkdir(parents=True, exist_ok=True)
+    file = home / "nightly.toml"
+    usual = Path("pipelines/settings.toml").read_text(encoding="utf-8")
+    text = usual.replace("n_epochs = 6", "n_epochs = 1").replace(
+        "max_latency_ms = 250.0", "max_latency_ms = 5000.0"
+    )
+    text = text if register else text.replace("register = true", "register = false")
+    file.write_text(text, encoding="utf-8")
+    return read_settings(file)
+
+
+def measured(home: Path, hours: list[int]) -> list[dict[str, float]]:
+    """The seconds of each of some hours in a process of its own."""
+    command = [sys.executable, "-c", ONE_SHOT, str(home), *map(str, hours)]
+    alone = {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)
+    rows: list[dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    return rows
+
+
+def learned(home: str, hours: list[int], began: float) -> None:
+    """Learn hours one by one, as the job that stays does; prints the seconds of each."""
+    from pipelines.fresh.job import run_fresh
+    from pipelines.fresh.stream import Memory
+    from pipelines.plumbing.settings import read_settings
+    from pipelines.plumbing.versions import current
+
+    settings, memory, rows = read_settings(Path(home) / "nightly.toml"), Memory(), []
+    imports = time.perf_counter() - began
+    for hour in hours:
+        moment, wall, processor = time.time(), time.perf_counter(), time.process_time()
+        code = run_fresh(settings, DAY + timedelta(hours=hour + 1), memory)
+        row = {"imports": imports, "job": time.perf_counter() - wall}
+        row["processor"] = time.process_time() - processor
+        version = current(settings)
+        if code or version is None:
+            raise SystemExit(f"the hour {hour} ended with exit code {code}")
+        rows.append(row | {"published": (version.folder / "done.json").stat().st_mtime - moment})
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()
