@@ -38,9 +38,11 @@ def judge(
 
 
 def is_finite(model: "Recommender") -> bool:
-    """Whether all weights of a network are numbers; models without one have none."""
+    """Whether all weights of a network, or of those in a blend, are numbers; other models have none."""
     network = getattr(model, "network_", None)
-    return network is None or all(bool(values.isfinite().all()) for _, values in network.parameters())
+    if network is not None:
+        return all(bool(values.isfinite().all()) for _, values in network.parameters())
+    return all(is_finite(member) for member in getattr(model, "members_", ()))
 
 
 def _foretold(stream: Stream, settings: Settings) -> Check:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.fresh.guard import is_finite
 from pipelines.fresh.job import catch_up
 from pipelines.fresh.stream import Memory
 from pipelines.fresh.tell import unbalanced
@@ -16,7 +17,7 @@ from pipelines.plumbing.versions import fresh_folder, kept
 from pipelines.stages.champion import registry_of
 from pipelines.stages.ingest import ingest
 from pipelines.status import page, status
-from recsys_gru import load
+from recsys_gru import Blend, GRU4Rec, Markov, Popularity, load
 from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines.hours import (
     FRESH,
@@ -240,3 +241,20 @@ def test_a_period_divides_a_day(home: Home, every: str) -> None:
 def test_the_path_says_which_period(home: Home) -> None:
     with pytest.raises(BadInputError, match=r"expected \{period\} or \{day\} in fresh\.path"):
         home.configure(fresh={"path": "landing/clicks.parquet"})
+
+
+def test_a_blend_learns_between_the_nights_and_its_network_is_watched(home: Home) -> None:
+    settings = home.settings()
+    values = {name: value for name, value in settings.model.items() if name != "class"}
+    older = log().filter(pl.col("time") < at(0))
+    blend = Blend([GRU4Rec(**values), Markov(), Popularity()]).fit(older)
+    registry = registry_of(settings)
+    registry.promote(registry.register(blend, tags={"day": DAY.isoformat()}), "crowned by a test")
+    assert fresh(home, 6, 12) == [DONE, DONE]
+    served = load(serving(home).model)
+    assert isinstance(served, Blend)
+    learned = pl.concat([older, log().filter(pl.col("time").is_between(at(0), at(12), closed="left"))])
+    assert served.vocabulary_.support.sum() == learned.height
+    assert is_finite(served)
+    served.members_[0].network_.tables["output"][3, 0] = float("nan")  # type: ignore[attr-defined]
+    assert not is_finite(served)
