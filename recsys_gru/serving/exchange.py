@@ -1,0 +1,115 @@
+"""A new model takes over while the service answers: loaded beside the old one, tried, then put in its place."""
+
+import asyncio
+import gc
+import logging
+import time
+from datetime import UTC, datetime
+from typing import final
+
+from recsys_gru.serving.measures import Measures
+from recsys_gru.serving.served import Served
+from recsys_gru.serving.sources import Source
+
+log = logging.getLogger("recsys_gru.serving")
+
+LONGEST_PAUSE = 300.0
+"""Seconds until a version that failed is tried again, at most; each time twice as many."""
+
+
+@final
+class Place:
+    """The model that serves under one name, and what became of the last exchange.
+
+    Args:
+        name: main or beside.
+        watch: seconds between two looks at the source.
+    """
+
+    def __init__(self, name: str, source: Source, served: Served, watch: float, measures: Measures) -> None:
+        self.name, self.served, self.trouble = name, served, ""
+        self.since = time.time()
+        self._source, self._watch, self._measures = source, watch, measures
+        self._failed: tuple[str, float, float] = ("", 0.0, watch)
+        self._show(served, 1)
+
+    async def follow(self) -> None:
+        """Look for new versions, for ever."""
+        while True:
+            await asyncio.sleep(self._watch)
+            await self.look()
+
+    async def look(self) -> bool:
+        """Exchange the model where there is a newer one; whether that was done. The old one stays if it fails."""
+        version = "unknown"
+        try:
+            version = await asyncio.to_thread(self._source.version)
+            if version == self.served.version:
+                self.trouble = ""
+                return False
+            failed, again, _ = self._failed
+            if version == failed and time.monotonic() < again:
+                return False
+            fresh = await asyncio.to_thread(_loaded, self._source, version)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # whatever is wrong with a new model, the old one serves on
+            self._refuse(version, error)
+            return False
+        self._take_over(fresh)
+        return True
+
+    def detail(self) -> dict[str, object]:
+        """What /readyz tells of it."""
+        until = self.served.until
+        return {
+            "version": self.served.version,
+            "kind": self.served.kind,
+            "items": self.served.n_items,
+            "serves_since": _iso(self.since),
+            "learned_until": None if until is None else _iso(until),
+            "trouble": self.trouble or None,
+        }
+
+    def _take_over(self, fresh: Served) -> None:
+        old = self.served
+        self._show(old, None)
+        self.served, self.since, self.trouble = fresh, time.time(), ""
+        self._failed = ("", 0.0, self._watch)
+        self._show(fresh, 1)
+        self._measures.swaps.labels(self.name, "done").inc()
+        log.info("%s: version %s takes over from %s", self.name, fresh.version, old.version)
+        del old
+        gc.collect()  # the old one's tables are large
+
+    def _refuse(self, version: str, error: Exception) -> None:
+        failed, _, pause = self._failed
+        pause = min(2 * pause, LONGEST_PAUSE) if failed == version else self._watch
+        self._failed = version, time.monotonic() + pause, pause
+        self.trouble = f"version {version} cannot serve, {self.served.version} stays: {error}"
+        self._measures.swaps.labels(self.name, "failed").inc()
+        log.error("%s: %s", self.name, self.trouble)
+
+    def _show(self, served: Served, value: int | None) -> None:
+        labels = self.name, served.version, served.kind
+        if value is None:
+            self._measures.model.remove(*labels)
+        else:
+            self._measures.model.labels(*labels).set(value)
+
+
+def first(source: Source) -> Served:
+    """The model to begin with, after it has answered.
+
+    Raises:
+        RecsysError, OSError: if there is none, or it does not answer.
+    """
+    return _loaded(source, source.version())
+
+
+def _loaded(source: Source, version: str) -> Served:
+    return source.load(version).warm()
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")
