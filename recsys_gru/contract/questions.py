@@ -115,4 +115,3 @@ def _of_listed(
     scores = block.own(items, np.full(len(items), row))
     order = np.lexsort((items, -scores))[: question.k]
     return items[order], scores[order]
-

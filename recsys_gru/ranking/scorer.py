@@ -56,8 +56,9 @@ class Block(ABC):
     def _whole_tile(self, start: int, stop: int) -> NDArray[np.float32]:
         return np.ascontiguousarray(self.tile(start, stop), dtype=np.float32)
 
-    def rough(self) -> Rough | None:
-        """Nearly the scores of a single row, from one reading of the item table; None: no such short cut."""
+    def rough(self, row: int) -> Rough | None:
+        """Nearly the scores of one of the rows, from one reading of the item table; None: no such short cut."""
+        del row
         return None
 
 

@@ -97,11 +97,11 @@ class NetworkBlock(Block):
             found[part] = self._scores(asked)[rows[part], np.arange(len(asked))]
         return found
 
-    def rough(self) -> Rough | None:
+    def rough(self, row: int) -> Rough | None:
         coarse = self._coarse.of(self._output)
         if coarse is None:
             return None
-        table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[0].numpy()
+        table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[row].numpy()
         scores, error = coarse_scores(coarse, bias, hidden)
         return Rough(scores, error, lambda items: exact_scores(table, bias, hidden, items))
 

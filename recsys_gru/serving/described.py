@@ -5,7 +5,18 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from recsys_gru import __version__
-from recsys_gru.serving.wire import Answer, Click, ItemId, K, Recommend, Similar, Strict, TextId, Trouble, Which
+from recsys_gru.serving.wire import (
+    Answer,
+    Click,
+    ItemId,
+    K,
+    Recommend,
+    Similar,
+    Strict,
+    TextId,
+    Trouble,
+    Which,
+)
 
 KINDS: tuple[type[Strict], ...] = (Recommend, Click, Answer, Similar, Trouble)
 REFUSALS = {
@@ -65,9 +76,7 @@ def _paths() -> Described:
                 body=Click,
             )
         },
-        "/v1/sessions/{session_id}": {
-            "delete": _does("Forget a session.", None, "401 409 422 503", session)
-        },
+        "/v1/sessions/{session_id}": {"delete": _does("Forget a session.", None, "401 409 422 503", session)},
         "/v1/items/{item_id}/similar": {
             "get": _does(
                 "Rank the items most like one.", Similar, "401 404 422 503", item, k, which, missing=True

@@ -1,7 +1,7 @@
 """Where the log of clicks is cut: a file for each period, named and made as the job `fresh` takes it in.
 
-    FOLDER/2026-01-31T13.csv            clicks of a period that is over; it appears whole, and stays as it is
-    FOLDER/open/2026-01-31T14.0.csv     of the present one, written by worker 0
+FOLDER/2026-01-31T13.csv            clicks of a period that is over; it appears whole, and stays as it is
+FOLDER/open/2026-01-31T14.0.csv     of the present one, written by worker 0
 """
 
 import fcntl

@@ -58,7 +58,9 @@ class Service:
             RefusedError: where it cannot be answered.
         """
         if asked.items is not None and asked.session_id is not None:
-            raise RefusedError(422, "expected items or session_id, got both: the service adds none to the other")
+            raise RefusedError(
+                422, "expected items or session_id, got both: the service adds none to the other"
+            )
         ids: Ids = tuple(asked.items or ())
         if asked.session_id is not None:
             ids = await self._kept().items(asked.session_id)
@@ -75,7 +77,9 @@ class Service:
                 409, "this service keeps neither sessions nor clicks: start it with --sessions or --clicks"
             )
         if click.time > self.clock() + AHEAD:
-            raise RefusedError(422, f"time: expected one that is at most {AHEAD:g} s ahead of the service's clock")
+            raise RefusedError(
+                422, f"time: expected one that is at most {AHEAD:g} s ahead of the service's clock"
+            )
         if not consent:
             return await self.answer("main", (click.item,), k, exclude_seen)
         before = () if self.sessions is None else await self.sessions.items(session)
@@ -197,12 +201,16 @@ class Service:
 
     def _kept(self) -> Sessions:
         if self.sessions is None:
-            raise RefusedError(409, "this service keeps no sessions: send items, or start it with --sessions memory")
+            raise RefusedError(
+                409, "this service keeps no sessions: send items, or start it with --sessions memory"
+            )
         return self.sessions
 
     def _place(self, which: str) -> Place:
         if which not in self.places:
-            raise RefusedError(422, f"model: there is no {which!r} here: start the service with --beside MODEL")
+            raise RefusedError(
+                422, f"model: there is no {which!r} here: start the service with --beside MODEL"
+            )
         return self.places[which]
 
     def _written(self, count: int, seconds: float, kept: bool) -> None:
@@ -213,7 +221,9 @@ class Service:
         watch, sessions = self.measures.watch, self.sessions
         watch("queue", "Requests that wait.", lambda: len(self.batcher))
         watch("sessions", "Sessions kept in memory.", lambda: 0 if sessions is None else sessions.count())
-        watch("model_age_seconds", "How long ago the youngest click was that the model has learned.", self._age)
+        watch(
+            "model_age_seconds", "How long ago the youngest click was that the model has learned.", self._age
+        )
 
     def _age(self) -> float:
         until = self.places["main"].served.until

@@ -63,7 +63,9 @@ class Settings:
                 raise ParameterError(f"expected {name} as seconds above 0, got {getattr(self, name)!r}")
         if self.token is not None and not self.token.strip():
             raise ParameterError("expected a token that is no blank text, or none at all")
-        if self.sessions not in ("none", "memory") and not self.sessions.startswith(("redis://", "rediss://")):
+        if self.sessions not in ("none", "memory") and not self.sessions.startswith(
+            ("redis://", "rediss://")
+        ):
             raise ParameterError(
                 f"expected sessions as none, memory or redis://HOST:PORT, got {self.sessions!r}"
             )

@@ -31,13 +31,17 @@ class Recommend(Strict):
     items: Annotated[
         list[ItemId] | None, Field(max_length=MOST_ITEMS, description="The session's clicks, oldest first.")
     ] = None
-    session_id: Annotated[TextId | None, Field(description="A session whose clicks the service keeps.")] = None
+    session_id: Annotated[TextId | None, Field(description="A session whose clicks the service keeps.")] = (
+        None
+    )
     k: K = 20
     exclude_seen: Annotated[bool, Field(description="Leave out the items of the session itself.")] = True
-    allow: Annotated[
-        list[ItemId] | None, Field(max_length=MOST_LISTED, description="Only these items.")
-    ] = None
-    deny: Annotated[list[ItemId] | None, Field(max_length=MOST_LISTED, description="Never these items.")] = None
+    allow: Annotated[list[ItemId] | None, Field(max_length=MOST_LISTED, description="Only these items.")] = (
+        None
+    )
+    deny: Annotated[list[ItemId] | None, Field(max_length=MOST_LISTED, description="Never these items.")] = (
+        None
+    )
     model: Annotated[Which, Field(description="Which of two models answers, where there are two.")] = "main"
 
 

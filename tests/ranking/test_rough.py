@@ -1,4 +1,4 @@
-"""Answers for a single prefix from rough scores: equal to a full sort of the exact ones, or the long way."""
+"""Answers for a few prefixes from rough scores: equal to a full sort of the exact ones, or the long way."""
 
 import numpy as np
 import pytest
@@ -15,24 +15,22 @@ pytestmark = pytest.mark.kernels
 
 
 class Nearly(scorer.Block):
-    """Exact scores (N,) and rough ones beside them; counts how often a tile is asked for."""
-
-    rows = np.array([0])
+    """Exact scores (N,) or (Q, N) and rough ones beside them; counts how often a tile is asked for."""
 
     def __init__(self, exact: NDArray[np.float32], rough: NDArray[np.float32], error: float) -> None:
-        self.n_items = len(exact)
+        self._exact, self._rough, self._error = np.atleast_2d(exact), np.atleast_2d(rough), error
+        self.rows, self.n_items = np.arange(len(self._exact)), self._exact.shape[1]
         self.tiles = 0
-        self._exact, self._rough, self._error = exact, rough, error
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         self.tiles += 1
-        return self._exact[None, start:stop]
+        return self._exact[:, start:stop]
 
-    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        return self._exact[items]
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        return self._exact[np.arange(len(items)) if rows is None else rows, items]
 
-    def rough(self) -> Rough:
-        return Rough(self._rough, self._error, lambda items: self._exact[items])
+    def rough(self, row: int) -> Rough:
+        return Rough(self._rough[row], self._error, lambda items: self._exact[row, items])
 
 
 @settings(max_examples=200, deadline=None)
@@ -62,6 +60,23 @@ def test_top_k_equals_a_full_sort_of_the_exact_scores_whatever_the_error(
     expected = slow_top_k(exact.tolist(), k, [True] * items if share == 1 else keep.tolist())
     assert found[0].tolist() == expected
     np.testing.assert_array_equal(scores[0], np.where(found[0] >= 0, exact[found[0]], -np.inf))
+
+
+@pytest.mark.parametrize("rows", [2, topk.SINGLE, topk.SINGLE + 1])
+def test_a_few_rows_are_answered_each_with_what_was_barred_for_it(rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    exact = generator.normal(size=(rows, 400)).astype(np.float32)
+    seen = np.sort(generator.integers(0, 400, 9 * rows)).astype(np.int32)
+    owner = generator.integers(0, rows, 9 * rows)
+    keep = generator.random(400) < 0.7
+    block = Nearly(exact, exact, 1e-6)
+    found, scores = top_k(block, 5, Candidates(keep, None, np.zeros(rows, np.int64), seen, owner))
+    assert (block.tiles == 0) == (rows <= topk.SINGLE)
+    for row in range(rows):
+        allowed = keep.copy()
+        allowed[seen[owner == row]] = False
+        assert found[row].tolist() == slow_top_k(exact[row].tolist(), 5, allowed.tolist())
+        np.testing.assert_array_equal(scores[row], exact[row, found[row]])
 
 
 def test_a_short_list_needs_no_tile_and_too_long_a_one_takes_the_long_way() -> None:
