@@ -1,4 +1,4 @@
-"""Many sessions asked at once, in item numbers: for those who serve, where a frame a request costs too much."""
+"""Many sessions asked at once, by item numbers: for those who serve, where a frame a request is too dear."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

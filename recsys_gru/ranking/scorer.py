@@ -57,7 +57,7 @@ class Block(ABC):
         return np.ascontiguousarray(self.tile(start, stop), dtype=np.float32)
 
     def rough(self, row: int) -> Rough | None:
-        """Nearly the scores of one of the rows, from one reading of the item table; None: no such short cut."""
+        """Nearly the scores of one of the rows, from one reading of the item table; None: no short cut."""
         del row
         return None
 

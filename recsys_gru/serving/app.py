@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -21,9 +23,10 @@ from recsys_gru.serving.exchange import Place, first
 from recsys_gru.serving.measures import Measures
 from recsys_gru.serving.refusal import RefusedError
 from recsys_gru.serving.requests import JSON, asked, body_of, require_known, require_token, value_of
+from recsys_gru.serving.served import Served
 from recsys_gru.serving.service import Service
 from recsys_gru.serving.settings import Settings
-from recsys_gru.serving.sources import source_of
+from recsys_gru.serving.sources import Source, source_of
 from recsys_gru.serving.wire import Click, ItemId, K, Recommend, TextId, Which, moment, parsed
 
 log = logging.getLogger("recsys_gru.serving")
@@ -36,32 +39,45 @@ SESSION, COUNT, FLAG, WHICH = (
     TypeAdapter(bool),
     TypeAdapter[str](Which),
 )
-SAFE = {
-    "content-security-policy": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
+READ_EVERY = 1.0
+"""Seconds between two readings of what is watched."""
 Answering = Callable[[Service, Request], Awaitable[Response]]
 
 
-def application(settings: Settings, clock: Callable[[], float] = time.time) -> Starlette:
-    """The service as an ASGI application; the model is loaded when it starts.
+def loaded_models(settings: Settings) -> dict[str, tuple[Source, Served]]:
+    """The models by name, after each has answered.
+
+    Raises:
+        RecsysError, OSError: if one is not there, or does not answer.
+    """
+    named = {"main": settings.model, "beside": settings.beside}
+    sources = {name: source_of(model, settings.tracking_uri) for name, model in named.items() if model}
+    return {name: (source, first(source)) for name, source in sources.items()}
+
+
+def application(
+    settings: Settings,
+    clock: Callable[[], float] = time.time,
+    models: dict[str, tuple[Source, Served]] | None = None,
+) -> Starlette:
+    """The service as an ASGI application.
 
     Args:
         clock: seconds since 1970; another one than the machine's for replays.
+        models: those of ``loaded_models``; loaded at the start if not given.
     """
 
     @asynccontextmanager
     async def living(app: Starlette) -> AsyncIterator[None]:
-        measures, places = Measures(), {}
-        for name, model in (("main", settings.model), ("beside", settings.beside)):
-            if model is not None:
-                source = source_of(model, settings.tracking_uri)
-                served = await asyncio.to_thread(first, source)
-                places[name] = Place(name, source, served, settings.watch, measures)
+        found = await asyncio.to_thread(loaded_models, settings) if models is None else models
+        measures = Measures()
+        places = {
+            name: Place(name, source, served, settings.watch, measures)
+            for name, (source, served) in found.items()
+        }
         service = app.state.service = Service(settings, places, measures, clock)
         followers = [asyncio.create_task(place.follow()) for place in places.values()]
+        followers.append(asyncio.create_task(_read_often(measures)))
         log.info("ready: %s", ", ".join(f"{name} {place.served.version}" for name, place in places.items()))
         try:
             yield
@@ -89,6 +105,13 @@ def application(settings: Settings, clock: Callable[[], float] = time.time) -> S
         _route("/", "GET", _page("page.html"), public=True),
     ]
     return Starlette(routes=routes, lifespan=living, exception_handlers={HTTPException: _unknown})
+
+
+async def _read_often(measures: Measures) -> None:
+    """What is watched is read also for other processes of the service, one of which is asked for it."""
+    while True:
+        measures.read()
+        await asyncio.sleep(READ_EVERY)
 
 
 async def _recommend(service: Service, request: Request) -> Response:
@@ -150,12 +173,31 @@ async def _readyz(service: Service, request: Request) -> Response:
 
 def _page(name: str) -> Answering:
     text = (HERE / name).read_bytes()
+    headers = _safe(text)
 
     async def page(service: Service, request: Request) -> Response:
         del service, request
-        return Response(text, media_type="text/html", headers=SAFE)
+        return Response(text, media_type="text/html", headers=headers)
 
     return page
+
+
+def _safe(page: bytes) -> dict[str, str]:
+    """Headers that let a page run its own script and talk to this service, and nothing else."""
+    script, style = (
+        _digest(page.partition(b"<%b>" % tag)[2].partition(b"</%b>" % tag)[0])
+        for tag in (b"script", b"style")
+    )
+    return {
+        "content-security-policy": f"default-src 'none'; script-src {script}; style-src {style}; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+    }
+
+
+def _digest(text: bytes) -> str:
+    return f"'sha256-{b64encode(sha256(text).digest()).decode()}'"
 
 
 def _route(path: str, method: str, answering: Answering, public: bool = False) -> Route:
@@ -183,9 +225,9 @@ def _route(path: str, method: str, answering: Answering, public: bool = False) -
 async def _unknown(request: Request, error: Exception) -> Response:
     """A path or method that is not there."""
     del request
-    assert isinstance(error, HTTPException)
-    response = _json({"error": error.detail, "details": []}, error.status_code)
-    response.headers.update(error.headers or {})
+    status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
+    response = _json({"error": why, "details": []}, status)
+    response.headers.update(getattr(error, "headers", None) or {})
     return response
 
 

@@ -1,6 +1,7 @@
 """Many requests, one pass over the catalogue: what has come while a pass was running is the next one.
 
-No request waits for others to come. A thread does the passes, so that the event loop goes on reading.
+A request that comes alone waits for no other. Where the last pass answered several, the next one gives as many
+a moment to come, a share of the time that they save. A thread does the passes; the event loop reads on.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from recsys_gru.serving.served import Served
 
 log = logging.getLogger("recsys_gru.serving")
 
+PATIENCE, LONGEST_WAIT = 0.25, 0.002
+"""Share of the last pass's time, and seconds at most, for which as many requests as it had are waited for."""
 SWEEP = 0.05
 """Seconds between two looks for requests that have waited too long."""
 
@@ -49,6 +52,7 @@ class Batcher:
         self._jobs: deque[_Job] = deque()
         self._wake = threading.Condition()
         self._closed = False
+        self._last = 1, 0.0
         self._sweeper: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="recsys-gru answers", daemon=True)
@@ -94,20 +98,37 @@ class Batcher:
             began = time.monotonic()
             answers = _answered(jobs)
             took = time.monotonic() - began
+            self._last = len(jobs), took
             pairs = list(zip(jobs, answers, strict=True))
             self._loop.call_soon_threadsafe(self._deliver, pairs, took)
 
     def _next(self) -> list[_Job]:
         """The next questions to one and the same model; none when all is done and closed."""
+        while self._is_asked():
+            several, took = self._last
+            if len(self._jobs) < several:
+                time.sleep(min(PATIENCE * took, LONGEST_WAIT))
+            if jobs := self._taken():  # else they have waited too long meanwhile
+                return jobs
+        return []
+
+    def _is_asked(self) -> bool:
+        """Wait for a question; whether there is one, and not the end."""
         with self._wake:
-            while not self._jobs:
-                if self._closed:
-                    return []
+            while not self._jobs and not self._closed:
                 self._wake.wait()
-            jobs = [self._jobs.popleft()]
-            while self._jobs and len(jobs) < self._batch and self._jobs[0].served is jobs[0].served:
+            return bool(self._jobs)
+
+    def _taken(self) -> list[_Job]:
+        jobs: list[_Job] = []
+        with self._wake:
+            while (
+                self._jobs
+                and len(jobs) < self._batch
+                and (not jobs or self._jobs[0].served is jobs[0].served)
+            ):
                 jobs.append(self._jobs.popleft())
-            return jobs
+        return jobs
 
     def _deliver(self, pairs: "list[tuple[_Job, Ranking | Exception]]", took: float) -> None:
         self._observe(len(pairs), took)
@@ -124,7 +145,7 @@ class Batcher:
 
 
 def _answered(jobs: list[_Job]) -> list[Ranking | Exception]:
-    """An answer or an error for each; where a pass fails, each is asked alone, so that one spoils no other."""
+    """An answer or an error for each; where a pass fails, each is asked alone: one spoils no other."""
     try:
         return list(jobs[0].served.rank([job.question for job in jobs]))
     except Exception as error:

@@ -1,12 +1,11 @@
 """The log of clicks on disk: a click is acknowledged once the disk has it.
 
-A thread writes what has come while it wrote before, and syncs it once for all. Where the disk refuses, nothing of
-that is kept and each of these clicks is answered with 503: the client has it still.
+A thread writes what has come while it wrote before, and syncs it once for all. Where the disk refuses,
+nothing of that is kept and each of these clicks is answered with 503: the client has it still.
 """
 
 import asyncio
 import csv
-import fcntl
 import io
 import logging
 import os
@@ -21,7 +20,18 @@ from typing import final
 from recsys_gru.errors import InputError
 from recsys_gru.files import sync
 from recsys_gru.serving.refusal import busy
-from recsys_gru.serving.segments import HEAD, OPEN, fill_gap, length_of, mended, name_of, put_in_place
+from recsys_gru.serving.segments import (
+    HEAD,
+    OPEN,
+    close_orphans,
+    fill_gap,
+    free_writer,
+    length_of,
+    mended,
+    name_of,
+    period_of,
+    put_in_place,
+)
 
 log = logging.getLogger("recsys_gru.serving")
 
@@ -58,32 +68,34 @@ class ClickLog:
     """The log in a folder, cut into periods; see `segments`.
 
     Args:
-        every: length of the periods.
-        worker: each process that writes into the folder has its own number.
+        every: length of the periods. Several processes may write into one folder, each its own segment.
         clock: seconds since 1970; by it periods end.
         observe: is told how many clicks were written, in how many seconds, and whether they are kept.
 
     Raises:
-        InputError: if the folder cannot be used, or another process is this worker.
+        InputError: if the folder cannot be used.
     """
 
     def __init__(
         self,
         folder: Path,
         every: str,
-        worker: int,
         clock: Callable[[], float],
         observe: Callable[[int, float, bool], None],
     ) -> None:
         self.folder, self.trouble = folder, ""
-        self._length, self._worker, self._clock, self._observe = length_of(every), worker, clock, observe
+        self._length, self._clock, self._observe = length_of(every), clock, observe
         self._waiting: list[_Waiting] = []
         self._wake = threading.Condition()
         self._closing = False
         self._segments: dict[int, tuple[Path, int]] = {}
         self._loop = asyncio.get_running_loop()
-        self._guard = self._locked()
-        self._take_up()
+        try:
+            (folder / OPEN).mkdir(parents=True, exist_ok=True)
+            self._writer, self._guard = free_writer(folder)
+            self._take_up()
+        except OSError as error:
+            raise InputError(f"cannot write clicks into {folder}: {error}") from error
         self._thread = threading.Thread(target=self._work, name="recsys-gru clicks", daemon=True)
         self._thread.start()
 
@@ -111,30 +123,14 @@ class ClickLog:
             os.close(handle)
         self._guard.close()
 
-    def _locked(self) -> io.TextIOWrapper:
-        """The mark of this worker, held as long as it lives."""
-        try:
-            (self.folder / OPEN).mkdir(parents=True, exist_ok=True)
-            guard = (self.folder / OPEN / f"worker-{self._worker}").open("w")
-        except OSError as error:
-            raise InputError(f"cannot write clicks into {self.folder}: {error}") from error
-        try:
-            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            guard.close()
-            raise InputError(
-                f"another service writes clicks into {self.folder} as worker {self._worker}: give each its own "
-                "folder"
-            ) from error
-        return guard
-
     def _take_up(self) -> None:
-        """What was left open, also by a crash, is closed or gone on with; periods without a service are empty."""
+        """What was left open, also by a crash, is closed or gone on with; no service, no clicks."""
         now = self._clock()
-        for path in sorted((self.folder / OPEN).glob(f"*.{self._worker}.csv")):
+        for path in sorted((self.folder / OPEN).glob(f"*.{self._writer}.csv")):
             mended(path)
-            if path.name.split(".")[0] != self._name(now):
+            if period_of(path) != name_of(self._start(now), self._length):
                 put_in_place(path, self.folder)
+        close_orphans(self.folder, name_of(self._start(now), self._length))
         fill_gap(self.folder, self._start(now), self._length)
         self._segment(self._start(now))
 
@@ -155,7 +151,7 @@ class ClickLog:
         try:
             self._append([click for click, _ in taken])
         except OSError as found:
-            log.error("%d clicks could not be kept: %s", len(taken), found)
+            log.error("%d clicks could not be kept: %s", len(taken), found)  # noqa: TRY400 - a full disk is no bug
             error = found
         self.trouble = "" if error is None else str(error)
         seconds = time.monotonic() - began
@@ -199,7 +195,7 @@ class ClickLog:
     def _segment(self, start: int) -> int:
         """The open segment of a period."""
         if start not in self._segments:
-            path = self.folder / OPEN / f"{name_of(start, self._length)}.{self._worker}.csv"
+            path = self.folder / OPEN / f"{name_of(start, self._length)}.{self._writer}.csv"
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
             try:
                 if not os.fstat(handle).st_size:
@@ -214,7 +210,7 @@ class ClickLog:
         return self._segments[start][1]
 
     def _close_finished(self) -> None:
-        """Close the periods that are over, and open the present one, so that a quiet one leaves its file too."""
+        """Close the periods that are over, and open the present one; a quiet one has its file too."""
         now = self._clock()
         try:
             for start in [one for one in self._segments if one + self._length + GRACE <= now]:
@@ -222,18 +218,16 @@ class ClickLog:
                 put_in_place(path, self.folder)
                 os.close(handle)
                 del self._segments[start]
+                close_orphans(self.folder, name_of(self._start(now), self._length))
                 fill_gap(self.folder, self._start(now), self._length)
             self._segment(self._start(now))
         except OSError as error:
             if str(error) != self.trouble:
-                log.error("a period of the log could not be closed: %s", error)
+                log.error("a period of the log could not be closed: %s", error)  # noqa: TRY400
             self.trouble = str(error)
 
     def _start(self, moment: float) -> int:
         return int(moment // self._length * self._length)
-
-    def _name(self, moment: float) -> str:
-        return name_of(self._start(moment), self._length)
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from recsys_gru import __version__
@@ -88,9 +89,7 @@ def _paths() -> Described:
     }
 
 
-def _parameter(name: str, where: str, kind: object, says: str, default: object = None) -> Described:
-    from pydantic import TypeAdapter
-
+def _parameter(name: str, where: str, kind: Any, says: str, default: object = None) -> Described:  # noqa: ANN401 - any type
     schema = TypeAdapter(kind).json_schema()
     if default is not None:
         schema["default"] = default

@@ -1,4 +1,4 @@
-"""A new model takes over while the service answers: loaded beside the old one, tried, then put in its place."""
+"""A new model takes over while the service answers: loaded beside the old one, tried, put in its place."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ class Place:
         self.since = time.time()
         self._source, self._watch, self._measures = source, watch, measures
         self._failed: tuple[str, float, float] = ("", 0.0, watch)
-        self._show(served, 1)
+        self._show(served, serves=True)
 
     async def follow(self) -> None:
         """Look for new versions, for ever."""
@@ -40,7 +40,7 @@ class Place:
             await self.look()
 
     async def look(self) -> bool:
-        """Exchange the model where there is a newer one; whether that was done. The old one stays if it fails."""
+        """Exchange the model where there is a newer one; whether that was done. The old one stays else."""
         version = "unknown"
         try:
             version = await asyncio.to_thread(self._source.version)
@@ -73,10 +73,10 @@ class Place:
 
     def _take_over(self, fresh: Served) -> None:
         old = self.served
-        self._show(old, None)
+        self._show(old, serves=False)
         self.served, self.since, self.trouble = fresh, time.time(), ""
         self._failed = ("", 0.0, self._watch)
-        self._show(fresh, 1)
+        self._show(fresh, serves=True)
         self._measures.swaps.labels(self.name, "done").inc()
         log.info("%s: version %s takes over from %s", self.name, fresh.version, old.version)
         del old
@@ -90,12 +90,8 @@ class Place:
         self._measures.swaps.labels(self.name, "failed").inc()
         log.error("%s: %s", self.name, self.trouble)
 
-    def _show(self, served: Served, value: int | None) -> None:
-        labels = self.name, served.version, served.kind
-        if value is None:
-            self._measures.model.remove(*labels)
-        else:
-            self._measures.model.labels(*labels).set(value)
+    def _show(self, served: Served, *, serves: bool) -> None:
+        self._measures.serving((self.name, served.version, served.kind), serves=serves)
 
 
 def first(source: Source) -> Served:

@@ -4,7 +4,14 @@ import os
 from collections.abc import Callable
 from typing import final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 
 PREFIX = "recsys_gru_serving_"
@@ -19,6 +26,7 @@ class Measures:
     """The counters of one service."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests answered.", "route", "status")
         self.seconds = self._histogram(
@@ -33,12 +41,24 @@ class Measures:
         self.click_failures = self._counter("click_failures", "Clicks refused, as they could not be kept.")
         self.sync_seconds = self._histogram("click_sync_seconds", "Seconds of one writing to disk.", SECONDS)
         self.swaps = self._counter("swaps", "New models, by outcome.", "model", "outcome")
-        self.model = self._gauge("model_info", "1 for the version that serves.", "model", "version", "kind")
+        self._model = self._gauge("model_info", "1 for the version that serves.", "model", "version", "kind")
+        self._watched: list[tuple[Gauge, Callable[[], float]]] = []
 
     def watch(self, name: str, says: str, read: Callable[[], float]) -> None:
-        """A gauge that is read when it is asked for."""
-        gauge = self._gauge(name, says)
-        gauge.set_function(read)
+        """A gauge that is read now and then; of several processes the largest is told."""
+        self._watched.append((self._gauge(name, says), read))
+
+    def read(self) -> None:
+        """Read what is watched."""
+        for gauge, read in self._watched:
+            gauge.set(read())
+
+    def serving(self, labels: tuple[str, str, str], *, serves: bool) -> None:
+        """A version (name, version, kind) serves from now on, or no longer."""
+        if serves or SHARED in os.environ:
+            self._model.labels(*labels).set(int(serves))
+        else:
+            self._model.remove(*labels)
 
     def passed(self, size: int, seconds: float) -> None:
         """A pass was made."""
@@ -47,6 +67,7 @@ class Measures:
 
     def text(self) -> bytes:
         """All of it; of all processes of the service together, where there are several."""
+        self.read()
         if SHARED not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()
@@ -57,7 +78,7 @@ class Measures:
         return Counter(PREFIX + name, says, labels, registry=self.registry)
 
     def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
-        return Gauge(PREFIX + name, says, labels, registry=self.registry, multiprocess_mode="liveall")
+        return Gauge(PREFIX + name, says, labels, registry=self.registry, multiprocess_mode="livemax")
 
     def _histogram(self, name: str, says: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(PREFIX + name, says, labels, registry=self.registry, buckets=buckets)

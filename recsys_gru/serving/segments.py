@@ -1,7 +1,7 @@
 """Where the log of clicks is cut: a file for each period, named and made as the job `fresh` takes it in.
 
 FOLDER/2026-01-31T13.csv            clicks of a period that is over; it appears whole, and stays as it is
-FOLDER/open/2026-01-31T14.0.csv     of the present one, written by worker 0
+FOLDER/open/2026-01-31T14.0.csv     of the present one, of the writer that holds open/writer-0
 """
 
 import fcntl
@@ -9,6 +9,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 from recsys_gru.errors import ParameterError
 from recsys_gru.files import sync
@@ -16,6 +17,7 @@ from recsys_gru.files import sync
 HEAD = b"session_id,item_id,time\n"
 OPEN = "open"
 EVERY = re.compile(r"([1-9]\d*)(min|h)")
+MOST_WRITERS = 256
 MOST_EMPTY = 1000
 """Periods without a service that are written down as empty, at most."""
 
@@ -59,6 +61,40 @@ def start_of(name: str) -> int:
     return int(datetime.strptime(name, form).replace(tzinfo=UTC).timestamp())
 
 
+def period_of(segment: Path) -> str:
+    """The name of an open segment's period."""
+    return segment.name.partition(".")[0]
+
+
+def free_writer(folder: Path) -> tuple[int, TextIO]:
+    """The lowest number that no process writes under, and the mark that holds it as long as it is open."""
+    for number in range(MOST_WRITERS):
+        if (guard := _held(folder, str(number))) is not None:
+            return number, guard
+    raise OSError(f"{MOST_WRITERS} processes write already")
+
+
+def _held(folder: Path, writer: str) -> TextIO | None:
+    guard = (folder / OPEN / f"writer-{writer}").open("w")
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        guard.close()
+        return None
+    return guard
+
+
+def close_orphans(folder: Path, current: str) -> None:
+    """Close what killed processes have left of periods that are over; the present one is left to its end."""
+    for segment in sorted((folder / OPEN).glob("*.*.csv")):
+        period, writer, _ = segment.name.split(".")
+        if period < current and (guard := _held(folder, writer)) is not None:
+            with guard:
+                if segment.exists():
+                    mended(segment)
+                    put_in_place(segment, folder)
+
+
 def closed(folder: Path) -> list[Path]:
     """The files of finished periods, oldest first."""
     return sorted(path for path in folder.glob("????-??-??T*.csv") if path.is_file())
@@ -69,7 +105,7 @@ def put_in_place(segment: Path, folder: Path) -> None:
 
     Several workers may do so for one period.
     """
-    target = folder / f"{segment.name.split('.')[0]}.csv"
+    target = folder / f"{period_of(segment)}.csv"
     with (folder / OPEN / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if target.exists():

@@ -1,66 +1,108 @@
-"""The service as a process: uvicorn around the application, one core each."""
+"""The service as a process, or several on one port: uvicorn around the application."""
 
-import logging
+import json
 import os
 import resource
-import sys
+import tempfile
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from pathlib import Path
+from socket import socket
+from typing import final
 
-from recsys_gru.errors import ParameterError
+from starlette.applications import Starlette
+from uvicorn import Config, Server
+from uvicorn.supervisors import Multiprocess
+
+from recsys_gru.serving.app import application, loaded_models
+from recsys_gru.serving.measures import SHARED
+from recsys_gru.serving.protocol import Patient
 from recsys_gru.serving.settings import Settings
-
-if TYPE_CHECKING:
-    from uvicorn import Config
+from recsys_gru.serving.sources import source_of
 
 KEEP_ALIVE = 75
 """Seconds for which a connection without requests stays."""
-BACKLOG = 2048
+BACKLOG = 4096
+TOLD = "RECSYS_GRU_SERVING"
+"""The settings, for the processes that one service consists of."""
 
 
-def config_of(settings: Settings) -> "Config":
-    """How uvicorn is to run it.
+@final
+class _Announcing(Server):
+    """Says where it listens, once it does."""
+
+    ready: Callable[[str], None]
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            self.ready(_address(self.config.host, port))
+
+
+def serve(settings: Settings, ready: Callable[[str], None]) -> None:
+    """Serve until told to end (SIGTERM, SIGINT): then finish what has begun.
+
+    Args:
+        ready: is told the address once it is listened at.
 
     Raises:
-        ParameterError: where what serving needs is not installed.
+        RecsysError, OSError: if there is no model, or it does not answer.
     """
-    try:
-        from uvicorn import Config
+    _more_files()
+    if settings.workers > 1:
+        _serve_by_many(settings, ready)
+        return
+    config = _config(settings, application(settings, models=loaded_models(settings)))
+    server = _Announcing(config)
+    server.ready = ready
+    server.run()
 
-        from recsys_gru.serving.app import application
-    except ModuleNotFoundError as error:
-        raise ParameterError(
-            f"serving needs {error.name}, which is not installed: pip install 'recsys-gru[serve]'"
-        ) from error
+
+def worker_application() -> Starlette:
+    """The application of one of several processes."""
+    told = json.loads(os.environ[TOLD])
+    _more_files()
+    return application(
+        Settings(**told | {"clicks": None if told["clicks"] is None else Path(told["clicks"])})
+    )
+
+
+def _serve_by_many(settings: Settings, ready: Callable[[str], None]) -> None:
+    for model in filter(None, (settings.model, settings.beside)):
+        source_of(model, settings.tracking_uri).version()
+    os.environ[TOLD] = json.dumps(asdict(settings), default=str)
+    with tempfile.TemporaryDirectory() as shared:
+        os.environ[SHARED] = shared
+        config = _config(settings, "recsys_gru.serving.server:worker_application")
+        listening = config.bind_socket()
+        ready(_address(config.host, listening.getsockname()[1]))
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def _config(settings: Settings, app: Starlette | str) -> Config:
     return Config(
-        application(settings),
+        app,
+        factory=isinstance(app, str),
+        workers=settings.workers,
         host=settings.host,
         port=settings.port,
+        http=Patient,
+        ws="none",
         access_log=False,
-        log_level="warning",
+        log_level="error",
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=round(settings.drain) or 1,
+        timeout_graceful_shutdown=max(1, round(settings.drain)),
         backlog=BACKLOG,
         server_header=False,
     )
 
 
-def serve(settings: Settings, ready: Callable[[str], None]) -> int:
-    """Serve until told to end (SIGTERM, SIGINT): then finish what has begun. Returns the exit code.
-
-    Args:
-        ready: is told the address once the service answers.
-    """
-    from uvicorn import Server
-
-    more_files()
-    config = config_of(settings)
-    server = Server(config)
-    server.run()
-    return 0 if server.started else 3
+def _address(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def more_files() -> None:
+def _more_files() -> None:
     """Let this process hold as many connections as the system allows it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:

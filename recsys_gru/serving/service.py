@@ -15,7 +15,7 @@ from recsys_gru.serving.exchange import Place
 from recsys_gru.serving.measures import Measures
 from recsys_gru.serving.recent import Recent
 from recsys_gru.serving.refusal import RefusedError
-from recsys_gru.serving.served import Numbers, Served, UnfitError, require_answer
+from recsys_gru.serving.served import Numbers, Served, require_answer
 from recsys_gru.serving.sessions import Ids, InMemory, InRedis, Sessions
 from recsys_gru.serving.settings import Settings
 from recsys_gru.serving.wire import Recommend
@@ -45,7 +45,7 @@ class Service:
         self.clicks = (
             None
             if settings.clicks is None
-            else ClickLog(settings.clicks, settings.every, settings.worker, clock, self._written)
+            else ClickLog(settings.clicks, settings.every, clock, self._written)
         )
         self.batcher = Batcher(settings.batch, settings.queue, settings.deadline, measures.passed)
         self._golden = -FRESH
@@ -84,14 +84,11 @@ class Service:
             return await self.answer("main", (click.item,), k, exclude_seen)
         before = () if self.sessions is None else await self.sessions.items(session)
         ids = (*before, click.item)[-self.settings.session_items :]
-        told, _ = await asyncio.gather(
-            self.answer("main", ids, k, exclude_seen), self._keep(session, click), return_exceptions=True
-        )
-        for result in (_, told):
-            if isinstance(result, BaseException):
-                raise result
-        assert isinstance(told, dict)
-        return told
+        keeping = asyncio.ensure_future(self._keep(session, click))
+        try:
+            return await self.answer("main", ids, k, exclude_seen)
+        finally:
+            await keeping  # what it says of a click that is not kept goes before any answer
 
     async def forget(self, session: str) -> None:
         """Drop a session's clicks; those in the log stay, they name no person.
@@ -241,6 +238,3 @@ def _sessions(settings: Settings) -> Sessions | None:
 
 def _listed(ids: Iterable[int | str], scores: Iterable[float]) -> list[Told]:
     return [{"item_id": one, "score": score} for one, score in zip(ids, scores, strict=True)]
-
-
-__all__ = ["Service", "UnfitError"]

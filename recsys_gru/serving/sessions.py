@@ -6,13 +6,10 @@ What is kept are ids, no states of a network: a new model takes up every session
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, final
+from typing import Protocol, final
 
 from recsys_gru.errors import ParameterError
 from recsys_gru.serving.refusal import busy
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis
 
 Ids = tuple[int | str, ...]
 PREFIX = "recsys-gru:session:"
@@ -96,9 +93,7 @@ class InRedis:
                 "sessions in Redis need its library: pip install 'recsys-gru[redis]'"
             ) from error
         try:
-            self._redis: Redis = Redis.from_url(
-                address, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
-            )
+            self._redis = Redis.from_url(address, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
         except ValueError as error:
             raise ParameterError(f"expected the address of a Redis server: {error}") from error
         self._ttl, self._longest = round(ttl * 1000), longest
@@ -107,7 +102,7 @@ class InRedis:
         from redis.exceptions import RedisError
 
         try:
-            found = await self._redis.lrange(PREFIX + session, 0, -1)  # type: ignore[misc]
+            found = await self._redis.lrange(PREFIX + session, 0, -1)
         except RedisError as error:
             raise busy(f"the sessions cannot be read: {error}") from error
         return tuple(json.loads(one) for one in found)

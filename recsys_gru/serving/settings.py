@@ -30,7 +30,7 @@ class Settings:
         every: length of the periods in which the log is cut, as `fresh.every` is.
         watch: seconds between two looks for a new model.
         drain: seconds for the last requests when the service is told to end.
-        worker: which of the processes this is; each has its own open segment of the log.
+        workers: processes that share the port, each with the model in its memory; best one a core.
     """
 
     model: str
@@ -52,17 +52,21 @@ class Settings:
     every: str = "1h"
     watch: float = 10.0
     drain: float = 20.0
-    worker: int = 0
+    workers: int = 1
 
     def __post_init__(self) -> None:
         """Raise ParameterError at the first impossible value."""
-        for name in ("batch", "queue", "body", "session_items", "most_sessions"):
+        for name in ("batch", "queue", "body", "session_items", "most_sessions", "workers"):
             whole_number(name, getattr(self, name), 1)
         for name in ("deadline", "slow", "session_ttl", "watch", "drain"):
             if not getattr(self, name) > 0:
                 raise ParameterError(f"expected {name} as seconds above 0, got {getattr(self, name)!r}")
         if self.token is not None and not self.token.strip():
             raise ParameterError("expected a token that is no blank text, or none at all")
+        if self.workers > 1 and self.sessions == "memory":
+            raise ParameterError(
+                "expected sessions=none or a Redis server for several workers: none knows another's memory"
+            )
         if self.sessions not in ("none", "memory") and not self.sessions.startswith(
             ("redis://", "rediss://")
         ):

@@ -54,7 +54,7 @@ class Folder(Source):
 
 @final
 class Pointer(Source):
-    """The file that names the fresh version: {"version": 12, "path": "versions/000012"}, beside that folder."""
+    """The file that names the fresh version, {"version": 12, "path": "versions/000012"}, by its side."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -63,6 +63,7 @@ class Pointer(Source):
         return f"fresh-{self._read()[0]}"
 
     def load(self, version: str) -> Served:
+        del version  # there may be a newer one by now: that is taken
         number, folder = self._read()
         return Served(load(folder), f"fresh-{number}")
 
@@ -118,6 +119,6 @@ def source_of(model: str, tracking_uri: str) -> Source:
     if path.is_file() and path.suffix == ".json":
         return Pointer(path)
     raise InputError(
-        f"expected the folder of a saved model, the current.json of fresh versions, or models:/NAME@ALIAS, got "
-        f"{model!r}"
+        "expected the folder of a saved model, the current.json of fresh versions, or models:/NAME@ALIAS, "
+        f"got {model!r}"
     )

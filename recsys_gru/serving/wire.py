@@ -26,7 +26,7 @@ class Strict(BaseModel):
 
 
 class Recommend(Strict):
-    """What may follow a session: that of `items`, or the one kept under `session_id`; neither is a new visitor."""
+    """What may follow a session: that of `items`, or the one kept as `session_id`; neither: a new visitor."""
 
     items: Annotated[
         list[ItemId] | None, Field(max_length=MOST_ITEMS, description="The session's clicks, oldest first.")
