@@ -1,6 +1,6 @@
 """Many requests, one pass over the catalogue: what has come while a pass was running is the next one.
 
-A request that comes alone waits for no other. Where the last pass answered several, the next one gives as many
+A request that comes alone waits for no other. Where the last pass answered several, the next gives as many
 a moment to come, a share of the time that they save. A thread does the passes; the event loop reads on.
 """
 

@@ -53,7 +53,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     if settings.workers > 1:
         _serve_by_many(settings, ready)
         return
-    config = _config(settings, application(settings, models=loaded_models(settings)))
+    config = config_of(settings, application(settings, models=loaded_models(settings)))
     server = _Announcing(config)
     server.ready = ready
     server.run()
@@ -74,13 +74,14 @@ def _serve_by_many(settings: Settings, ready: Callable[[str], None]) -> None:
     os.environ[TOLD] = json.dumps(asdict(settings), default=str)
     with tempfile.TemporaryDirectory() as shared:
         os.environ[SHARED] = shared
-        config = _config(settings, "recsys_gru.serving.server:worker_application")
+        config = config_of(settings, "recsys_gru.serving.server:worker_application")
         listening = config.bind_socket()
         ready(_address(config.host, listening.getsockname()[1]))
         Multiprocess(config, sockets=[listening]).run()
 
 
-def _config(settings: Settings, app: Starlette | str) -> Config:
+def config_of(settings: Settings, app: Starlette | str) -> Config:
+    """How uvicorn runs an application, or the factory of that name."""
     return Config(
         app,
         factory=isinstance(app, str),
