@@ -17,7 +17,7 @@ class Patient(HttpToolsProtocol):
 
     _timer: asyncio.TimerHandle | None = None
     _head = 0
-    _in_head = True
+    _in_head = _begun = True
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -28,15 +28,16 @@ class Patient(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head += len(data)
+        self._begun = False
         super().data_received(data)
+        if self._in_head:
+            self._head += self._so_far() if self._begun else len(data)
         if self._in_head and self._head > LONGEST_HEAD and not self.transport.is_closing():
             self.send_400_response("The request's head is too long.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._head, self._in_head = 0, True
+        self._head, self._in_head, self._begun = 0, True, True
         if self._timer is None:
             self._start()
 
@@ -44,6 +45,10 @@ class Patient(HttpToolsProtocol):
         self._in_head = False
         self._stop()
         super().on_headers_complete()
+
+    def _so_far(self) -> int:
+        """Bytes of a head whose first ones came behind something else."""
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _start(self) -> None:
         self._timer = self.loop.call_later(SLOWEST_HEAD, self._give_up)

@@ -113,7 +113,7 @@ def process(*words: str | Path, before: Callable[[], None] | None = None) -> Ite
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
-        preexec_fn=before,  # noqa: PLW1509 - the test sets its limits
+        preexec_fn=before,
     )
     try:
         assert child.stdout is not None
