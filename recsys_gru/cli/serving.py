@@ -79,6 +79,10 @@ def serve(model: str | None, where: str, session_minutes: float, **told: object)
         from recsys_gru.serving import Settings
         from recsys_gru.serving.server import serve as run
     except ModuleNotFoundError as error:
+        if error.name in ("fcntl", "resource"):
+            raise ParameterError(
+                "serving runs on Linux and macOS, this system has no locks of files"
+            ) from error
         raise ParameterError(
             f"serving needs {error.name}, which is not installed: pip install 'recsys-gru[serve]'"
         ) from error

@@ -1,11 +1,14 @@
 """A new model takes over while the service answers: loaded beside the old one, tried, put in its place."""
 
 import asyncio
+import contextlib
 import gc
 import logging
+import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import final
+from typing import ParamSpec, TypeVar, final
 
 from recsys_gru.serving.measures import Measures
 from recsys_gru.serving.served import Served
@@ -13,6 +16,8 @@ from recsys_gru.serving.sources import Source
 
 log = logging.getLogger("recsys_gru.serving")
 
+P = ParamSpec("P")
+Value = TypeVar("Value")
 LONGEST_PAUSE = 300.0
 """Seconds until a version that failed is tried again, at most; each time twice as many."""
 
@@ -43,14 +48,14 @@ class Place:
         """Exchange the model where there is a newer one; whether that was done. The old one stays else."""
         version = "unknown"
         try:
-            version = await asyncio.to_thread(self._source.version)
+            version = await in_thread(self._source.version)
             if version == self.served.version:
                 self.trouble = ""
                 return False
             failed, again, _ = self._failed
             if version == failed and time.monotonic() < again:
                 return False
-            fresh = await asyncio.to_thread(_loaded, self._source, version)
+            fresh = await in_thread(_loaded, self._source, version)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # whatever is wrong with a new model, the old one serves on
@@ -92,6 +97,32 @@ class Place:
 
     def _show(self, served: Served, *, serves: bool) -> None:
         self._measures.serving((self.name, served.version, served.kind), serves=serves)
+
+
+async def in_thread(function: "Callable[P, Value]", *words: P.args, **named: P.kwargs) -> Value:
+    """What a function gives, run in a thread that nobody waits for at the end: a store may never answer."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Value] = loop.create_future()
+
+    def tell(value: "Value | None", error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is None:
+            future.set_result(value)  # type: ignore[arg-type] # it is the function's
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        value, error = None, None
+        try:
+            value = function(*words, **named)
+        except BaseException as found:  # the waiting side is to have it, whatever it is
+            error = found
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, value, error)
+
+    threading.Thread(target=run, name="recsys-gru models", daemon=True).start()
+    return await future
 
 
 def first(source: Source) -> Served:

@@ -18,7 +18,7 @@ HEAD = b"session_id,item_id,time\n"
 OPEN = "open"
 EVERY = re.compile(r"([1-9]\d*)(min|h)")
 MOST_WRITERS = 256
-MOST_EMPTY = 1000
+MOST_EMPTY = 200
 """Periods without a service that are written down as empty, at most."""
 
 

@@ -104,6 +104,22 @@ def test_periods_are_closed_by_the_clock_late_clicks_go_on_and_quiet_ones_leave_
     }
 
 
+def test_a_clock_that_jumps_loses_no_click(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock = Clock()
+        log = log_in(tmp_path, clock)
+        for item, hours in enumerate((0, 5, -3, 0, 24 * 365 * 50, 0)):
+            clock.now = NOON + hours * HOUR
+            await log.add(Click("s", item, clock.now))
+        clock.now = NOON + 24 * 365 * 51 * HOUR
+        wait_for(lambda: len(list((tmp_path / OPEN).glob("*.csv"))) == 1)
+        log.close()
+
+    asyncio.run(main())
+    assert sorted(int(line.split(",")[1]) for line in lines_of(tmp_path)) == list(range(6))
+    assert len(closed(tmp_path)) <= 420
+
+
 def test_what_a_crash_left_is_mended_and_gone_on_with(tmp_path: Path) -> None:
     segment = tmp_path / OPEN / "2026-03-01T12.0.csv"
 
