@@ -48,10 +48,13 @@ RULES: dict[str, object] = {
 
 @dataclass
 class Told:
-    """What came back: clicks that another of their session went before, and those that had been listed."""
+    """What came back: clicks that another of their session went before, those that had been listed, and both
+    of the clicks whose model is still that of the click before."""
 
     events: int = 0
     hits: int = 0
+    within: int = 0
+    hits_within: int = 0
     unknown: int = 0
     seconds: float = 0.0
     versions: set[str] = field(default_factory=set)
@@ -95,11 +98,31 @@ def compared(
         "recall_over_http": told.hits / told.events,
         "recall_prequential": learns.recall[K],
         "recall_frozen": frozen.recall[K],
+        "within_a_period_over_http": told.hits_within / told.within,
+        "within_a_period_prequential": within_a_period(learns, stream, every),
+        "events_within_a_period": told.within,
         "events_prequential": learns.events,
         "unknown_clicks": told.unknown,
         "versions": len(told.versions),
         "seconds_of_answers": told.seconds,
     }
+
+
+def within_a_period(report: rg.Prequential, stream: pl.DataFrame, every: str) -> float:
+    """Recall of the clicks that come in the same period as the click before them.
+
+    Prequential foretells a click by the model of its period; the answer really given is of the period when
+    the click before was made. Of these clicks both are one.
+    """
+    length = every.replace("min", "m")
+    before = stream.sort("time", maintain_order=True).with_columns(
+        before=pl.col("time").shift(1).over("session_id")
+    )
+    same = before.filter(pl.col("time").dt.truncate(length) == pl.col("before").dt.truncate(length))
+    hits = report.ranks.filter(pl.col("rank") <= K).join(
+        same, on=["session_id", "item_id", "time"], how="semi"
+    )
+    return hits.height / same.height
 
 
 def prepared(model: rg.GRU4Rec, start: datetime, every: str, home: Path) -> Settings:
@@ -148,7 +171,7 @@ def replayed(stream: pl.DataFrame, length: timedelta, settings: Settings, askers
     told = Told()
     home = settings.work.folder.parent
     moment, process, port = started(fresh_folder(settings) / "current.json", home / "clicks", length)
-    lists: dict[Id, set[Id]] = {}
+    lists: dict[Id, tuple[set[Id], str]] = {}
     try:
         periods = stream.sort("time", maintain_order=True).with_columns(start=pl.col("time").map_elements(
             lambda time: period_at(time, length).start, return_dtype=pl.Datetime("us", "UTC")
@@ -173,7 +196,7 @@ def send(
     clicks: pl.DataFrame,
     port: int,
     moment: Shared,
-    lists: dict[Id, set[Id]],
+    lists: dict[Id, tuple[set[Id], str]],
     told: Told,
     askers: int,
 ) -> None:
@@ -222,7 +245,7 @@ def click(connection: http.client.HTTPConnection, session: Id, item: Id, at: dat
 
 def count(
     told: Told,
-    lists: dict[Id, set[Id]],
+    lists: dict[Id, tuple[set[Id], str]],
     session: Id,
     item: Id,
     answer: dict[str, Any],
@@ -230,9 +253,13 @@ def count(
 ) -> None:
     """Was it in the list before; and remember the new list."""
     if session in lists:
+        listed, version = lists[session]
         told.events += 1
-        told.hits += item in lists[session]
-    lists[session] = {one["item_id"] for one in answer["items"]}
+        told.hits += item in listed
+        if version == answer["model_version"]:
+            told.within += 1
+            told.hits_within += item in listed
+    lists[session] = {one["item_id"] for one in answer["items"]}, answer["model_version"]
     told.unknown += answer["unknown"]
     told.seconds += took
     told.versions.add(answer["model_version"])

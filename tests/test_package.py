@@ -59,7 +59,18 @@ Every room may use errors and observers besides.
 FOUNDATION = {"errors", "observers", "arguments", "forked"}
 SUB_ROOMS = {"kernels": "machine", "tracking": "delivery"}
 """Rooms within rooms, which know nothing of what lies around them."""
-HEAVY = ("starlette", "uvicorn", "prometheus_client", "torch", "polars", "mlflow", "numpy", "numba", "matplotlib", "scipy")
+HEAVY = (
+    "starlette",
+    "uvicorn",
+    "prometheus_client",
+    "torch",
+    "polars",
+    "mlflow",
+    "numpy",
+    "numba",
+    "matplotlib",
+    "scipy",
+)
 LONGEST_FILE, LONGEST_BODY = 300, 40
 
 

@@ -1,7 +1,7 @@
 """What ranking asks of a model: blocks of prefixes whose scores over the catalogue come tile by tile."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol, final
 
 import numpy as np
@@ -55,6 +55,15 @@ class Block(ABC):
 
     def _whole_tile(self, start: int, stop: int) -> NDArray[np.float32]:
         return np.ascontiguousarray(self.tile(start, stop), dtype=np.float32)
+
+    def short(
+        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+        """Items (P,) among which the best k of every row are, and their rows (P,), ascending; None: no such
+        short cut. `tiles` are as `offer` takes them, `length` items may be told of a row.
+        """
+        del k, tiles, length
+        return None
 
     def rough(self, row: int) -> Rough | None:
         """Nearly the scores of one of the rows, from one reading of the item table; None: no short cut."""

@@ -9,6 +9,8 @@ from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import Block, refuse_non_finite, spans
 
+FEW = 64
+"""Rows that are answered from a list of those that may be among the best, where one comes quickly."""
 SINGLE = 8
 """Rows that are answered one by one where nearly the scores come quickly; for more, tiles are."""
 LONGEST = 1024
@@ -40,6 +42,8 @@ def top_k(
     """
     if k < 1:
         raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
+    if 1 < len(block.rows) <= FEW and (quick := _short_first(block, k, candidates)) is not None:
+        return quick
     if len(block.rows) <= SINGLE and (quick := _one_by_one(block, k, candidates)) is not None:
         return quick
     best, items, broken = heaps = _empty_heaps(len(block.rows), k)
@@ -49,6 +53,28 @@ def top_k(
     refuse_non_finite(block, broken)
     order = np.lexsort((items, -best), axis=1)  # (Q, k)
     return np.take_along_axis(items, order, axis=1), np.take_along_axis(best, order, axis=1)
+
+
+def _short_first(
+    block: Block, k: int, candidates: Candidates | None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
+    """What ``top_k`` answers, by scoring a few items exactly; None where these cannot be told quickly."""
+    tiles = (
+        (start, stop, _no_mask if candidates is None else candidates.tile(start, stop))
+        for start, stop in spans(block)
+    )
+    listed = block.short(k, tiles, LONGEST + 4 * k)
+    if listed is None:
+        return None
+    short, rows = listed
+    scores = block.own(short, rows)
+    order = np.lexsort((short, -scores, rows))
+    short, rows, scores = short[order], rows[order], scores[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    best, items, _ = _empty_heaps(len(block.rows), k)
+    among = place < k
+    items[rows[among], place[among]], best[rows[among], place[among]] = short[among], scores[among]
+    return items, best
 
 
 def _one_by_one(

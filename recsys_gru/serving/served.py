@@ -1,7 +1,7 @@
 """A model that is ready to answer, and the ids that go with it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import final
 
@@ -93,9 +93,14 @@ class Served:
         Raises:
             UnfitError: if an answer is empty or no number.
         """
+        golden, nothing = self.golden, Question(self.golden.items[:0], GOLDEN_K)
+        barred, allowed = replace(golden, barred=golden.items), replace(golden, allowed=golden.items)
         for size in SIZES:
-            for ranking in self.rank([self.golden] * size):
+            for ranking in self.rank([golden] * size):
                 require_answer(ranking)
+            self.rank([barred] * size)
+            self.rank([allowed] * size)
+        require_answer(self.rank([nothing])[0])
         self.number("")
         return self
 

@@ -1,5 +1,7 @@
 """Answers for a few prefixes from rough scores: equal to a full sort of the exact ones, or the long way."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -98,3 +100,37 @@ def test_rough_scores_or_errors_that_are_not_finite_leave_the_word_to_the_exact_
     assert top_k(Nearly(exact, exact, bad), 2)[0].tolist() == [[5, 4]]
     with pytest.raises(NonFiniteScoresError):
         top_k(Nearly(rough, rough, 0.1), 2)
+
+
+class Listed(Nearly):
+    """Tells which items may be among the best, more than are; or that it cannot tell."""
+
+    knows = True
+
+    def short(
+        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+        masks = [mask for _, _, mask in tiles]
+        allowed = np.concatenate(masks, axis=1) if masks[0].size else np.ones(self._exact.shape, np.bool_)
+        told = [np.flatnonzero(mask)[:length] for mask in allowed]
+        rows = np.repeat(np.arange(len(told)), [len(one) for one in told])
+        return (np.concatenate(told).astype(np.int32), rows) if self.knows and k else None
+
+
+@pytest.mark.parametrize("knows", [True, False])
+@pytest.mark.parametrize("barred", [True, False])
+def test_what_is_listed_is_ranked_and_rows_without_items_end_in_none(knows: bool, barred: bool) -> None:
+    generator = np.random.default_rng(1)
+    exact = generator.integers(0, 5, (20, 30)).astype(np.float32)
+    seen = np.sort(np.repeat(np.arange(30), 20)).astype(np.int32)
+    owner = np.tile(np.arange(20), 30)
+    taken = generator.random(600) < np.where(owner == 3, 1.0, 0.5)
+    candidates = Candidates(np.ones(30, np.bool_), None, np.zeros(20, np.int64), seen[taken], owner[taken])
+    block = Listed(exact, exact, 10.0)
+    block.knows = knows
+    found, scores = top_k(block, 6, candidates if barred else None)
+    assert (block.tiles == 0) == knows
+    for row in range(20):
+        allowed = [not (barred and taken[(seen == item) & (owner == row)].any()) for item in range(30)]
+        assert found[row].tolist() == slow_top_k(exact[row].tolist(), 6, allowed)
+        np.testing.assert_array_equal(scores[row], np.where(found[row] >= 0, exact[row, found[row]], -np.inf))
