@@ -75,6 +75,7 @@ def application(
             name: Place(name, source, served, settings.watch, measures)
             for name, (source, served) in found.items()
         }
+        found.clear()  # else the first model would be held for ever
         service = app.state.service = Service(settings, places, measures, clock)
         followers = [asyncio.create_task(place.follow()) for place in places.values()]
         followers.append(asyncio.create_task(_read_often(measures)))
@@ -214,7 +215,7 @@ def _route(path: str, method: str, answering: Answering, public: bool = False) -
             response = _refused(error)
         except Exception:
             log.exception("%s %s failed", method, path)
-            response = _json({"error": "the service failed; its log says why", "details": []}, 500)
+            response = _json({"error": "the service failed; its log says why"}, 500)
         service.measures.requests.labels(path, response.status_code).inc()
         service.measures.seconds.labels(path).observe(time.perf_counter() - began)
         return response
@@ -226,13 +227,13 @@ async def _unknown(request: Request, error: Exception) -> Response:
     """A path or method that is not there."""
     del request
     status, why = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "")
-    response = _json({"error": why, "details": []}, status)
+    response = _json({"error": why}, status)
     response.headers.update(getattr(error, "headers", None) or {})
     return response
 
 
 def _refused(error: RefusedError) -> Response:
-    response = _json({"error": error.why, "details": []}, error.status)
+    response = _json({"error": error.why}, error.status)
     if error.retry_after is not None:
         response.headers["retry-after"] = str(error.retry_after)
     if error.status == 401:

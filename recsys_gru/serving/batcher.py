@@ -94,13 +94,19 @@ class Batcher:
                 self._sweeper = self._loop.call_later(SWEEP, self._sweep)
 
     def _work(self) -> None:
-        while jobs := self._next():
+        while self._pass(self._next()):  # nothing of a pass is held while the next one is waited for
+            pass
+
+    def _pass(self, jobs: list[_Job]) -> bool:
+        """Answer some questions; whether there were any."""
+        if jobs:
             began = time.monotonic()
             answers = _answered(jobs)
             took = time.monotonic() - began
             self._last = len(jobs), took
             pairs = list(zip(jobs, answers, strict=True))
             self._loop.call_soon_threadsafe(self._deliver, pairs, took)
+        return bool(jobs)
 
     def _next(self) -> list[_Job]:
         """The next questions to one and the same model; none when all is done and closed."""

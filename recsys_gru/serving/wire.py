@@ -89,7 +89,6 @@ class Trouble(Strict):
     """Why there is no answer."""
 
     error: str
-    details: list[str] = []
 
 
 Body = TypeVar("Body", bound=Strict)

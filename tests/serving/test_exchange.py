@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import polars as pl
@@ -94,13 +95,14 @@ def test_a_session_goes_on_with_the_items_that_the_new_model_knows(
 ) -> None:
     Markov().fit(clicks.filter(pl.col("item_id") != 105)).save(tmp_path / "model")
     with running(Settings(str(tmp_path / "model"), port=0, watch=WATCH, sessions="memory")) as service:
-        old = version_of(service)
+        old, first = version_of(service), weakref.ref(service.service.places["main"].served.model)
         service.click("s", 105)
         assert service.click("s", 104).body["unknown"] == 1
         Markov().fit(clicks).save(tmp_path / "model")
         wait_for(lambda: version_of(service) != old)
         reply = service.recommend(session_id="s").body
         assert (reply["known"], reply["unknown"]) == (2, 0)
+        wait_for(lambda: first() is None)  # nothing holds the old one
 
 
 def test_an_alias_of_the_registry_is_followed(
