@@ -12,7 +12,6 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numpy.typing import NDArray
 
-from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.machine.jit import instruction
 
 HAS_BYTES = bool(
@@ -31,6 +30,7 @@ FLOATS = ir.VectorType(FLOAT, LANES)
 SUMS, BYTES = ir.VectorType(INT, LANES), ir.VectorType(BYTE, FOUR * LANES)
 FIRST = ir.Constant(SUMS, [0] * LANES)
 Bytes = NDArray[np.int8]
+Floats = NDArray[np.float32]
 
 
 def _byte_piece(
