@@ -27,7 +27,7 @@ TALL = 8
 
 INT, LONG, BYTE, FLOAT = ir.IntType(32), ir.IntType(64), ir.IntType(8), ir.FloatType()
 FLOATS = ir.VectorType(FLOAT, LANES)
-SUMS, BYTES = ir.VectorType(INT, LANES), ir.VectorType(BYTE, FOUR * LANES)
+SUMS = ir.VectorType(INT, LANES)
 FIRST = ir.Constant(SUMS, [0] * LANES)
 Bytes = NDArray[np.int8]
 Floats = NDArray[np.float32]
@@ -71,9 +71,12 @@ def _byte_piece(
 
 
 def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
-    """Return the sums over `depth` times four products of each row's bytes with the columns'."""
+    """Return the sums over `depth` times four products of each row's bytes with the columns'.
+
+    LLVM 22 takes vectors of bytes here, and those of whole numbers, as all before it, too.
+    """
     dot = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-        builder.module, ir.FunctionType(SUMS, [SUMS, BYTES, BYTES]), "llvm.x86.avx512.vpdpbusd.512"
+        builder.module, ir.FunctionType(SUMS, [SUMS, SUMS, SUMS]), "llvm.x86.avx512.vpdpbusd.512"
     )
     before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
     builder.branch(head)
@@ -84,12 +87,12 @@ def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any
     builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
     builder.position_at_end(body)
     place = builder.gep(columns, [builder.mul(k, LONG(FOUR * LANES))])
-    column = builder.load(builder.bitcast(place, BYTES.as_pointer()), align=1)
+    column = builder.load(builder.bitcast(place, SUMS.as_pointer()), align=1)
     for total, row in zip(sums, rows, strict=True):
         four = builder.gep(row, [builder.mul(k, LONG(FOUR))])
         alike = _splat(builder, builder.load(builder.bitcast(four, INT.as_pointer()), align=1))
         total.add_incoming(ir.Constant(SUMS, [0] * LANES), before)
-        total.add_incoming(builder.call(dot, [total, column, builder.bitcast(alike, BYTES)]), body)
+        total.add_incoming(builder.call(dot, [total, column, alike]), body)
     k.add_incoming(builder.add(k, LONG(1)), body)
     builder.branch(head)
     builder.position_at_end(done)
