@@ -105,7 +105,9 @@ def application(
         _route("/docs", "GET", _page("docs.html"), public=True),
         _route("/", "GET", _page("page.html"), public=True),
     ]
-    return Starlette(routes=routes, lifespan=living, exception_handlers={HTTPException: _unknown})
+    app = Starlette(routes=routes, lifespan=living, exception_handlers={HTTPException: _unknown})
+    app.router.redirect_slashes = False  # to wherever the client says that we are
+    return app
 
 
 async def _read_often(measures: Measures) -> None:

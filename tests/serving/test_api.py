@@ -133,6 +133,7 @@ REFUSED = {
     "a long name": ("POST", f"/v1/sessions/{'a' * 300}/clicks", {"item_id": 1}, 422, "session_id"),
     "too large": ("POST", "/v1/recommend", b" " * 300_000, 413, "262,144"),
     "no path": ("GET", "/v1/nothing", None, 404, "Not Found"),
+    "no path but for a slash": ("POST", "/v1/recommend/", {}, 404, "Not Found"),
     "no method": ("PUT", "/v1/recommend", {}, 405, "Method"),
 }  # fmt: skip
 
@@ -181,7 +182,7 @@ def test_the_document_describes_every_path_and_every_answer_that_was_given(servi
         "Item",
     }
     for name, (method, path, _, status, _) in REFUSED.items():
-        if name in ("no path", "no method"):
+        if name.startswith(("no path", "no method")):
             continue
         bare = str(path).partition("?")[0]
         template = "/v1/sessions/{session_id}/clicks" if bare.endswith("/clicks") else bare
