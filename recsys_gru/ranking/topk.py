@@ -11,6 +11,8 @@ from recsys_gru.ranking.scorer import Block, refuse_non_finite, spans
 
 FEW = 64
 """Rows that are answered from a list of those that may be among the best, where one comes quickly."""
+ROOM = 16_384
+"""Items that may be listed of a row of several, beside 4 k: while the best are not known yet many may be."""
 SINGLE = 8
 """Rows that are answered one by one where nearly the scores come quickly; for more, tiles are."""
 LONGEST = 1024
@@ -63,7 +65,7 @@ def _short_first(
         (start, stop, _no_mask if candidates is None else candidates.tile(start, stop))
         for start, stop in spans(block)
     )
-    listed = block.short(k, tiles, LONGEST + 4 * k)
+    listed = block.short(k, tiles, ROOM + 4 * k)
     if listed is None:
         return None
     short, rows = listed
