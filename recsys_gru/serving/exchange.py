@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import threading
 import time
@@ -77,15 +76,13 @@ class Place:
         }
 
     def _take_over(self, fresh: Served) -> None:
-        old = self.served
-        self._show(old, serves=False)
+        old = self.served.version
+        self._show(self.served, serves=False)
         self.served, self.since, self.trouble = fresh, time.time(), ""
         self._failed = ("", 0.0, self._watch)
         self._show(fresh, serves=True)
         self._measures.swaps.labels(self.name, "done").inc()
-        log.info("%s: version %s takes over from %s", self.name, fresh.version, old.version)
-        del old
-        gc.collect()  # the old one's tables are large
+        log.info("%s: version %s takes over from %s", self.name, fresh.version, old)
 
     def _refuse(self, version: str, error: Exception) -> None:
         failed, _, pause = self._failed
