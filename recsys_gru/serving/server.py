@@ -1,5 +1,6 @@
 """The service as a process, or several on one port: uvicorn around the application."""
 
+import gc
 import json
 import os
 import resource
@@ -53,7 +54,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     if settings.workers > 1:
         _serve_by_many(settings, ready)
         return
-    config = config_of(settings, application(settings, models=loaded_models(settings)))
+    config = config_of(settings, _loaded(settings))
     server = _Announcing(config)
     server.ready = ready
     server.run()
@@ -66,6 +67,14 @@ def worker_application() -> Starlette:
     return application(
         Settings(**told | {"clicks": None if told["clicks"] is None else Path(told["clicks"])})
     )
+
+
+def _loaded(settings: Settings) -> Starlette:
+    """The application with its models, in a process that is a service's alone."""
+    app = application(settings, models=loaded_models(settings))
+    gc.collect()
+    gc.freeze()  # else looking through all the libraries' objects holds up answers by tenths of a second
+    return app
 
 
 def _serve_by_many(settings: Settings, ready: Callable[[str], None]) -> None:
