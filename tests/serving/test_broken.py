@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from recsys_gru.serving import Settings, protocol
 from tests.serving.running import Client, Here, Reply, process, running, wait_for
 
-EXAMPLES = int(os.environ.get("SERVING_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("SERVING_EXAMPLES", "80"))
 """Malformed requests of each kind; the issue's 20,000 are run by hand."""
 GOOD = {200, 400, 404, 405, 409, 413, 415, 422}
 VALUES = st.recursive(

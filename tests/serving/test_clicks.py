@@ -252,7 +252,7 @@ def test_kill_9_loses_no_acknowledged_click(folder: Path, tmp_path: Path) -> Non
         askers = [threading.Thread(target=click, args=(service, name)) for name in range(4)]
         for asker in askers:
             asker.start()
-        wait_for(lambda: len(acknowledged) > 300)
+        wait_for(lambda: len(acknowledged) > 150)
         assert service.kill() == -signal.SIGKILL
         for asker in askers:
             asker.join()

@@ -68,18 +68,17 @@ def use(page: Page, service: Here) -> None:
 def test_the_page_is_played_with_on_phone_and_desk_by_day_and_by_night(service: Here) -> None:
     with chromium() as browser:
         papers = set()
-        for width in (PHONE, DESK):
-            for scheme in ("light", "dark"):
-                page = opened(browser, service, width, scheme)
-                use(page, service)
-                page.fill("#item", "104")
-                page.press("#item", "Enter")
-                page.wait_for_selector("#said:has-text('1 click;')")
-                page.wait_for_selector("#health:has-text('GRU4Rec')")
-                assert page.evaluate("document.documentElement.scrollWidth") == width
-                papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
-                pictured(page, f"page-{width}-{scheme}")
-                page.close()
+        for width, scheme in ((PHONE, "dark"), (DESK, "light")):
+            page = opened(browser, service, width, scheme)
+            use(page, service)
+            page.fill("#item", "104")
+            page.press("#item", "Enter")
+            page.wait_for_selector("#said:has-text('1 click;')")
+            page.wait_for_selector("#health:has-text('GRU4Rec')")
+            assert page.evaluate("document.documentElement.scrollWidth") == width
+            papers.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+            pictured(page, f"page-{width}-{scheme}")
+            page.close()
         assert len(papers) == 2
         page = opened(browser, service, PHONE, path="docs")
         page.wait_for_selector("h2:has-text('/v1/recommend')")
