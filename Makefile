@@ -13,9 +13,10 @@ READY := $(VENV)/ready-$(shell pwd | cksum | cut -d ' ' -f 1)
 PORT ?= 5000
 SETTINGS ?= pipelines/settings.toml
 SCHEDULE_PORT ?= 3000
+SERVE_PORT ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test plain system lint types docs bench dashboard schedule clean
+.PHONY: help demo test plain system lint types docs bench dashboard serve schedule clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -26,7 +27,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
 	@$(if $(PIP_FLAGS),:,echo 'PyTorch comes as pip finds it; for the smaller one without GPU libraries see the head of the Makefile.')
 	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,pipelines]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,pipelines,serve,redis]'
 	@touch $@
 
 demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
@@ -61,6 +62,9 @@ bench: $(READY)  ## the measurements in benchmarks/: LOGS=folder REFERENCE=check
 
 dashboard: $(READY)  ## the MLflow pages of mlruns/ on this machine: PORT=5000 EXPERIMENT=nightly
 	@$(BIN)/recsys-gru dashboard --port $(PORT) $(if $(EXPERIMENT),--experiment $(EXPERIMENT))
+
+serve: $(READY)  ## the service and its page: MODEL=folder (the demo's if not given) SERVE_PORT=8000 SERVE_FLAGS="--sessions memory"
+	@exec $(BIN)/recsys-gru serve $(MODEL) --port $(SERVE_PORT) $(SERVE_FLAGS)
 
 schedule: $(READY)  ## the nightly schedule with its own pages, no server needed: SETTINGS=my.toml SCHEDULE_PORT=3000
 	@exec $(BIN)/recsys-gru schedule --settings $(SETTINGS) --port $(SCHEDULE_PORT)

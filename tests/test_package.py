@@ -21,10 +21,14 @@ NUMBERS = {"numpy"}
 ROOMS = {
     "cli": (
         {
-            "tracking", "blend", "recommender", "contract", "training", "evaluation",
+            "serving", "tracking", "blend", "recommender", "contract", "training", "evaluation",
             "exploration", "preparation", "sessions", "clicks",
         },
         {"click", "polars"} | NUMBERS,
+    ),
+    "serving": (
+        {"tracking", "contract", "files"},
+        {"starlette", "uvicorn", "pydantic", "pydantic_core", "prometheus_client", "redis"} | NUMBERS,
     ),
     "tracking": (
         {"recommender", "contract", "training", "evaluation", "ranking", "sessions", "pages"},
@@ -56,7 +60,18 @@ Every room may use errors and observers besides.
 FOUNDATION = {"errors", "observers", "arguments", "forked"}
 SUB_ROOMS = {"kernels": "machine", "tracking": "delivery"}
 """Rooms within rooms, which know nothing of what lies around them."""
-HEAVY = ("torch", "polars", "mlflow", "numpy", "numba", "matplotlib", "scipy")
+HEAVY = (
+    "starlette",
+    "uvicorn",
+    "prometheus_client",
+    "torch",
+    "polars",
+    "mlflow",
+    "numpy",
+    "numba",
+    "matplotlib",
+    "scipy",
+)
 LONGEST_FILE, LONGEST_BODY = 300, 40
 
 

@@ -11,6 +11,7 @@ from recsys_gru.cli.fitting import evaluate, fit
 from recsys_gru.cli.inspecting import describe, prepare
 from recsys_gru.cli.nightly import COMMANDS
 from recsys_gru.cli.recommending import recommend
+from recsys_gru.cli.serving import serve
 from recsys_gru.cli.storing import dashboard, prune, register
 from recsys_gru.cli.streaming import prequential
 from recsys_gru.cli.tuning import tune
@@ -38,6 +39,7 @@ for command in (
     compare,
     prequential,
     recommend,
+    serve,
     tune,
     verify,
     register,

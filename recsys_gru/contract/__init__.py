@@ -2,8 +2,8 @@
 
 In it: recommender (the promise), estimator and parameters (hyper-parameters), loading (any model by its
 name), trainable, incremental (models of counts, which newer clicks are added to), answers (scores to ranked
-ids), bundle, manifest and reading (the folder), prefixes. Used by every model, and by whoever takes any
-model. It must never import torch, training or a model.
+ids), questions (many sessions at once, by item numbers), bundle, manifest and reading (the folder), prefixes.
+Used by every model, and by whoever takes any model. It must never import torch, training or a model.
 """
 
 from recsys_gru.contract.bundle import Bundle, write_bundle
@@ -12,6 +12,7 @@ from recsys_gru.contract.loading import load, new_recommender, recommender_class
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace, check_choice, check_number, plain_value
 from recsys_gru.contract.prefixes import prefix_ends
+from recsys_gru.contract.questions import Question, Ranking, answer
 from recsys_gru.contract.reading import read_bundle, read_manifest
 from recsys_gru.contract.recommender import Recommender
 from recsys_gru.contract.trainable import NO_PAIR, newer_clicks, trainable
@@ -22,8 +23,11 @@ __all__ = [
     "Bundle",
     "Incremental",
     "Manifest",
+    "Question",
+    "Ranking",
     "Recommender",
     "SearchSpace",
+    "answer",
     "check_choice",
     "check_number",
     "load",

@@ -1,7 +1,7 @@
 """From blocks of scores to ranked items per session; popularity where a session has no known item."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
@@ -124,11 +124,19 @@ def log_unknown(unknown: int, known: int, n_sessions: int) -> None:
 
 def one_session(items: NDArray[np.int32], vocabulary: Vocabulary) -> Sessions:
     """A single session of known items without times."""
+    return sessions_of([items], vocabulary)
+
+
+def sessions_of(items: Sequence[NDArray[np.int32]], vocabulary: Vocabulary) -> Sessions:
+    """Sessions of known items without times."""
+    offsets = np.zeros(len(items) + 1, dtype=np.int64)
+    np.cumsum([len(one) for one in items], out=offsets[1:])
+    together = items[0] if len(items) == 1 else np.concatenate(items)
     return Sessions(
-        items=items,
-        offsets=np.array([0, len(items)], dtype=np.int64),
-        times=np.zeros(len(items), dtype=np.int64),
-        ids=_NO_ID,
+        items=together,
+        offsets=offsets,
+        times=np.zeros(len(together), dtype=np.int64),
+        ids=_NO_ID if len(items) == 1 else pl.Series("session_id", np.arange(len(items))),
         vocabulary=vocabulary,
         unknown=_NONE_UNKNOWN,
     )

@@ -20,6 +20,8 @@ from recsys_gru.kernels.products import on_kernels
 
 STEPS = 127
 """A row's largest number, in the steps of its copy."""
+OFFSET = 128
+"""What is added to a state's whole steps, where products take these without a sign."""
 FILL = 64
 """The copy's rows come in multiples of this many bytes."""
 AHEAD = 80
@@ -34,6 +36,8 @@ class Coarse(NamedTuple):
     """(N, W), filled up with zeros."""
     scales: Floats
     """(N,)"""
+    offsets: NDArray[np.int32]
+    """(N,) of the rows' numbers, times OFFSET."""
     residual: float
     """Largest distance between a row and what stands for it."""
     longest: float
@@ -47,7 +51,8 @@ def coarse_of(table: Floats) -> Coarse | None:
     residual, longest = fill_copy(table, rows, scales)
     if not np.isfinite(longest):
         return None
-    return Coarse(rows, scales, float(residual) ** 0.5, float(longest) ** 0.5)
+    offsets = np.int32(OFFSET) * rows.sum(1, dtype=np.int32)
+    return Coarse(rows, scales, offsets, float(residual) ** 0.5, float(longest) ** 0.5)
 
 
 def coarse_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, float]:
@@ -63,11 +68,16 @@ def coarse_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats,
     filled = np.zeros(coarse.rows.shape[1], np.float32)
     filled[: len(hidden)] = hidden
     largest = dot_rows(coarse.rows, coarse.scales, bias, filled, scores)
-    norm, roundoff = float(np.linalg.norm(hidden.astype(np.float64))), terms * 2.0**-24
+    norm = np.linalg.norm(hidden.astype(np.float64)[None], axis=1)
     size = (coarse.longest + coarse.residual) * norm + float(largest)
-    underflow = terms * float(np.finfo(np.float32).tiny)
-    rounding = 4 * (roundoff / (1 - roundoff) * size + underflow * (1 + norm))
-    return scores, 1.001 * coarse.residual * norm + rounding
+    return scores, float((1.001 * coarse.residual * norm + rounding(terms, size, norm))[0])
+
+
+def rounding(terms: int, size: NDArray[np.float64], norm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far rounding takes two sums of so many terms apart, for states of some norms (Q,); `size` (Q,) is
+    what the sizes of the terms add up to at most. See `coarse_scores`."""
+    roundoff, underflow = terms * 2.0**-24, terms * float(np.finfo(np.float32).tiny)
+    return 4 * (roundoff / (1 - roundoff) * size + underflow * (1 + norm))
 
 
 class CoarseCopy:

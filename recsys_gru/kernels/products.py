@@ -44,10 +44,6 @@ def _piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats
         product_piece(a, b, out, at, start, add, 3)
 
 
-FEW = 64
-"""Up to so many prefixes the item table is multiplied as it lies; for more it is worth being turned first."""
-
-
 @kernel
 def product(a: Floats, b: Floats, out: Floats, start: Floats) -> None:
     """Set out (M, N) to a (M, K) @ b (K, N) + start (M,), summed in the order of k.

@@ -7,13 +7,16 @@ from recsys_gru.kernels.arrays import Floats, Items, Masks
 from recsys_gru.kernels.coarse import exact_scores
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.threads import share_out
-from recsys_gru.kernels.products import product, with_bias
+from recsys_gru.kernels.products import FEW, product, transpose, transposed, with_bias
 from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
 
 Tile = tuple[Floats, Floats]
 """Rows of the item table (T, H), and their biases (T,)."""
 ROWS = 64
 """Prefixes that make a part of the work: with a tile of 512 items, 128 KB of scores."""
+
+PIECE = 256
+"""Items multiplied at a time as they lie, so that their scores for few prefixes stay in the cache."""
 
 
 @kernel
@@ -32,12 +35,31 @@ def _offer_part(state: tuple[Floats, Floats, Masks, int, Heaps], part: int) -> N
 
 
 @kernel
+def _offer_few(turned: Floats, tile: Tile, allowed: Masks, start: int, heaps: Heaps) -> None:
+    """As `offer_shared`, for hidden states that stand in columns (H, Q): the table is read once, row by row.
+
+    A score is the bias and the products in the order of the units, as there: the same bits.
+    """
+    table, bias = tile
+    columns = np.empty((PIECE, turned.shape[1]), np.float32)
+    scores = np.empty((turned.shape[1], PIECE), np.float32)
+    for first in range(0, len(table), PIECE):
+        last = min(first + PIECE, len(table))
+        product(table[first:last], turned, columns[: last - first], bias[first:last])
+        transpose(columns[: last - first], scores[:, : last - first])
+        push_tile(scores[:, : last - first], allowed[:, first:last], start + first, heaps)
+
+
+@kernel
 def offer_shared(lanes: Floats, tile: Tile, allowed: Masks, start: int, heaps: Heaps, threads: int) -> None:
     """Offer the scores hidden . table_j + bias_j of some items, from number `start` on, for hidden states
     behind ones (Q, H + 1), as `push_tile` does.
 
     Twin: a full sort, tests/kernels/test_scores.py::test_offers_leave_what_a_full_sort_of_the_product_does.
     """
+    if len(lanes) <= FEW:
+        _offer_few(transposed(lanes[:, 1:]), tile, allowed, start, heaps)
+        return
     state = (lanes, with_bias(*tile), allowed, start, heaps)
     share_out(_offer_part, state, -(-len(lanes) // ROWS), threads)
 

@@ -50,8 +50,11 @@ def _is_worse(score: np.float32, item: np.int32, than_score: np.float32, than_it
 
 
 @kernel
-def _replace_worst(best: Floats, items: NDArray[np.int32], score: np.float32, item: np.int32) -> None:
-    """Put a score in the root's place of a heap (k,); its root is the worst: lowest score, highest item."""
+def replace_worst(best: Floats, items: NDArray[np.int32], score: np.float32, item: np.int32) -> None:
+    """Put a score in the root's place of a heap (k,); its root is the worst: lowest score, highest item.
+
+    Twin: a full sort, tests/kernels/test_tiles.py::test_the_root_stays_the_worst_of_those_kept.
+    """
     k, hole, child = best.shape[0], 0, 1
     while child < k:
         right = child + 1
@@ -65,8 +68,11 @@ def _replace_worst(best: Floats, items: NDArray[np.int32], score: np.float32, it
 
 
 @kernel
-def _chunk_hits(scores: Floats, worst: np.float32) -> tuple[bool, bool]:
-    """Whether any score of a chunk beats the worst of the heap, and whether any is not finite."""
+def chunk_hits(scores: Floats, worst: np.float32) -> tuple[bool, bool]:
+    """Whether any score of a chunk beats the worst of the heap, and whether any is not finite.
+
+    Twin: a full sort, tests/kernels/test_tiles.py::test_heaps_hold_what_a_full_sort_does.
+    """
     largest = np.float32(np.finfo(np.float32).max)
     zero, one = np.float32(0), np.float32(1)
     hits, broken = zero, zero
@@ -88,7 +94,7 @@ def push_tile(scores: Floats, allowed: Masks, start: int, heaps: Heaps) -> None:
     for q in range(scores.shape[0]):
         for first in range(0, width, CHUNK):
             last = min(first + CHUNK, width)
-            hit, bad = _chunk_hits(scores[q, first:last], best[q, 0])
+            hit, bad = chunk_hits(scores[q, first:last], best[q, 0])
             broken[q] |= bad
             if hit:
                 row_mask = allowed[q, first:last] if allowed.size else allowed[:0, 0]
@@ -100,7 +106,7 @@ def _push_chunk(scores: Floats, allowed: Masks, start: int, best: Floats, items:
     """Offer the scores of one row's chunk to its heap; an equal score of a later item never enters."""
     for j in range(scores.shape[0]):
         if scores[j] > best[0] and (allowed.size == 0 or allowed[j]):
-            _replace_worst(best, items, scores[j], np.int32(start + j))
+            replace_worst(best, items, scores[j], np.int32(start + j))
 
 
 @kernel
@@ -123,7 +129,7 @@ def short_list(scores: Floats, allowed: Masks, error: float, heaps: Heaps, short
     count = 0
     for first in range(0, len(scores), CHUNK):
         chunk = scores[first : first + CHUNK]
-        if not _chunk_hits(chunk, limit)[0]:
+        if not chunk_hits(chunk, limit)[0]:
             continue
         for j in range(len(chunk)):
             if chunk[j] > limit and (allowed.size == 0 or allowed[0, first + j]):

@@ -46,6 +46,13 @@ class Candidates:
         mask[self.seen_rows[first:last], self.seen_items[first:last] - start] = False
         return mask
 
+    def of_row(self, row: int) -> NDArray[np.bool_]:
+        """Mask (1, N) of one row."""
+        own = self.seen_rows == row
+        seen = self.seen_items[own]
+        alone = Candidates(self.keep, self.live, self.moments[row : row + 1], seen, np.zeros(len(seen), int))
+        return alone.tile(0, len(self.keep))
+
     def has(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether each row (Q,) may be given its own one of ``items`` (Q,)."""
         allowed: NDArray[np.bool_] = self.keep[items]

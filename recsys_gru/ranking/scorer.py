@@ -1,7 +1,7 @@
 """What ranking asks of a model: blocks of prefixes whose scores over the catalogue come tile by tile."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol, final
 
 import numpy as np
@@ -72,8 +72,18 @@ class Block(ABC):
         """The same scores as few entries over a base; None where they are not made so."""
         return None
 
-    def rough(self) -> Rough | None:
-        """Nearly the scores of a single row, from one reading of the item table; None: no such short cut."""
+    def short(
+        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+        """Items (P,) among which the best k of every row are, and their rows (P,), ascending; None: no such
+        short cut. `tiles` are as `offer` takes them, `length` items may be told of a row.
+        """
+        del k, tiles, length
+        return None
+
+    def rough(self, row: int) -> Rough | None:
+        """Nearly the scores of one of the rows, from one reading of the item table; None: no short cut."""
+        del row
         return None
 
 

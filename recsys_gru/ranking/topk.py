@@ -9,6 +9,12 @@ from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import Block, refuse_non_finite, spans
 
+FEW = 64
+"""Rows that are answered from a list of those that may be among the best, where one comes quickly."""
+ROOM = 16_384
+"""Items that may be listed of a row of several, beside 4 k: while the best are not known yet many may be."""
+SINGLE = 8
+"""Rows that are answered one by one where nearly the scores come quickly; for more, tiles are."""
 LONGEST = 1024
 """Items scored once more for a single row, beside 4 k; where more are too near to each other, all are."""
 
@@ -38,9 +44,9 @@ def top_k(
     """
     if k < 1:
         raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
-    rough = block.rough() if len(block.rows) == 1 else None
-    quick = None if rough is None else _top_of_one(rough, k, candidates)
-    if quick is not None:
+    if 1 < len(block.rows) <= FEW and (quick := _short_first(block, k, candidates)) is not None:
+        return quick
+    if len(block.rows) <= SINGLE and (quick := _one_by_one(block, k, candidates)) is not None:
         return quick
     best, items, broken = heaps = _empty_heaps(len(block.rows), k)
     for start, stop in spans(block):
@@ -51,11 +57,49 @@ def top_k(
     return np.take_along_axis(items, order, axis=1), np.take_along_axis(best, order, axis=1)
 
 
-def _top_of_one(
-    rough: Rough, k: int, candidates: Candidates | None
+def _short_first(
+    block: Block, k: int, candidates: Candidates | None
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
-    """What ``top_k`` answers for a single row; None if rough scores do not tell the best from the rest."""
-    allowed = _no_mask if candidates is None else candidates.tile(0, len(rough.scores))  # (1, N)
+    """What ``top_k`` answers, by scoring a few items exactly; None where these cannot be told quickly."""
+    tiles = (
+        (start, stop, _no_mask if candidates is None else candidates.tile(start, stop))
+        for start, stop in spans(block)
+    )
+    listed = block.short(k, tiles, ROOM + 4 * k)
+    if listed is None:
+        return None
+    short, rows = listed
+    scores = block.own(short, rows)
+    order = np.lexsort((short, -scores, rows))
+    short, rows, scores = short[order], rows[order], scores[order]
+    place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    best, items, _ = _empty_heaps(len(block.rows), k)
+    among = place < k
+    items[rows[among], place[among]], best[rows[among], place[among]] = short[among], scores[among]
+    return items, best
+
+
+def _one_by_one(
+    block: Block, k: int, candidates: Candidates | None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
+    """What ``top_k`` answers, row by row; None where one of them needs all the scores."""
+    found = []
+    for row in range(len(block.rows)):
+        rough = block.rough(row)
+        one = None if rough is None else _top_of_one(rough, k, candidates, row)
+        if one is None:
+            return None
+        found.append(one)
+    if not found:
+        return None
+    return np.concatenate([items for items, _ in found]), np.concatenate([scores for _, scores in found])
+
+
+def _top_of_one(
+    rough: Rough, k: int, candidates: Candidates | None, row: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
+    """What ``top_k`` answers for one row; None if rough scores do not tell the best from the rest."""
+    allowed = _no_mask if candidates is None else candidates.of_row(row)  # (1, N)
     heaps, short = _empty_heaps(1, k), np.empty(max(LONGEST + 4 * k, 0), dtype=np.int32)
     count = short_list(rough.scores, allowed, rough.error, heaps, short)
     if count < 0:

@@ -6,7 +6,7 @@ torch's products, elsewhere, add up every element in the same order if they are 
 are padded (`tests/recommender/test_scoring.py` holds this).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import final
 
@@ -18,10 +18,12 @@ from torch import Tensor
 from recsys_gru.contract import prefix_ends
 from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
+from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.machine.threads import at_most, n_threads
 from recsys_gru.kernels.products import on_kernels, scores_of, with_one
 from recsys_gru.kernels.scores import Tile, count_shared, offer_shared, own_scores
+from recsys_gru.kernels.shortlists import short_lists
 from recsys_gru.kernels.tiles import Heaps, Targets
 from recsys_gru.model.network import Network
 from recsys_gru.model.rows import score_rows
@@ -97,11 +99,19 @@ class NetworkBlock(Block):
             found[part] = self._scores(asked)[rows[part], np.arange(len(asked))]
         return found
 
-    def rough(self) -> Rough | None:
+    def short(
+        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
+    ) -> tuple[NDArray[np.int32], Ints] | None:
+        coarse = self._coarse.of(self._output) if HAS_BYTES else None
+        if coarse is None:
+            return None
+        return short_lists(coarse, self._bias[:, 0].numpy(), self._hidden.numpy(), k, tiles, length)
+
+    def rough(self, row: int) -> Rough | None:
         coarse = self._coarse.of(self._output)
         if coarse is None:
             return None
-        table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[0].numpy()
+        table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[row].numpy()
         scores, error = coarse_scores(coarse, bias, hidden)
         return Rough(scores, error, lambda items: exact_scores(table, bias, hidden, items))
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys_gru.kernels.arrays import Floats, Items, Masks
-from recsys_gru.kernels.tiles import Heaps, count_tile, push_tile, short_list
+from recsys_gru.kernels.tiles import Heaps, count_tile, push_tile, replace_worst, short_list
 from tests.oracles import slow_counts, slow_top_k
 
 pytestmark = pytest.mark.kernels
@@ -100,3 +100,17 @@ def test_there_is_no_short_list_of_what_is_not_finite(bad: float) -> None:
     assert short_list(scores, none, bad, empty_heaps(1, 2), short) == -1
     scores[2] = bad
     assert short_list(scores, none, 0.1, empty_heaps(1, 2), short) == -1
+
+
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 20), count=st.integers(0, 60))
+def test_the_root_stays_the_worst_of_those_kept(seed: int, k: int, count: int) -> None:
+    generator = np.random.default_rng(seed)
+    scores = generator.integers(0, 9, count).astype(np.float32)
+    best, items = np.full(k, -np.inf, np.float32), np.full(k, -1, np.int32)
+    for item, score in enumerate(scores):
+        if score > best[0]:
+            replace_worst(best, items, score, np.int32(item))
+    order = np.lexsort((np.arange(count), -scores))[:k]
+    assert sorted(items[items >= 0].tolist()) == sorted(order.tolist())
+    if count >= k:
+        assert (best[0], items[0]) == (scores[order[-1]], order[-1])

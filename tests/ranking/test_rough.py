@@ -1,4 +1,6 @@
-"""Answers for a single prefix from rough scores: equal to a full sort of the exact ones, or the long way."""
+"""Answers for a few prefixes from rough scores: equal to a full sort of the exact ones, or the long way."""
+
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -15,24 +17,22 @@ pytestmark = pytest.mark.kernels
 
 
 class Nearly(scorer.Block):
-    """Exact scores (N,) and rough ones beside them; counts how often a tile is asked for."""
-
-    rows = np.array([0])
+    """Exact scores (N,) or (Q, N) and rough ones beside them; counts how often a tile is asked for."""
 
     def __init__(self, exact: NDArray[np.float32], rough: NDArray[np.float32], error: float) -> None:
-        self.n_items = len(exact)
+        self._exact, self._rough, self._error = np.atleast_2d(exact), np.atleast_2d(rough), error
+        self.rows, self.n_items = np.arange(len(self._exact)), self._exact.shape[1]
         self.tiles = 0
-        self._exact, self._rough, self._error = exact, rough, error
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         self.tiles += 1
-        return self._exact[None, start:stop]
+        return self._exact[:, start:stop]
 
-    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:  # noqa: ARG002
-        return self._exact[items]
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        return self._exact[np.arange(len(items)) if rows is None else rows, items]
 
-    def rough(self) -> Rough:
-        return Rough(self._rough, self._error, lambda items: self._exact[items])
+    def rough(self, row: int) -> Rough:
+        return Rough(self._rough[row], self._error, lambda items: self._exact[row, items])
 
 
 @settings(max_examples=200, deadline=None)
@@ -64,6 +64,23 @@ def test_top_k_equals_a_full_sort_of_the_exact_scores_whatever_the_error(
     np.testing.assert_array_equal(scores[0], np.where(found[0] >= 0, exact[found[0]], -np.inf))
 
 
+@pytest.mark.parametrize("rows", [2, topk.SINGLE, topk.SINGLE + 1])
+def test_a_few_rows_are_answered_each_with_what_was_barred_for_it(rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    exact = generator.normal(size=(rows, 400)).astype(np.float32)
+    seen = np.sort(generator.integers(0, 400, 9 * rows)).astype(np.int32)
+    owner = generator.integers(0, rows, 9 * rows)
+    keep = generator.random(400) < 0.7
+    block = Nearly(exact, exact, 1e-6)
+    found, scores = top_k(block, 5, Candidates(keep, None, np.zeros(rows, np.int64), seen, owner))
+    assert (block.tiles == 0) == (rows <= topk.SINGLE)
+    for row in range(rows):
+        allowed = keep.copy()
+        allowed[seen[owner == row]] = False
+        assert found[row].tolist() == slow_top_k(exact[row].tolist(), 5, allowed.tolist())
+        np.testing.assert_array_equal(scores[row], exact[row, found[row]])
+
+
 def test_a_short_list_needs_no_tile_and_too_long_a_one_takes_the_long_way() -> None:
     exact = np.random.default_rng(2).normal(size=5000).astype(np.float32)
     clear, unclear = Nearly(exact, exact, 1e-6), Nearly(exact, exact, 10.0)
@@ -83,3 +100,37 @@ def test_rough_scores_or_errors_that_are_not_finite_leave_the_word_to_the_exact_
     assert top_k(Nearly(exact, exact, bad), 2)[0].tolist() == [[5, 4]]
     with pytest.raises(NonFiniteScoresError):
         top_k(Nearly(rough, rough, 0.1), 2)
+
+
+class Listed(Nearly):
+    """Tells which items may be among the best, more than are; or that it cannot tell."""
+
+    knows = True
+
+    def short(
+        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+        masks = [mask for _, _, mask in tiles]
+        allowed = np.concatenate(masks, axis=1) if masks[0].size else np.ones(self._exact.shape, np.bool_)
+        told = [np.flatnonzero(mask)[:length] for mask in allowed]
+        rows = np.repeat(np.arange(len(told)), [len(one) for one in told])
+        return (np.concatenate(told).astype(np.int32), rows) if self.knows and k else None
+
+
+@pytest.mark.parametrize("knows", [True, False])
+@pytest.mark.parametrize("barred", [True, False])
+def test_what_is_listed_is_ranked_and_rows_without_items_end_in_none(knows: bool, barred: bool) -> None:
+    generator = np.random.default_rng(1)
+    exact = generator.integers(0, 5, (20, 30)).astype(np.float32)
+    seen = np.sort(np.repeat(np.arange(30), 20)).astype(np.int32)
+    owner = np.tile(np.arange(20), 30)
+    taken = generator.random(600) < np.where(owner == 3, 1.0, 0.5)
+    candidates = Candidates(np.ones(30, np.bool_), None, np.zeros(20, np.int64), seen[taken], owner[taken])
+    block = Listed(exact, exact, 10.0)
+    block.knows = knows
+    found, scores = top_k(block, 6, candidates if barred else None)
+    assert (block.tiles == 0) == knows
+    for row in range(20):
+        allowed = [not (barred and taken[(seen == item) & (owner == row)].any()) for item in range(30)]
+        assert found[row].tolist() == slow_top_k(exact[row].tolist(), 6, allowed)
+        np.testing.assert_array_equal(scores[row], np.where(found[row] >= 0, exact[row, found[row]], -np.inf))

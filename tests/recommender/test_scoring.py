@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from polars.testing import assert_frame_equal
 
 from recsys_gru.clicks import generate_clicks
+from recsys_gru.contract import Question, answer
 from recsys_gru.kernels.tiles import Heaps
 from recsys_gru.model.network import Flow, Network
+from recsys_gru.ranking import topk
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_states
 from recsys_gru.sessions import Sessions, Vocabulary
@@ -170,3 +172,19 @@ def test_a_session_alone_is_answered_by_the_newest_weights_while_and_after_learn
     agree()
     fitted.partial_fit(log, n_epochs=2, on_epoch=agree)
     agree()
+
+
+@pytest.mark.parametrize("count", [2, 9, 17, 64, 65])
+def test_a_few_sessions_get_the_bits_of_the_long_way(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = generate_clicks(n_sessions=400, n_items=900, days=3, seed=2)
+    model = GRU4Rec(layers=(20,), batch_size=16, n_sample=64, n_epochs=1, device="cpu").fit(log)
+    generator = np.random.default_rng(count)
+    sizes = generator.integers(1, 9, count)
+    asked = [generator.integers(0, len(model.vocabulary_), size).astype(np.int32) for size in sizes]
+    questions = [Question(items, 20, items) for items in asked]
+    quick = answer(model, questions)
+    monkeypatch.setattr(topk, "FEW", 0)
+    monkeypatch.setattr(topk, "SINGLE", 0)
+    for one, other in zip(quick, answer(model, questions), strict=True):
+        np.testing.assert_array_equal(one.items, other.items)
+        np.testing.assert_array_equal(one.scores, other.scores)

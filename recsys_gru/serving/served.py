@@ -1,0 +1,118 @@
+"""A model that is ready to answer, and the ids that go with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.contract import Question, Ranking, Recommender, answer
+from recsys_gru.errors import RecsysError
+
+Numbers = NDArray[np.int32]
+GOLDEN_ITEMS, GOLDEN_K = 3, 5
+SIZES = (1, 2, 32)
+"""Requests at once that a new model answers before it serves: what is made at first use is made then."""
+
+
+@final
+class UnfitError(RecsysError):
+    """A model that does not answer as it must."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A fitted recommender under the name of its version."""
+
+    model: Recommender
+    version: str
+
+    @property
+    def kind(self) -> str:
+        """The name of its class."""
+        return type(self.model).__name__
+
+    @property
+    def n_items(self) -> int:
+        """Items of the catalogue."""
+        return len(self.model.vocabulary_)
+
+    @property
+    def until(self) -> float | None:
+        """Seconds since 1970 of the youngest click learned; None where the model does not say."""
+        span = self.model.span_
+        return None if span is None else span[1] / 1e6
+
+    @cached_property
+    def ids(self) -> list[int | str]:
+        """The id of each number."""
+        found: list[int | str] = self.model.vocabulary_.ids.to_list()
+        return found
+
+    @cached_property
+    def _whole(self) -> bool:
+        return bool(self.ids) and isinstance(self.ids[0], int)
+
+    def number(self, one: int | str) -> int:
+        """The number of an id, -1 where it is unknown; 12 and "12" are one id."""
+        vocabulary = self.model.vocabulary_
+        if isinstance(one, int):
+            return vocabulary.number(one if self._whole else str(one))
+        one = one.strip()
+        if not self._whole:
+            return vocabulary.number(one)
+        plain = one.removeprefix("-")
+        return vocabulary.number(int(one)) if plain.isascii() and plain.isdigit() else -1
+
+    def numbers(self, ids: Sequence[int | str]) -> Numbers:
+        """The numbers of the known ones of some ids, in their order."""
+        found = np.array([self.number(one) for one in ids], dtype=np.int32)
+        return found[found >= 0]
+
+    def rank(self, questions: Sequence[Question]) -> list[Ranking]:
+        """The answers to many questions."""
+        return answer(self.model, questions)
+
+    def similar(self, number: int, k: int) -> tuple[list[int | str], list[float]]:
+        """The items most like one of them, and their scores."""
+        table = self.model.similar_items(self.ids[number], k)
+        return table["item_id"].to_list(), table["score"].to_list()
+
+    @cached_property
+    def golden(self) -> Question:
+        """A session of items that the model knows; it must be answered with at least one item."""
+        items = np.arange(min(GOLDEN_ITEMS, self.n_items), dtype=np.int32)
+        return Question(items, GOLDEN_K)
+
+    def warm(self) -> "Served":
+        """The same, after it has answered as it will be asked.
+
+        Raises:
+            UnfitError: if an answer is empty or no number.
+        """
+        golden, nothing = self.golden, Question(self.golden.items[:0], GOLDEN_K)
+        barred, allowed = replace(golden, barred=golden.items), replace(golden, allowed=golden.items)
+        for size in SIZES:
+            for ranking in self.rank([golden] * size):
+                require_answer(ranking)
+            self.rank([barred] * size)
+            self.rank([allowed] * size)
+        require_answer(self.rank([nothing])[0])
+        self.number("")
+        return self
+
+
+def require_answer(ranking: Ranking) -> None:
+    """Refuse an answer without items, or with scores that are no numbers.
+
+    Raises:
+        UnfitError: saying what came.
+    """
+    if not len(ranking.items) or not np.isfinite(ranking.scores).all():
+        raise UnfitError(
+            f"expected items with finite scores for a golden request, got {len(ranking.items)} items with "
+            f"scores {ranking.scores.tolist()}"
+        )

@@ -1,0 +1,121 @@
+"""The JSON of requests and answers; a kind that is nearly right, such as true for 1, is refused."""
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from recsys_gru.serving.refusal import RefusedError
+
+MOST_K, MOST_ITEMS, MOST_LISTED = 500, 1000, 10_000
+LONGEST_ID = 256
+TOLD = 5
+"""Mistakes of a request that are told."""
+
+NumberId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+TextId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
+ItemId = NumberId | TextId
+K = Annotated[int, Field(ge=1, le=MOST_K, description="Items wanted.")]
+Which = Literal["main", "beside"]
+
+
+class Strict(BaseModel):
+    """Of the kinds that stand here and no others, without further fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Recommend(Strict):
+    """What may follow a session: that of `items`, or the one kept as `session_id`; neither: a new visitor."""
+
+    items: Annotated[
+        list[ItemId] | None, Field(max_length=MOST_ITEMS, description="The session's clicks, oldest first.")
+    ] = None
+    session_id: Annotated[TextId | None, Field(description="A session whose clicks the service keeps.")] = (
+        None
+    )
+    k: K = 20
+    exclude_seen: Annotated[bool, Field(description="Leave out the items of the session itself.")] = True
+    allow: Annotated[list[ItemId] | None, Field(max_length=MOST_LISTED, description="Only these items.")] = (
+        None
+    )
+    deny: Annotated[list[ItemId] | None, Field(max_length=MOST_LISTED, description="Never these items.")] = (
+        None
+    )
+    model: Annotated[Which, Field(description="Which of two models answers, where there are two.")] = "main"
+
+
+class Click(Strict):
+    """A click of a session, now or at a time not long ahead of the service's clock."""
+
+    item_id: ItemId
+    time: Annotated[
+        AwareDatetime | None,
+        Field(strict=False, description="ISO 8601 with a zone; the time of arrival if not given."),
+    ] = None
+    consent: Annotated[
+        bool, Field(description="Without it nothing is kept, and only this click is answered.")
+    ] = True
+
+
+class Item(Strict):
+    """A recommended item; of a popular one the score is its share of clicks."""
+
+    item_id: ItemId
+    score: float
+
+
+class Answer(Strict):
+    """Recommended items, best first."""
+
+    items: list[Item]
+    source: Annotated[
+        Literal["model", "recent", "popularity"],
+        Field(description="What answered: recent clicks and popularity stand in where no item is known."),
+    ]
+    model_version: str
+    known: Annotated[int, Field(description="Clicks of the session on items that the model knows.")]
+    unknown: Annotated[int, Field(description="Clicks on items that it does not know, left out.")]
+
+
+class Similar(Strict):
+    """Items like one item, best first."""
+
+    items: list[Item]
+    model_version: str
+
+
+class Trouble(Strict):
+    """Why there is no answer."""
+
+    error: str
+
+
+Body = TypeVar("Body", bound=Strict)
+
+
+def parsed(kind: type[Body], body: bytes) -> Body:
+    """A request out of its bytes.
+
+    Raises:
+        RefusedError: 422 with the first mistakes.
+
+    >>> parsed(Recommend, b'{"items": [true]}')
+    Traceback (most recent call last):
+    ...
+    recsys_gru.serving.refusal.RefusedError: items.0: ...
+    """
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        said = [
+            f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}"
+            for one in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        more = f"; and {len(said) - TOLD} more" if len(said) > TOLD else ""
+        raise RefusedError(422, "; ".join(said[:TOLD]) + more) from None
+
+
+def moment(time: datetime | None, now: float) -> float:
+    """Seconds since 1970 of a click."""
+    return now if time is None else time.timestamp()

@@ -1,0 +1,111 @@
+"""Short lists of several states from products of bytes: within their errors, none of the best left out."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recsys_gru.kernels.arrays import Floats, Masks
+from recsys_gru.kernels.coarse import coarse_of
+from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES
+from recsys_gru.kernels.shortlists import Tile, byte_scores, byte_states, floor_of, short_lists
+from tests.oracles import slow_top_k
+
+pytestmark = pytest.mark.kernels
+BYTES = pytest.mark.skipif(not HAS_BYTES, reason="NO VNNI: this processor has no products of bytes")
+NO_MASK: Masks = np.empty((0, 1), np.bool_)
+
+
+def made_up(rows: int, items: int, units: int, seed: int) -> tuple[Floats, Floats, Floats]:
+    """Hidden states (Q, H), a table (N, H) and biases (N,)."""
+    generator = np.random.default_rng(seed)
+    hidden, table, bias = (
+        generator.standard_normal(shape, np.float32) for shape in ((rows, units), (items, units), items)
+    )
+    return np.tanh(hidden), table, bias
+
+
+@BYTES
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("units", [1, 7, 100, 260])
+@pytest.mark.parametrize("items", [3, 8, 77])
+def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: int) -> None:
+    hidden, table, bias = made_up(5, items, units, seed=units)
+    hidden[2], table[1], table[2] = 0, 0, 100 * table[2]
+    table, bias = (
+        (np.float32(scale) * table).astype(np.float32),
+        (np.float32(scale) * bias).astype(np.float32),
+    )
+    coarse = coarse_of(table)
+    assert coarse is not None
+    states = byte_states(coarse, bias, hidden)
+    out = np.empty((LANES, items), np.float32)
+    tile = Tile(coarse.rows, coarse.scales, coarse.offsets, bias)
+    byte_scores(tile, states.columns[0], states.steps, (0, items), out)
+    twin = hidden.astype(np.float64) @ table.T.astype(np.float64) + bias
+    assert (np.abs(out[:5] - twin) <= states.errors[:, None]).all()
+    single = np.add.accumulate(hidden[:, None] * table, axis=2, dtype=np.float32)[:, :, -1] + bias
+    assert (np.abs(out[:5].astype(np.float64) - single) <= states.errors[:, None]).all()
+    norms = (
+        np.linalg.norm(hidden.astype(np.float64), axis=1)
+        * np.linalg.norm(table.astype(np.float64), axis=1).max()
+    )
+    assert (states.errors <= 0.02 * (units**0.5) * norms + 1e-3 * scale).all()
+
+
+@BYTES
+@settings(max_examples=60)
+@given(
+    rows=st.integers(1, 40),
+    items=st.integers(1, 700),
+    units=st.integers(1, 20),
+    k=st.integers(1, 30),
+    share=st.sampled_from([0.02, 0.3, 1.0]),
+    cut=st.integers(0, 700),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_the_lists_hold_the_best_of_the_exact_scores(
+    rows: int, items: int, units: int, k: int, share: float, cut: int, seed: int
+) -> None:
+    hidden, table, bias = made_up(rows, items, units, seed)
+    coarse = coarse_of(table)
+    assert coarse is not None
+    scores = (hidden.astype(np.float64) @ table.T.astype(np.float64) + bias).astype(np.float32)
+    allowed = np.random.default_rng(seed).random(scores.shape) < share
+    parts = [(0, min(cut, items)), (min(cut, items), items)]
+    tiles = [
+        (first, last, NO_MASK if share == 1 else np.ascontiguousarray(allowed[:, first:last]))
+        for first, last in parts
+    ]
+    found = short_lists(coarse, bias, hidden, k, tiles, 1024 + 4 * k)
+    assert found is not None
+    listed, owners = found
+    assert (np.diff(owners) >= 0).all()
+    for row in range(rows):
+        mask = [True] * items if share == 1 else allowed[row].tolist()
+        mine = listed[owners == row].tolist()
+        assert len(mine) == len(set(mine))
+        assert all(mask[item] for item in mine)
+        assert {item for item in slow_top_k(scores[row].tolist(), k, mask) if item >= 0} <= set(mine)
+
+
+@BYTES
+def test_scores_too_near_to_each_other_or_no_numbers_are_left_to_others() -> None:
+    table, hidden = np.ones((3000, 8), np.float32), np.ones((2, 8), np.float32)
+    coarse = coarse_of(table)
+    assert coarse is not None
+    tiles = [(0, 3000, NO_MASK)]
+    assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, tiles, 100) is None
+    for bad in (np.nan, np.inf):
+        hidden[1, 3] = bad
+        with np.errstate(invalid="ignore"):
+            assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, tiles, 4000) is None
+
+
+@pytest.mark.parametrize("worst", [-np.inf, -3e38, -2.5, 0.0, 7.0])
+@pytest.mark.parametrize("error", [0.0, 1e-3, 4.0, 1e30])
+def test_the_floor_is_two_errors_below(worst: float, error: float) -> None:
+    floor = float(floor_of(np.float32(worst), error))
+    assert floor < worst - 2 * error or floor == -np.inf
+    if worst - 2 * error > -1e30:
+        assert floor == pytest.approx(worst - 2 * error, rel=1e-5, abs=1e-30)
