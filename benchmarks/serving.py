@@ -25,6 +25,8 @@ import polars as pl
 import recsys_gru as rg
 from benchmarks.load import Figures, Invocation, Kept, Stateless, closed, healthz, opened
 
+COMPILING = 60.0
+"""Seconds of requests before any is counted: the model brings its code along, which is compiled anew."""
 HOME = "from recsys_gru.cli import main; main()"
 
 
@@ -112,9 +114,12 @@ def behind_mlflow(
         "--env-manager",
         "local",
     ]
-    server = subprocess.Popen([*words, "-p", str(port)], env=surroundings, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [*words, "-p", str(port), "--workers", "1"], env=surroundings, stderr=subprocess.DEVNULL
+    )
     try:
         wait_until_it_answers(f"http://127.0.0.1:{port}/ping")
+        closed(port, 1, COMPILING, Invocation(ids).next)
         return {
             f"{count} at once": repeated(
                 asked,

@@ -103,17 +103,22 @@ def parsed(kind: type[Body], body: bytes) -> Body:
     >>> parsed(Recommend, b'{"items": [true]}')
     Traceback (most recent call last):
     ...
-    recsys_gru.serving.refusal.RefusedError: items.0: ...
+    recsys_gru.serving.refusal.RefusedError: items.0: Input should be a valid integer; items.0: ...
     """
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
         said = [
-            f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}"
+            f"{_place(one['loc'])}: {one['msg']}"
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         more = f"; and {len(said) - TOLD} more" if len(said) > TOLD else ""
         raise RefusedError(422, "; ".join(said[:TOLD]) + more) from None
+
+
+def _place(found: tuple[int | str, ...]) -> str:
+    """Where a mistake is, without pydantic's own names for the kinds that an id may be of."""
+    return ".".join(str(part) for part in found if not str(part).startswith("constrained-")) or "body"
 
 
 def moment(time: datetime | None, now: float) -> float:
