@@ -13,7 +13,7 @@ from tests.pipelines.nights import DAY, SMALL, Home, command
     ("section", "key", "value", "said"),
     [
         ("evaluate", "baselines", ["Markof"], "did you mean Markov?"),
-        ("evaluate", "baselines", ["Vocabulary"], "known are GRU4Rec"),
+        ("evaluate", "baselines", ["Vocabulary"], "known are Blend, GRU4Rec"),
         ("evaluate", "cutoffs", [0, 20], "expected evaluate.cutoffs of at least 1, got 0"),
         ("tracking", "model", "shop/gru", "expected tracking.model of letters"),
         ("tracking", "model", "shop's", "expected tracking.model of letters"),
