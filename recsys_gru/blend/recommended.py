@@ -5,7 +5,7 @@ from recsys_gru.blend.blend import Blend
 
 def recommended() -> Blend:
     """An unfitted estimator with the recommended members and settings, chosen on validation parts of the
-    development logs (docs/quality.md).
+    development logs (docs/blend.md).
 
     >>> [model["model"] for model in recommended().parameters()["models"]][:2]
     ['GRU4Rec', 'VMISKNN']
