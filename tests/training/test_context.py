@@ -78,6 +78,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "cross-entropy": {},
     "bpr-max": {"loss": "bpr-max", "momentum": 0.3, "dropout_p_embed": 0.4, "dropout_p_hidden": 0.2},
     "several steps": {"steps_per_update": 3},
+    "last clicks": {"look_back": 3, "scale": 8.0},
 }
 
 

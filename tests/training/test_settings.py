@@ -56,9 +56,9 @@ def test_published_names_choose_the_input_mode(given: dict[str, object], mode: s
 def test_every_loss_builds_a_learner_that_learns(loss: str) -> None:
     settings = Settings(loss=loss, layers=(4,), n_sample=3, batch_size=2)
     learner = settings.learner(np.arange(1, 11), 2, torch.device("cpu"))
-    items = np.array([1, 2, 3, 4, 5, 6], dtype=np.int32)
-    (windows,) = TrainingData(items, np.array([0, 3, 6])).lanes(settings).stretches(1, 5)
-    assert all(np.isfinite(learner.update(rows, flow)) for rows, flow in learner.plan(items, windows))
+    data = TrainingData(np.array([1, 2, 3, 4, 5, 6], dtype=np.int32), np.array([0, 3, 6]))
+    (windows,) = settings.lanes(data.offsets).stretches(1, 5)
+    assert all(np.isfinite(learner.update(rows, flow)) for rows, flow in learner.plan(data, windows))
 
 
 def test_devices_resolve_or_are_refused() -> None:
