@@ -17,7 +17,7 @@ from recsys_gru.model.cells import Cell, Products, Tape, Weights
 from recsys_gru.model.copies import Copies
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.initial import initial_layer, initial_tables
-from recsys_gru.model.readout import initial_weights, through_last_rows, with_last_rows
+from recsys_gru.model.readout import through_last_rows, with_last_rows
 from recsys_gru.model.rows import RowGradient, stretched, take_rows, through_stretched
 
 Gradients = dict[str, RowGradient]
@@ -85,7 +85,7 @@ class Network:
             for cell, width in zip(self.cells, widths, strict=True)
         ]
         count = architecture.look_back
-        self.readout = {"weights": initial_weights(count, dtype)} if count else {}
+        self.readout = {"weights": torch.zeros(1, count, dtype=dtype)} if count else {}
 
     @property
     def device(self) -> torch.device:

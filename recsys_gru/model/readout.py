@@ -1,8 +1,9 @@
 """What items are scored for: the hidden state, and the rows of the last clicks beside it.
 
 s = h + sum_d w_d x_d, x_d the input row of the item clicked d clicks before (0: the last), with learned
-weights w. Source: the skip connections from the session's last items of STAMP (Liu et al. 2018) and SR-GNN
-(Wu et al. 2019), the linear readout of CORE (Hou et al. 2022), with weights by position alone.
+weights w, which begin as zeros: an untrained network is a plain GRU. Source: the skip connections from the
+last items of STAMP (Liu et al. 2018) and the linear readout of CORE (Hou et al. 2022), with weights by
+position alone; weights by attention were no better (docs/log.md).
 """
 
 import torch
@@ -10,11 +11,6 @@ from torch import Tensor
 
 from recsys_gru.kernels.products import on_kernels
 from recsys_gru.kernels.readout import look_back, looked_back
-
-
-def initial_weights(count: int, dtype: torch.dtype) -> Tensor:
-    """Return the weights (1, L) before any training: the last row alone."""
-    return torch.eye(1, count, dtype=dtype)
 
 
 def with_last_rows(hidden: Tensor, table: Tensor, recent: Tensor, weights: Tensor) -> Tensor:

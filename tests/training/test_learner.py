@@ -148,10 +148,23 @@ def test_steps_per_update_only_groups_the_steps() -> None:
         assert at.updates == -(-at.steps // steps)
 
 
-def test_gradients_of_a_window_are_those_of_its_loss() -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"scale": 4.0},
+        {"look_back": 3},
+        {"scale": 4.0, "look_back": 3, "loss": "bpr-max"},
+        {"scale": 4.0, "look_back": 3, "constrained_embedding": False, "embedding": "layersize"},
+        {"scale": 4.0, "constrained_embedding": False, "cell": "lstm"},
+        {"scale": 4.0, "look_back": 3, "loss": "softmax", "layers": (5, 6), "label_smoothing": 0.1},
+    ],
+    ids=str,
+)
+def test_gradients_of_a_window_are_those_of_its_loss(given: dict[str, Any]) -> None:
     """A plain SGD step moves the output table by -lr times the gradient of the mean loss over the window's
     steps."""
-    settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=1e-3, logq=0.0)
+    settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=2e-4, logq=0.0, **given)
     window = windows_of(settings)[0]
     before, after = learner_of(settings), learner_of(settings)
     loss_before = learn(before, window)

@@ -80,3 +80,12 @@ def test_what_no_machine_holds_is_refused_before_memory_is_asked_for(wrong: dict
 def test_a_device_that_was_never_tried_is_refused_in_words(name: str) -> None:
     with pytest.raises(ParameterError, match="expected device as 'auto', cpu or cuda"):
         resolve_device(name)
+
+
+@pytest.mark.parametrize(
+    "given", [{"constrained_embedding": False}, {"constrained_embedding": False, "embedding": 5}], ids=str
+)
+def test_looking_back_needs_input_rows_as_wide_as_the_last_layer(given: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="expected rows of its width, 6, got"):
+        Settings(layers=(6,), look_back=2, **given)
+    assert Settings(layers=(6,), look_back=2, constrained_embedding=False, embedding=6).look_back == 2
