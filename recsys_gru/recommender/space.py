@@ -1,5 +1,5 @@
-"""What of GRU4Rec is worth tuning. Source: the published search spaces of Hidasi & Czapp 2023, and the parts that
-they do not have."""
+"""What of GRU4Rec is worth tuning. Source: the published search spaces of Hidasi & Czapp 2023, and what came
+later."""
 
 from recsys_gru.contract import SearchSpace
 
