@@ -1,10 +1,10 @@
 """What each part of the recommended network is worth: `python -m benchmarks.ablation FOLDER --out FILE`.
 
-FOLDER holds bolcom, eshop2008, retailrocket and diginetica as Parquet. Everything is learned and judged before
-the test parts: the days before bolcom's and eshop2008's, and of the two others 60,000 sessions and the 4,000
-after them. No item is left out, a click on an unknown item is a miss. Each part alone, and both together, which
-is each of them left out as well; microseconds are those of a processor for each event learned. Figures that
-stand in FILE already are not measured again.
+FOLDER holds bolcom, eshop2008, retailrocket and diginetica as Parquet. Everything is learned and judged
+before the test parts: the days before bolcom's and eshop2008's, and of the two others 60,000 sessions and
+the 4,000 after them. No item is left out, a click on an unknown item is a miss. Each part alone, and both
+together, which is each of them left out as well; microseconds are those of a processor for each event
+learned. Figures that stand in FILE already are not measured again.
 """
 
 import argparse

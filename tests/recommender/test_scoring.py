@@ -1,6 +1,8 @@
 """Hidden states and scores of prefixes: equal to a walk of one session alone, whatever is scored beside
 it."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,11 @@ from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_
 from recsys_gru.sessions import Sessions, Vocabulary
 
 
-@pytest.fixture(scope="module")
-def model() -> GRU4Rec:
+@pytest.fixture(scope="module", params=[{}, {"scale": 12.0, "look_back": 3}], ids=str)
+def model(request: pytest.FixtureRequest) -> GRU4Rec:
     clicks = generate_clicks(n_sessions=300, n_items=60, seed=5)
-    return GRU4Rec(layers=(13, 9), batch_size=16, n_sample=32, n_epochs=1, device="cpu").fit(clicks)
+    own = {"layers": (13, 9), "batch_size": 16, "n_sample": 32, "n_epochs": 1, "device": "cpu"}
+    return GRU4Rec(**own, **request.param).fit(clicks)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,9 @@ def state_alone(network: Network, items: NDArray[np.int32]) -> torch.Tensor:
     alone = Flow([1], torch.ones(1, 1), torch.zeros(1, dtype=torch.int64))
     for item in items:
         out, states, _ = network.forward(network.input_rows(torch.tensor([int(item)])), alone, states)
-    return out[0]
+    last = items[::-1].astype(np.int64)[None, : network.architecture.look_back]
+    missing = ((0, 0), (0, network.architecture.look_back - last.shape[1]))
+    return network.read_out(out, torch.from_numpy(np.pad(last, missing, constant_values=-1)))[0]
 
 
 @pytest.mark.parametrize("every", [True, False])
@@ -67,6 +72,27 @@ def test_scores_do_not_depend_on_the_rows_of_a_block(model: GRU4Rec, sessions: S
     expected = scores(256)
     for end, row in scores(rows).items():
         assert np.array_equal(row, expected[end])
+
+
+def test_scores_do_not_depend_on_later_clicks(model: GRU4Rec, sessions: Sessions) -> None:
+    whole = dict(score_rows(model, sessions))
+    begins = np.repeat(sessions.offsets[:-1], sessions.lengths)
+    for end in sorted(whole)[::9]:
+        items = sessions.items[begins[end] : end + 1]
+        cut = replace(
+            sessions, items=items, times=sessions.times[: len(items)], offsets=np.array([0, len(items)]),
+            ids=sessions.ids[:1], unknown=sessions.unknown.clear(),
+        )  # fmt: skip
+        ((_, alone),) = score_rows(model, cut, every=False)
+        assert np.array_equal(alone, whole[end])
+
+
+def score_rows(
+    model: GRU4Rec, sessions: Sessions, every: bool = True
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The last event of each prefix, and its scores over all items."""
+    for block in network_blocks(model.network_, sessions, every, 64):
+        yield from zip(block.rows.tolist(), block.tile(0, block.n_items).copy(), strict=True)
 
 
 def test_a_targets_own_score_is_that_of_its_tile_to_the_bit(model: GRU4Rec, sessions: Sessions) -> None:
