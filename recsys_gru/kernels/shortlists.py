@@ -4,33 +4,26 @@ The hidden states are rounded to whole steps as the rows of the copy are, so tha
 How far a score may be off is known, and those few that may be among the best are scored exactly afterwards.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items, Masks
+from recsys_gru.kernels.bars import Bars, may_be_given
 from recsys_gru.kernels.coarse import OFFSET, STEPS, Coarse, rounding
 from recsys_gru.kernels.machine.bytes import FOUR, LANES, TALL, byte_piece
 from recsys_gru.kernels.machine.jit import kernel
-from recsys_gru.kernels.products import transpose
-from recsys_gru.kernels.tiles import Heaps, chunk_hits, replace_worst
+from recsys_gru.kernels.tiles import Heaps, replace_worst
 
-CHUNK = 16
-"""Scores compared at once before any is looked at one by one."""
-PIECE = 256
-"""Items whose scores are made at a time, so that they stay in the cache."""
+FEWEST, MOST = 32, 256
+"""Items that all states are multiplied with before what was found is listed, so that their rows stay in the
+cache: at first few, as all of them are found while nothing better is known, then twice as many each time."""
+Factors = tuple[NDArray[np.int32], Floats, Floats]
+"""Of each row of the coarse copy what OFFSET adds to a product with it, its scale, and its item's bias."""
 
-
-class Tile(NamedTuple):
-    """Items (T,) of the coarse copy: their rows (T, W), the rows' scales (T,), what OFFSET adds to a product
-    with a row (T,), and their biases (T,)."""
-
-    rows: NDArray[np.int8]
-    scales: Floats
-    offsets: NDArray[np.int32]
-    bias: Floats
+Lanes = tuple[NDArray[np.uint8], Floats, Floats]
+"""Of LANES states the columns (D, LANES, 4), steps (LANES,) and limits (LANES,)."""
 
 
 class ByteStates(NamedTuple):
@@ -88,31 +81,22 @@ def empty_lists(rows: int, length: int) -> ShortLists:
 
 
 def short_lists(
-    coarse: Coarse,
-    bias: Floats,
-    hidden: Floats,
-    k: int,
-    tiles: Iterable[tuple[int, int, Masks]],
-    length: int,
+    coarse: Coarse, bias: Floats, hidden: Floats, k: int, bars: Bars, length: int
 ) -> tuple[NDArray[np.int32], Items] | None:
     """Items (P,) that may be among the best k of hidden states (Q, H), and whose they are (P,), ascending;
     None where the coarse scores do not tell the best from the rest.
 
     Args:
-        tiles: first item, end, and for each state the items that may be given, (Q, T), or (0, 1) for all.
         length: items that may be listed for a state.
     """
     states, count = byte_states(coarse, bias, hidden), len(hidden)
     if not np.isfinite(states.errors).all():
         return None
     best, items = np.full((count, k), -np.inf, np.float32), np.full((count, k), -1, np.int32)
-    heaps, lists = (best, items, np.zeros(count, np.bool_)), empty_lists(count, length + CHUNK)
-    for start, stop, allowed in tiles:
-        part = slice(start, stop)
-        tile = Tile(coarse.rows[part], coarse.scales[part], coarse.offsets[part], bias[part])
-        list_tile(tile, states, allowed, start, heaps, lists)
-        if lists.full.any():
-            return None
+    heaps, lists = (best, items, np.zeros(count, np.bool_)), empty_lists(count, length)
+    list_items(coarse.rows, (coarse.offsets, coarse.scales, bias), states, bars, heaps, lists)
+    if lists.full.any():
+        return None
     return last_listed(best[:, 0].copy(), states.errors, lists)
 
 
@@ -138,102 +122,122 @@ def last_listed(
 
 @kernel
 def byte_scores(
-    tile: Tile, columns: NDArray[np.uint8], steps: Floats, at: tuple[int, int], out: Floats
-) -> None:
-    """Set out (LANES, T) to the coarse scores of LANES states, columns (D, LANES, 4) in steps (LANES,), for
-    the items from at[0] to at[1] of a tile.
+    rows: NDArray[np.int8],
+    factors: Factors,
+    at: int,
+    lanes: Lanes,
+    out: Floats,
+    above: NDArray[np.int32],
+) -> int:
+    """Set out (TALL, LANES) to the coarse scores of the items from `at` on, minus infinity beyond the last
+    one, and above (TALL,) to a bit for each state that such a score is above the limit of; return all bits
+    together.
 
     Twin: NumPy in double, tests/kernels/test_shortlists.py::test_coarse_scores_are_within_their_errors.
     """
-    first, last = at
-    size = last - first
-    whole = size - size % TALL
-    scores = np.empty((size, LANES), np.float32)
-    rows, offsets = tile.rows[first:last], tile.offsets[first:last]
-    factors = np.empty((2, size), np.float32)
-    factors[0], factors[1] = tile.scales[first:last], tile.bias[first:last]
-    for start in range(0, whole, TALL):
-        byte_piece(rows, columns, steps, offsets, factors, start, scores)
-    if whole < size:
-        few, less = np.zeros((TALL, rows.shape[1]), np.int8), np.zeros(TALL, np.int32)
-        terms, rest = np.zeros((2, TALL), np.float32), np.empty((TALL, LANES), np.float32)
-        few[: size - whole], less[: size - whole] = rows[whole:], offsets[whole:]
-        terms[:, : size - whole] = factors[:, whole:]
-        byte_piece(few, columns, steps, less, terms, 0, rest)
-        scores[whole:] = rest[: size - whole]
-    transpose(scores, out)
+    columns, steps, limits = lanes
+    left = len(rows) - at
+    if left >= TALL:
+        return byte_piece(rows, columns, steps, factors, at, limits, out, above)
+    few, less = np.zeros((TALL, rows.shape[1]), np.int8), np.zeros(TALL, np.int32)
+    scales, starts = np.zeros(TALL, np.float32), np.full(TALL, np.float32(-np.inf), np.float32)
+    few[:left], less[:left] = rows[at:], factors[0][at:]
+    scales[:left], starts[:left] = factors[1][at:], factors[2][at:]
+    return byte_piece(few, columns, steps, (less, scales, starts), 0, limits, out, above)
 
 
 @kernel
-def list_tile(
-    tile: Tile,
+def list_items(
+    rows: NDArray[np.int8],
+    factors: Factors,
     states: ByteStates,
-    allowed: Masks,
-    start: int,
+    bars: Bars,
     heaps: Heaps,
     lists: ShortLists,
 ) -> None:
-    """Write down which items of a tile, from number `start` on, may be among the best k of each state, as far
-    as can be told by now; `allowed` (Q, T), or (0, 1) for all, and the heaps (Q, k) are those of `push_tile`.
+    """Write down which items may be among the best k of each state, as far as can be told by then; the heaps
+    (Q, k) are those of `push_tile`.
 
     Twin: a full sort, tests/kernels/test_shortlists.py::test_the_lists_hold_the_best_of_the_exact_scores.
     """
     columns, steps, errors = states
-    best, items, _ = heaps
-    listed, their_scores, counts, full = lists
-    out, limits = np.empty((LANES, PIECE), np.float32), np.empty(len(errors), np.float32)
+    pairs, scores = np.empty((MOST * LANES, 2), np.int64), np.empty(MOST * LANES, np.float32)
+    limits = np.full(len(steps), np.float32(np.inf), np.float32)
     for row in range(len(errors)):
-        limits[row] = floor_of(best[row, 0], errors[row])
-    for first in range(0, len(tile.rows), PIECE):
-        last = min(first + PIECE, len(tile.rows))
+        limits[row] = floor_of(heaps[0][row, 0], errors[row])
+    first, size = 0, FEWEST
+    while first < len(rows) and not lists.full.any():
+        last = min(first + size, len(rows))
         for group in range(len(columns)):
-            lanes = group * LANES
-            byte_scores(
-                tile, columns[group], steps[lanes : lanes + LANES], (first, last), out[:, : last - first]
-            )
-            for row in range(lanes, min(lanes + LANES, len(errors))):
-                own = out[row - lanes, : last - first]  # whole in memory, for full vectors
-                if not chunk_hits(own, limits[row])[0]:
-                    continue
-                mask = allowed[row, first:last] if allowed.size else allowed[:0, 0]
-                heap, kept = (best[row], items[row]), (listed[row], their_scores[row])
-                counts[row] = _list_row(own, mask, start + first, errors[row], heap, kept, counts[row])
-                full[row] |= counts[row] < 0
-                limits[row] = floor_of(best[row, 0], errors[row])
+            state = group * LANES
+            part = slice(state, state + LANES)
+            lanes = columns[group], steps[part], limits[part]
+            count = _found(rows, factors, (first, last, state), lanes, (pairs, scores))
+            if count:
+                _list_found(pairs[:count], scores, bars, (limits, errors), heaps, lists)
+        first, size = last, min(2 * size, MOST)
 
 
 @kernel
-def _list_row(
-    scores: Floats,
-    allowed: Masks,
-    start: int,
-    error: float,
-    heap: tuple[Floats, NDArray[np.int32]],
-    kept: tuple[NDArray[np.int32], Floats],
-    count: int,
+def _found(
+    rows: NDArray[np.int8],
+    factors: Factors,
+    span: tuple[int, int, int],
+    lanes: Lanes,
+    found: tuple[Items, Floats],
 ) -> int:
-    """Offer some scores to the heap of a state (k,), and write those that may be among its best behind the
-    `count` ones kept (L,); return how many are now, -1 where there was no room."""
-    best, items = heap
-    listed, their_scores = kept
-    limit = floor_of(best[0], error)
-    for first in range(0, len(scores), CHUNK):
-        chunk = scores[first : first + CHUNK]
-        if not chunk_hits(chunk, limit)[0]:
-            continue
-        if count + CHUNK > len(listed):
-            count = _tidy(listed, their_scores, count, limit)
-            if count + CHUNK > len(listed):
-                return -1
-        for j in range(len(chunk)):
-            if chunk[j] > limit and (allowed.size == 0 or allowed[first + j]):
-                item = np.int32(start + first + j)
-                listed[count], their_scores[count] = item, chunk[j]
-                count += 1
-                if chunk[j] > best[0]:
-                    replace_worst(best, items, chunk[j], item)
-                    limit = floor_of(best[0], error)
+    """Write down the pairs of item and state (F, 2) with scores (F,) above the limit, of the items from
+    span[0] to span[1] and the states from span[2] on; return how many.
+
+    No call within the loop but `byte_piece`: numba counts references to the arrays that a call is given,
+    which takes longer than the products.
+    """
+    columns, steps, limits = lanes
+    pairs, scores = found
+    out, above = np.empty((TALL, LANES), np.float32), np.empty(TALL, np.int32)
+    count, last = 0, span[1]
+    for at in range(span[0], last, TALL):
+        if at + TALL <= last:
+            hits = byte_piece(rows, columns, steps, factors, at, limits, out, above)
+        else:
+            hits = byte_scores(rows[:last], factors, at, lanes, out, above)
+        for i in range(TALL if hits else 0):
+            bits, lane = above[i], 0
+            while bits:
+                pairs[count, 0], pairs[count, 1], scores[count] = at + i, span[2] + lane, out[i, lane]
+                count += bits & 1
+                bits, lane = bits >> 1, lane + 1
     return count
+
+
+@kernel
+def _list_found(
+    found: Items,
+    scores: Floats,
+    bars: Bars,
+    bounds: tuple[Floats, NDArray[np.float64]],
+    heaps: Heaps,
+    lists: ShortLists,
+) -> None:
+    """List pairs of item and state (F, 2) whose scores (F,) were above the limits (Q,) of states with errors
+    (Q,)."""
+    limits, errors = bounds
+    best, items, _ = heaps
+    listed, their_scores, counts, full = lists
+    room = listed.shape[1]
+    for place in range(len(found)):
+        item, row, score = int(found[place, 0]), int(found[place, 1]), scores[place]
+        if score <= limits[row] or full[row] or not may_be_given(bars, item, row):
+            continue
+        if counts[row] == room:
+            counts[row] = _tidy(listed[row], their_scores[row], room, limits[row])
+            full[row] = counts[row] == room
+        if not full[row]:
+            listed[row, counts[row]], their_scores[row, counts[row]] = item, score
+            counts[row] += 1
+        if score > best[row, 0]:
+            replace_worst(best[row], items[row], score, np.int32(item))
+            limits[row] = floor_of(best[row, 0], errors[row])
 
 
 @kernel

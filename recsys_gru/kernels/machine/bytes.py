@@ -34,18 +34,31 @@ Floats = NDArray[np.float32]
 
 
 def _byte_piece(
-    _typing: Any, rows: Any, columns: Any, steps: Any, offsets: Any, factors: Any, at: Any, out: Any
+    _typing: Any,
+    rows: Any,
+    columns: Any,
+    steps: Any,
+    factors: Any,
+    at: Any,
+    limits: Any,
+    out: Any,
+    above: Any,
 ) -> tuple[Any, Any]:
-    """Set out[at : at + TALL] (T, LANES) to (rows @ columns - offsets) * (scales * steps) + starts, for rows
-    (T, W) int8, columns (D, LANES, 4) uint8 of four times D numbers, steps (LANES,), offsets (T,) int32 and
-    factors (2, T), the scales and the starts; T is a multiple of TALL."""
+    """Set out (TALL, LANES) to (rows @ columns - offsets) * (scales * steps) + starts, of the TALL rows from
+    `at` on: rows (T, W) int8, columns (D, LANES, 4) uint8 of four times D numbers, steps (LANES,), and as
+    `factors` the offsets (T,) int32, scales (T,) and starts (T,). Set above (TALL,) to a bit for each lane
+    whose sum is above its limit (LANES,), and return all these bits together."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        read, lanes, step, offset, factor, written = (
+        read, lanes, step, limit, written, told = (
             context.make_array(signature.args[place])(context, builder, arguments[place])
-            for place in (0, 1, 2, 3, 4, 6)
+            for place in (0, 1, 2, 5, 6, 7)
         )
-        places = [builder.add(arguments[5], LONG(i)) for i in range(TALL)]
+        offsets, scales, starts = (
+            context.make_array(kind)(context, builder, builder.extract_value(arguments[3], place)).data
+            for place, kind in enumerate(signature.args[3])
+        )
+        places = [builder.add(arguments[4], LONG(i)) for i in range(TALL)]
 
         def started(array: Any, place: Any) -> Any:
             skipped = builder.mul(place, builder.extract_value(array.strides, 0))
@@ -53,21 +66,25 @@ def _byte_piece(
 
         depth = builder.extract_value(lanes.shape, 0)
         sums = _summed(builder, [started(read, place) for place in places], started(lanes, LONG(0)), depth)
-        sizes = builder.load(builder.bitcast(step.data, FLOATS.as_pointer()), align=4)
-        starts = builder.gep(
-            builder.bitcast(factor.data, FLOAT.as_pointer()), [builder.extract_value(factor.shape, 1)]
+        sizes, least = (
+            builder.load(builder.bitcast(one.data, FLOATS.as_pointer()), align=4) for one in (step, limit)
         )
-        for total, place in zip(sums, places, strict=True):
+        together = INT(0)
+        for row, (total, place) in enumerate(zip(sums, places, strict=True)):
             less, scale, start = (
                 _splat(builder, builder.load(builder.gep(data, [place])))
-                for data in (offset.data, builder.bitcast(factor.data, FLOAT.as_pointer()), starts)
+                for data in (offsets, scales, starts)
             )
             whole = builder.sitofp(builder.sub(total, less), FLOATS)
             score = builder.fadd(builder.fmul(whole, builder.fmul(scale, sizes)), start)
-            builder.store(score, builder.bitcast(started(written, place), FLOATS.as_pointer()), align=4)
-        return context.get_dummy_value()
+            builder.store(score, builder.bitcast(started(written, LONG(row)), FLOATS.as_pointer()), align=4)
+            bits = builder.bitcast(builder.fcmp_ordered(">", score, least), ir.IntType(LANES))
+            bits = builder.zext(bits, INT)
+            builder.store(bits, builder.gep(told.data, [LONG(row)]))
+            together = builder.or_(together, bits)
+        return together
 
-    return types.void(rows, columns, steps, offsets, factors, at, out), emit
+    return types.int32(rows, columns, steps, factors, at, limits, out, above), emit
 
 
 def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
@@ -109,15 +126,19 @@ def _plain_piece(
     rows: Bytes,
     columns: NDArray[np.uint8],
     steps: Floats,
-    offsets: NDArray[np.int32],
-    factors: Floats,
+    factors: tuple[NDArray[np.int32], Floats, Floats],
     at: int,
+    limits: Floats,
     out: Floats,
-) -> None:
+    above: NDArray[np.int32],
+) -> int:
     part = slice(at, at + TALL)
+    offsets, scales, starts = (one[part, None] for one in factors)
     turned = columns.transpose(0, 2, 1).reshape(-1, LANES).astype(np.int32)
-    whole = rows[part, : len(turned)].astype(np.int32) @ turned - offsets[part, None]
-    out[part] = whole.astype(np.float32) * (factors[0, part, None] * steps) + factors[1, part, None]
+    whole = rows[part, : len(turned)].astype(np.int32) @ turned - offsets
+    out[:] = whole.astype(np.float32) * (scales * steps) + starts
+    above[:] = (out > limits) @ (1 << np.arange(LANES))
+    return int(np.bitwise_or.reduce(above))
 
 
 byte_piece = instruction(_byte_piece, _plain_piece)
