@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 from recsys_gru.kernels.arrays import Floats, Items, Masks
 from recsys_gru.kernels.bars import Bars, may_be_given
 from recsys_gru.kernels.coarse import OFFSET, STEPS, Coarse, rounding
-from recsys_gru.kernels.machine.bytes import FOUR, LANES, TALL, byte_piece
+from recsys_gru.kernels.finding import Factors, found_alone, found_beside
+from recsys_gru.kernels.machine.bytes import FOUR, LANES
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.tiles import Heaps, replace_worst
 
+ALONE = 2
+"""States up to which each is multiplied by itself; more are sixteen at a time, as long as these take."""
 FEWEST, MOST = 32, 256
 """Items that all states are multiplied with before what was found is listed, so that their rows stay in the
 cache: at first few, as all of them are found while nothing better is known, then twice as many each time."""
-Factors = tuple[NDArray[np.int32], Floats, Floats]
-"""Of each row of the coarse copy what OFFSET adds to a product with it, its scale, and its item's bias."""
-
-Lanes = tuple[NDArray[np.uint8], Floats, Floats]
-"""Of LANES states the columns (D, LANES, 4), steps (LANES,) and limits (LANES,)."""
 
 
 class ByteStates(NamedTuple):
@@ -31,11 +29,13 @@ class ByteStates(NamedTuple):
 
     Attributes:
         columns: (G, D, LANES, 4) uint8, LANES of them a group; the steps and OFFSET.
+        flat: (Q, W) uint8, the same, of a row's width.
         steps: (G * LANES,) the size of a step of each.
         errors: (Q,) no coarse score of a state is further than this from the exact one.
     """
 
     columns: NDArray[np.uint8]
+    flat: NDArray[np.uint8]
     steps: Floats
     errors: NDArray[np.float64]
 
@@ -62,15 +62,18 @@ def byte_states(coarse: Coarse, bias: Floats, hidden: Floats) -> ByteStates:
     steps[:count] = np.maximum(np.abs(hidden).max(1) / np.float32(STEPS), np.finfo(np.float32).tiny)
     whole = np.zeros((groups * LANES, width), np.float32)
     whole[:count, : hidden.shape[1]] = np.rint(hidden / steps[:count, None]).clip(-STEPS, STEPS)
-    columns = (whole + OFFSET).astype(np.uint8).reshape(groups, LANES, width // FOUR, FOUR)
+    columns = (whole + OFFSET).astype(np.uint8)
+    flat = np.zeros((count, coarse.rows.shape[1]), np.uint8)
+    flat[:, :width] = columns[:count]
+    columns = columns.reshape(groups, LANES, width // FOUR, FOUR).transpose(0, 2, 1, 3)
     exact = hidden.astype(np.float64)
     left = exact - steps[:count, None].astype(np.float64) * whole[:count, : hidden.shape[1]]
     norms, lefts = np.linalg.norm(exact, axis=1), np.linalg.norm(left, axis=1)
-    largest = float(np.abs(bias).max(initial=0))
+    largest = float(max(bias.max(initial=0), -bias.min(initial=0)))
     reach = (coarse.longest + coarse.residual) * (norms + lefts) + largest
     errors = coarse.residual * norms + (coarse.longest + coarse.residual) * lefts
     rounded = rounding(coarse.rows.shape[1] + 2, reach, norms)
-    return ByteStates(np.ascontiguousarray(columns.transpose(0, 2, 1, 3)), steps, 1.001 * errors + rounded)
+    return ByteStates(np.ascontiguousarray(columns), flat, steps, 1.001 * errors + rounded)
 
 
 def empty_lists(rows: int, length: int) -> ShortLists:
@@ -121,32 +124,6 @@ def last_listed(
 
 
 @kernel
-def byte_scores(
-    rows: NDArray[np.int8],
-    factors: Factors,
-    at: int,
-    lanes: Lanes,
-    out: Floats,
-    above: NDArray[np.int32],
-) -> int:
-    """Set out (TALL, LANES) to the coarse scores of the items from `at` on, minus infinity beyond the last
-    one, and above (TALL,) to a bit for each state that such a score is above the limit of; return all bits
-    together.
-
-    Twin: NumPy in double, tests/kernels/test_shortlists.py::test_coarse_scores_are_within_their_errors.
-    """
-    columns, steps, limits = lanes
-    left = len(rows) - at
-    if left >= TALL:
-        return byte_piece(rows, columns, steps, factors, at, limits, out, above)
-    few, less = np.zeros((TALL, rows.shape[1]), np.int8), np.zeros(TALL, np.int32)
-    scales, starts = np.zeros(TALL, np.float32), np.full(TALL, np.float32(-np.inf), np.float32)
-    few[:left], less[:left] = rows[at:], factors[0][at:]
-    scales[:left], starts[:left] = factors[1][at:], factors[2][at:]
-    return byte_piece(few, columns, steps, (less, scales, starts), 0, limits, out, above)
-
-
-@kernel
 def list_items(
     rows: NDArray[np.int8],
     factors: Factors,
@@ -160,7 +137,8 @@ def list_items(
 
     Twin: a full sort, tests/kernels/test_shortlists.py::test_the_lists_hold_the_best_of_the_exact_scores.
     """
-    columns, steps, errors = states
+    columns, flat, steps, errors = states
+    alone = len(errors) <= ALONE
     pairs, scores = np.empty((MOST * LANES, 2), np.int64), np.empty(MOST * LANES, np.float32)
     limits = np.full(len(steps), np.float32(np.inf), np.float32)
     for row in range(len(errors)):
@@ -168,46 +146,17 @@ def list_items(
     first, size = 0, FEWEST
     while first < len(rows) and not lists.full.any():
         last = min(first + size, len(rows))
-        for group in range(len(columns)):
-            state = group * LANES
-            part = slice(state, state + LANES)
-            lanes = columns[group], steps[part], limits[part]
-            count = _found(rows, factors, (first, last, state), lanes, (pairs, scores))
+        for group in range(len(errors) if alone else len(columns)):
+            if alone:
+                one = flat[group], steps[group], limits[group]
+                count = found_alone(rows, factors, (first, last, group), one, (pairs, scores))
+            else:
+                part = slice(group * LANES, group * LANES + LANES)
+                lanes = columns[group], steps[part], limits[part]
+                count = found_beside(rows, factors, (first, last, group * LANES), lanes, (pairs, scores))
             if count:
                 _list_found(pairs[:count], scores, bars, (limits, errors), heaps, lists)
         first, size = last, min(2 * size, MOST)
-
-
-@kernel
-def _found(
-    rows: NDArray[np.int8],
-    factors: Factors,
-    span: tuple[int, int, int],
-    lanes: Lanes,
-    found: tuple[Items, Floats],
-) -> int:
-    """Write down the pairs of item and state (F, 2) with scores (F,) above the limit, of the items from
-    span[0] to span[1] and the states from span[2] on; return how many.
-
-    No call within the loop but `byte_piece`: numba counts references to the arrays that a call is given,
-    which takes longer than the products.
-    """
-    columns, steps, limits = lanes
-    pairs, scores = found
-    out, above = np.empty((TALL, LANES), np.float32), np.empty(TALL, np.int32)
-    count, last = 0, span[1]
-    for at in range(span[0], last, TALL):
-        if at + TALL <= last:
-            hits = byte_piece(rows, columns, steps, factors, at, limits, out, above)
-        else:
-            hits = byte_scores(rows[:last], factors, at, lanes, out, above)
-        for i in range(TALL if hits else 0):
-            bits, lane = above[i], 0
-            while bits:
-                pairs[count, 0], pairs[count, 1], scores[count] = at + i, span[2] + lane, out[i, lane]
-                count += bits & 1
-                bits, lane = bits >> 1, lane + 1
-    return count
 
 
 @kernel

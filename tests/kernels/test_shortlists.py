@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from recsys_gru.kernels.arrays import Floats, Masks
 from recsys_gru.kernels.bars import NO_BARS
 from recsys_gru.kernels.coarse import Coarse, coarse_of
+from recsys_gru.kernels.finding import Lanes, byte_scores, found_alone, found_beside, row_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES, TALL
-from recsys_gru.kernels.shortlists import Lanes, byte_scores, byte_states, floor_of, short_lists
+from recsys_gru.kernels.shortlists import ByteStates, byte_states, floor_of, short_lists
 from tests.oracles import slow_top_k
 
 pytestmark = pytest.mark.kernels
@@ -40,6 +41,20 @@ def coarse_scores_of(coarse: Coarse, bias: Floats, lanes: Lanes) -> tuple[Floats
     return scores, above
 
 
+def scores_alone(coarse: Coarse, bias: Floats, states: ByteStates, row: int) -> Floats:
+    """Of one state by itself the scores (N,)."""
+    count, factors = len(bias), (coarse.offsets, coarse.scales, bias)
+    scores = np.empty(count, np.float32)
+    for at in range(0, count, LANES):
+        out, left = np.empty(LANES, np.float32), min(LANES, count - at)
+        alone = states.flat[row], states.steps[row], np.float32(bias[0])
+        bits = row_scores(coarse.rows, factors, at, alone, out)
+        assert [bits >> place & 1 for place in range(LANES)] == (out > bias[0]).tolist()
+        assert (out[left:] == -np.inf).all()
+        scores[at : at + left] = out[:left]
+    return scores
+
+
 @BYTES
 @pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e6])
 @pytest.mark.parametrize("units", [1, 7, 100, 260])
@@ -57,6 +72,8 @@ def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: 
     limits = np.arange(-8, 8, dtype=np.float32) * np.float32(scale)
     out, above = coarse_scores_of(coarse, bias, (states.columns[0], states.steps, limits))
     assert (above == (out > limits[:, None])).all()
+    for row in range(5):
+        assert np.array_equal(scores_alone(coarse, bias, states, row), out[row])
     twin = hidden.astype(np.float64) @ table.T.astype(np.float64) + bias
     assert (np.abs(out[:5] - twin) <= states.errors[:, None]).all()
     single = np.add.accumulate(hidden[:, None] * table, axis=2, dtype=np.float32)[:, :, -1] + bias
@@ -66,6 +83,29 @@ def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: 
         * np.linalg.norm(table.astype(np.float64), axis=1).max()
     )
     assert (states.errors <= 0.02 * (units**0.5) * norms + 1e-3 * scale).all()
+
+
+@BYTES
+@pytest.mark.parametrize("span", [(0, 77, 0), (16, 61, 0), (64, 77, 0), (0, 0, 0)])
+def test_what_is_found_is_what_is_above_the_limits(span: tuple[int, int, int]) -> None:
+    hidden, table, bias = made_up(LANES, 77, 12, seed=4)
+    coarse = coarse_of(table)
+    assert coarse is not None
+    states, factors = byte_states(coarse, bias, hidden), (coarse.offsets, coarse.scales, bias)
+    limits = np.linspace(-4, 9, LANES, dtype=np.float32)
+    lanes = states.columns[0], states.steps, limits
+    scores, above = coarse_scores_of(coarse, bias, lanes)
+    first, last, _ = span
+    pairs, found = np.empty((77 * LANES, 2), np.int64), np.empty(77 * LANES, np.float32)
+    count = found_beside(coarse.rows, factors, span, lanes, (pairs, found))
+    items, owners = np.nonzero(above[:, first:last].T)
+    assert sorted(pairs[:count].tolist()) == [[first + i, row] for i, row in zip(items, owners, strict=True)]
+    assert np.array_equal(found[:count], scores[pairs[:count, 1], pairs[:count, 0]])
+    for row in (0, 7, 15):
+        one = states.flat[row], states.steps[row], limits[row]
+        count = found_alone(coarse.rows, factors, (first, last, row), one, (pairs, found))
+        assert pairs[:count, 0].tolist() == (first + np.flatnonzero(above[row, first:last])).tolist()
+        assert np.array_equal(found[:count], scores[row, pairs[:count, 0]])
 
 
 @BYTES

@@ -87,14 +87,99 @@ def _byte_piece(
     return types.int32(rows, columns, steps, factors, at, limits, out, above), emit
 
 
-def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
-    """Return the sums over `depth` times four products of each row's bytes with the columns'.
+def _byte_rows(
+    _typing: Any, rows: Any, state: Any, step: Any, factors: Any, at: Any, limit: Any, out: Any
+) -> tuple[Any, Any]:
+    """Set out (LANES,) to (rows @ state - offsets) * (scales * step) + starts, of the LANES rows from `at`
+    on: rows (T, W) int8 and state (W,) uint8, W a multiple of 64; the rest as in `_byte_piece`. Return a bit
+    for each row whose sum is above the limit."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        read, lanes, written = (
+            context.make_array(signature.args[place])(context, builder, arguments[place])
+            for place in (0, 1, 6)
+        )
+        offsets, scales, starts = (
+            builder.gep(
+                context.make_array(kind)(context, builder, builder.extract_value(arguments[3], place)).data,
+                [arguments[4]],
+            )
+            for place, kind in enumerate(signature.args[3])
+        )
+        stride = builder.extract_value(read.strides, 0)
+        begins = [
+            builder.gep(read.data, [builder.mul(builder.add(arguments[4], LONG(i)), stride)])
+            for i in range(LANES)
+        ]
+        depth = builder.udiv(builder.extract_value(lanes.shape, 0), LONG(FOUR * LANES))
+        sums = _summed_alone(builder, begins, lanes.data, depth)
+        less, scale, start = (
+            builder.load(builder.bitcast(data, kind.as_pointer()), align=4)
+            for data, kind in ((offsets, SUMS), (scales, FLOATS), (starts, FLOATS))
+        )
+        sizes = builder.fmul(scale, _splat(builder, arguments[2]))
+        score = builder.fadd(builder.fmul(builder.sitofp(builder.sub(sums, less), FLOATS), sizes), start)
+        builder.store(score, builder.bitcast(written.data, FLOATS.as_pointer()), align=4)
+        bits = builder.fcmp_ordered(">", score, _splat(builder, arguments[5]))
+        return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), INT)
+
+    return types.int32(rows, state, step, factors, at, limit, out), emit
+
+
+def _summed_alone(builder: Any, rows: list[Any], state: Any, depth: Any) -> Any:
+    """Return the sums, one for each row, over `depth` times 64 products of its bytes with the state's."""
+    dot = _dot(builder)
+    before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(LONG)
+    k.add_incoming(LONG(0), before)
+    sums = [builder.phi(SUMS) for _ in rows]
+    builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
+    builder.position_at_end(body)
+    skipped = builder.mul(k, LONG(FOUR * LANES))
+    own = builder.load(builder.bitcast(builder.gep(state, [skipped]), SUMS.as_pointer()), align=1)
+    for total, row in zip(sums, rows, strict=True):
+        bytes_ = builder.load(builder.bitcast(builder.gep(row, [skipped]), SUMS.as_pointer()), align=1)
+        total.add_incoming(ir.Constant(SUMS, [0] * LANES), before)
+        total.add_incoming(builder.call(dot, [total, own, bytes_]), body)
+    k.add_incoming(builder.add(k, LONG(1)), body)
+    builder.branch(head)
+    builder.position_at_end(done)
+    width, parts = 1, sums
+    while len(parts) > 1:  # lanes of two vectors are added in pairs, so that half as many vectors remain
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [_paired(builder, left, right, width) for left, right in pairs]
+        width *= 2
+    return parts[0]
+
+
+def _paired(builder: Any, left: Any, right: Any, width: int) -> Any:
+    """Return sums of neighbouring blocks of so many lanes: those of `left` and `right` by turns."""
+    chosen = [
+        [lane - width * (lane // width % 2) + (LANES if lane // width % 2 else 0) for lane in range(LANES)]
+    ]
+    chosen.append([lane + width for lane in chosen[0]])
+    one, other = (
+        builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(INT, LANES), places))
+        for places in chosen
+    )
+    return builder.add(one, other)
+
+
+def _dot(builder: Any) -> Any:
+    """Return the instruction: sixteen sums, to each of which four products are added.
 
     LLVM 22 takes vectors of bytes here, and those of whole numbers, as all before it, too.
     """
-    dot = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+    return cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
         builder.module, ir.FunctionType(SUMS, [SUMS, SUMS, SUMS]), "llvm.x86.avx512.vpdpbusd.512"
     )
+
+
+def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
+    """Return the sums over `depth` times four products of each row's bytes with the columns'."""
+    dot = _dot(builder)
     before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
     builder.branch(head)
     builder.position_at_end(head)
@@ -142,3 +227,22 @@ def _plain_piece(
 
 
 byte_piece = instruction(_byte_piece, _plain_piece)
+
+
+def _plain_rows(
+    rows: Bytes,
+    state: NDArray[np.uint8],
+    step: np.float32,
+    factors: tuple[NDArray[np.int32], Floats, Floats],
+    at: int,
+    limit: np.float32,
+    out: Floats,
+) -> int:
+    part = slice(at, at + LANES)
+    offsets, scales, starts = (one[part] for one in factors)
+    whole = rows[part].astype(np.int32) @ state.astype(np.int32) - offsets
+    out[:] = whole.astype(np.float32) * (scales * step) + starts
+    return int((out > limit) @ (1 << np.arange(LANES)))
+
+
+byte_rows = instruction(_byte_rows, _plain_rows)
