@@ -120,6 +120,6 @@ def _filled(rows: NDArray[np.int8], factors: Factors, at: int, size: int) -> tup
     left = len(rows) - at
     few, less = np.zeros((size, rows.shape[1]), np.int8), np.zeros(size, np.int32)
     scales, starts = np.zeros(size, np.float32), np.full(size, np.float32(-np.inf), np.float32)
-    few[:left], less[:left] = rows[at:], factors[0][at:]
-    scales[:left], starts[:left] = factors[1][at:], factors[2][at:]
+    few[:left], less[:left] = rows[at:], factors[0][at : len(rows)]
+    scales[:left], starts[:left] = factors[1][at : len(rows)], factors[2][at : len(rows)]
     return few, (less, scales, starts)
