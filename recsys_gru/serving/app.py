@@ -218,8 +218,7 @@ def _route(path: str, method: str, answering: Answering, public: bool = False) -
         except Exception:
             log.exception("%s %s failed", method, path)
             response = _json({"error": "the service failed; its log says why"}, 500)
-        service.measures.requests.labels(path, response.status_code).inc()
-        service.measures.seconds.labels(path).observe(time.perf_counter() - began)
+        service.measures.answered(path, response.status_code, time.perf_counter() - began)
         return response
 
     return Route(path, endpoint, methods=[method])

@@ -89,7 +89,7 @@ def require_known(request: Request, *names: str) -> None:
     Raises:
         RefusedError: 422.
     """
-    if strange := sorted(set(request.query_params) - set(names)):
+    if request.scope["query_string"] and (strange := sorted(set(request.query_params) - set(names))):
         raise RefusedError(
             422, f"there is no parameter {strange[0][:80]!r}; there are {', '.join(names) or 'none'}"
         )

@@ -105,6 +105,7 @@ def config_of(settings: Settings, app: Starlette | str) -> Config:
         timeout_graceful_shutdown=max(1, round(settings.drain)),
         backlog=BACKLOG,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on where a request comes from
     )
 
 

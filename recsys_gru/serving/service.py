@@ -164,7 +164,7 @@ class Service:
 
     async def close(self) -> None:
         """Finish what waits and let go of everything."""
-        await asyncio.to_thread(self.batcher.close)
+        self.batcher.close()
         if self.clicks is not None:
             await asyncio.to_thread(self.clicks.close)
         if self.sessions is not None:

@@ -6,12 +6,14 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recsys_gru.contract import Question, Ranking
 from recsys_gru.serving import Settings, protocol
 from tests.serving.running import Client, Here, Reply, process, running, wait_for
 
@@ -167,10 +169,17 @@ def test_a_thousand_open_connections_are_held(service: Here) -> None:
 
 
 def test_more_than_can_be_done_is_refused_with_when_to_come_again(folder: Path) -> None:
-    with running(Settings(str(folder), port=0, queue=2, batch=1)) as service:
-        found: list[Reply] = []
+    with running(Settings(str(folder), port=0, queue=2)) as service:
+        served = service.service.places["main"].served
+        rank, found = served.rank, list[Reply]()
+
+        def slowly(questions: Sequence[Question]) -> list[Ranking]:
+            time.sleep(0.01)
+            return rank(questions)
+
+        object.__setattr__(served, "rank", slowly)
         askers = [
-            threading.Thread(target=lambda: found.extend(service.recommend(items=[100]) for _ in range(30)))
+            threading.Thread(target=lambda: found.extend(service.recommend(items=[100]) for _ in range(10)))
             for _ in range(24)
         ]
         for asker in askers:
