@@ -56,24 +56,48 @@ def byte_states(coarse: Coarse, bias: Floats, hidden: Floats) -> ByteStates:
     A score is off by what the copy leaves out of a row times the state, and by the copy's row times what is
     left out of the state: by no more than the norms of these, multiplied. To that comes the rounding.
     """
-    count, width = len(hidden), -(-hidden.shape[1] // FOUR) * FOUR
+    count, fours = len(hidden), -(-hidden.shape[1] // FOUR)
     groups = -(-count // LANES)
-    steps = np.ones(groups * LANES, np.float32)
-    steps[:count] = np.maximum(np.abs(hidden).max(1) / np.float32(STEPS), np.finfo(np.float32).tiny)
-    whole = np.zeros((groups * LANES, width), np.float32)
-    whole[:count, : hidden.shape[1]] = np.rint(hidden / steps[:count, None]).clip(-STEPS, STEPS)
-    columns = (whole + OFFSET).astype(np.uint8)
+    columns = np.zeros((groups, fours, LANES, FOUR), np.uint8)
     flat = np.zeros((count, coarse.rows.shape[1]), np.uint8)
-    flat[:, :width] = columns[:count]
-    columns = columns.reshape(groups, LANES, width // FOUR, FOUR).transpose(0, 2, 1, 3)
-    exact = hidden.astype(np.float64)
-    left = exact - steps[:count, None].astype(np.float64) * whole[:count, : hidden.shape[1]]
-    norms, lefts = np.linalg.norm(exact, axis=1), np.linalg.norm(left, axis=1)
+    steps, norms, lefts = np.ones(groups * LANES, np.float32), np.empty(count), np.empty(count)
+    fill_states(hidden, (columns, flat), steps, norms, lefts)
     largest = float(max(bias.max(initial=0), -bias.min(initial=0)))
     reach = (coarse.longest + coarse.residual) * (norms + lefts) + largest
     errors = coarse.residual * norms + (coarse.longest + coarse.residual) * lefts
     rounded = rounding(coarse.rows.shape[1] + 2, reach, norms)
-    return ByteStates(np.ascontiguousarray(columns), flat, steps, 1.001 * errors + rounded)
+    return ByteStates(columns, flat, steps, 1.001 * errors + rounded)
+
+
+@kernel
+def fill_states(
+    hidden: Floats,
+    filled: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    steps: Floats,
+    norms: NDArray[np.float64],
+    lefts: NDArray[np.float64],
+) -> None:
+    """Round each state (Q, H) to whole steps, STEPS of which make its largest number, and fill columns and
+    flat of `ByteStates` with them and OFFSET; set the norms (Q,), and those of what is left out (Q,).
+
+    Twin: NumPy in double, tests/kernels/test_shortlists.py::test_coarse_scores_are_within_their_errors.
+    """
+    columns, flat = filled
+    for row in range(len(hidden)):
+        top, norm, left = np.float32(0), np.float64(0), np.float64(0)
+        for number in hidden[row]:
+            top = max(top, abs(number))
+        step = max(top / np.float32(STEPS), np.float32(np.finfo(np.float32).tiny))
+        steps[row] = step
+        for j in range(hidden.shape[1]):
+            number = hidden[row, j]
+            whole = min(max(np.rint(number / step), np.float32(-STEPS)), np.float32(STEPS))
+            flat[row, j] = np.uint8(whole + np.float32(OFFSET))
+            columns[row // LANES, j // FOUR, row % LANES, j % FOUR] = flat[row, j]
+            distance = np.float64(number) - np.float64(step) * np.float64(whole)
+            norm += np.float64(number) * np.float64(number)
+            left += distance * distance
+        norms[row], lefts[row] = np.sqrt(norm), np.sqrt(left)
 
 
 def empty_lists(rows: int, length: int) -> ShortLists:
