@@ -80,13 +80,13 @@ class Invocation(Sessions):
 def healthz(session: int) -> bytes:
     """The least that is to be answered."""
     del session
-    return b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+    return b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 def post(path: str, body: object) -> bytes:
     """A request in full."""
     text = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(text)}\r\n\r\n".encode() + text
 
 

@@ -13,6 +13,20 @@ Value = TypeVar("Value")
 JSON = "application/json"
 
 
+def require_host(request: Request, names: frozenset[str] | None) -> None:
+    """Refuse a request that asks for somebody else; one that names nobody comes from no browser.
+
+    Raises:
+        RefusedError: 400.
+    """
+    given = request.headers.get("host", "").lower()
+    name, bracket, _ = given.removeprefix("[").partition("]")
+    if names is not None and given and (name if bracket else given.partition(":")[0]) not in names:
+        raise RefusedError(
+            400, f"this service is not known as {given[:80]!r}: start it with --allow-host NAME"
+        )
+
+
 def require_token(request: Request, token: str | None) -> None:
     """Refuse a request without the token.
 

@@ -40,6 +40,7 @@ class Service:
         self, settings: Settings, places: dict[str, Place], measures: Measures, clock: Callable[[], float]
     ) -> None:
         self.settings, self.places, self.measures, self.clock = settings, places, measures, clock
+        self.known_as = settings.known_as
         self.recent = Recent()
         self.sessions = _sessions(settings)
         self.clicks = (
