@@ -10,6 +10,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import numpy as np
 
@@ -63,10 +64,16 @@ class Stateless(Sessions):
 
 
 class Kept(Sessions):
-    """The service keeps it, and is sent the click."""
+    """The service keeps it, and is sent the click; no run goes on with the sessions of another."""
+
+    _runs = count()
+
+    def __init__(self, ids: list[int]) -> None:
+        super().__init__(ids)
+        self._run = next(self._runs)
 
     def _request(self, name: int, clicks: list[int]) -> bytes:
-        return post(f"/v1/sessions/{name}/clicks?k={K}", {"item_id": clicks[-1]})
+        return post(f"/v1/sessions/{self._run}-{name}/clicks?k={K}", {"item_id": clicks[-1]})
 
 
 class Invocation(Sessions):
