@@ -67,15 +67,8 @@ def worker_application() -> Starlette:
     """The application of one of several processes."""
     told = json.loads(os.environ[TOLD])
     _prepare()
-    return application(
-        Settings(
-            **told
-            | {
-                "clicks": None if told["clicks"] is None else Path(told["clicks"]),
-                "hosts": tuple(told["hosts"]),
-            }
-        )
-    )
+    paths = {"clicks": None if told["clicks"] is None else Path(told["clicks"])}
+    return _loaded(Settings(**told | paths | {"hosts": tuple(told["hosts"])}))
 
 
 def _loaded(settings: Settings) -> Starlette:

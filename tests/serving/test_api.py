@@ -129,6 +129,7 @@ REFUSED = {
     "k of words": ("POST", "/v1/sessions/a/clicks?k=three", {"item_id": 1}, 422, "k: "),
     "k twice": ("POST", "/v1/sessions/a/clicks?k=3&k=4", {"item_id": 1}, 422, "once"),
     "a time without zone": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": NO_ZONE}, 422, "time"),
+    "a time as a number": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": 1.5}, 422, "time"),
     "a time to come": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": TO_COME}, 422, "ahead"),
     "a long name": ("POST", f"/v1/sessions/{'a' * 300}/clicks", {"item_id": 1}, 422, "session_id"),
     "too large": ("POST", "/v1/recommend", b" " * 300_000, 413, "262,144"),
