@@ -29,6 +29,6 @@ def test_systemd_finds_nothing_wrong_with_a_unit(unit: Path, tmp_path: Path) -> 
     command.parent.mkdir(parents=True)
     command.write_text("#!/bin/sh\n")
     command.chmod(0o755)
-    words = [program, "verify", "--man=no", f"--root={tmp_path}", units / unit.name]
+    words = [program, "verify", "--man=no", f"--root={tmp_path}", str(units / unit.name)]
     said = subprocess.run(words, capture_output=True, text=True, check=False)
     assert [line for line in said.stderr.splitlines() if "recsys-gru" in line] == []
