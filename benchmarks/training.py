@@ -143,8 +143,8 @@ def flops_per_event(events: pl.DataFrame, parameters: dict[str, Any]) -> float:
     sessions, settings = as_sessions(events), Settings(**parameters)
     learner = settings.learner(sessions.vocabulary.support, settings.batch_size, torch.device("cpu"))
     data = TrainingData(sessions.items, sessions.offsets)
-    windows = next(data.lanes(settings).stretches(settings.steps_per_update, 8))
-    candidates = float(np.mean([rows.n_candidates for rows, _ in learner.plan(data.items, windows)]))
+    windows = next(settings.lanes(data.offsets).stretches(settings.steps_per_update, 8))
+    candidates = float(np.mean([rows.n_candidates for rows, _ in learner.plan(data, windows)]))
     (units,) = settings.layers
     return 3 * 2 * units * (candidates + 3 * 2 * units)
 

@@ -1,5 +1,6 @@
 """Slow, plain re-computations that the fast code is tested against, written from the formulas alone."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 # ---- ranking
@@ -59,6 +60,30 @@ def slow_views(
             shown = [item for item in better if item not in known]
             rank_shown = float("inf") if target in known else float(len(shown))
             rows.append((float(len(better)), rank_shown, "model" if known else "popularity"))
+    return rows
+
+
+def slow_bins(
+    table: list[list[float]],
+    popular: list[float],
+    sessions: Sequence[list[int]],
+    k: int,
+    edges: Sequence[float],
+) -> list[tuple[float, float, int, float, float]]:
+    """(low, high, items shown, mean probability, share that came) of each bin that holds an item."""
+    shown: list[tuple[float, bool]] = []
+    for clicked in sessions:
+        for place in range(1, len(clicked)):
+            known = [item for item in clicked[:place] if item < len(popular)]
+            given = table[known[-1]] if known else popular
+            best = sorted(range(len(given)), key=lambda item: (-given[item], item))[:k]
+            shown += [(given[item], item == clicked[place]) for item in best]
+    rows = []
+    for low, high in zip([0.0, *edges], [*edges, 1.0], strict=True):
+        inside = [one for one in shown if low <= one[0] < high or one[0] == high == 1.0]
+        if inside:
+            given_all, came = (sum(column) / len(inside) for column in zip(*inside, strict=True))
+            rows.append((low, high, len(inside), given_all, came))
     return rows
 
 

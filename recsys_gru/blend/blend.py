@@ -63,6 +63,7 @@ class Blend(Recommender):
     ['b']
     """
 
+    probabilities = True
     members_: tuple[Recommender, ...]
     gate_: Gate
     temperatures_: NDArray[np.float64]

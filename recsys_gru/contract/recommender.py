@@ -24,14 +24,7 @@ from recsys_gru.files import Layout
 from recsys_gru.forked import need_threads
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import (
-    SessionData,
-    Sessions,
-    Vocabulary,
-    as_sessions,
-    asked_numbers,
-    asked_sessions,
-)
+from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions, asked_numbers, asked_sessions
 
 
 class Recommender(Estimator):
@@ -47,6 +40,7 @@ class Recommender(Estimator):
         span_: first and last event learned from, microseconds since 1970; None where not known.
         parameters_: the plain hyper-parameters it was learned with; ``save`` keeps these.
         logits: whether scores are logarithms, as a network's, and not weights of at least 0.
+        probabilities: whether scores are probabilities over the catalogue.
     """
 
     vocabulary_: Vocabulary
@@ -54,6 +48,7 @@ class Recommender(Estimator):
     span_: Span | None
     parameters_: dict[str, object]
     logits: ClassVar[bool] = False
+    probabilities: ClassVar[bool] = False
 
     def fit(self, train: SessionData, validation: "SessionData | None" = None) -> Self:
         """Learn from a click log and forget what was learned before.

@@ -1,8 +1,8 @@
 """Ranks to metrics to report: slices, intervals, comparisons, warnings, pages and plots.
 
 In it: replay (walk and rank), ledger (a row an event), metrics, statistics, slices, compare, lists and cases
-(what is shown), sanity (what to doubt), page and plots. Used by whoever measures. It knows no model,
-only scorers: it must never import training, a model or MLflow.
+(what is shown), reliability (whether probabilities hold), sanity (what to doubt), page and plots. Used by
+whoever measures. It knows no model, only scorers: it must never import training, a model or MLflow.
 """
 
 from recsys_gru.evaluation.cases import example_recommendations, recall_curve, worst_sessions
@@ -12,6 +12,7 @@ from recsys_gru.evaluation.lists import Lists, list_metrics, recommendation_list
 from recsys_gru.evaluation.page import ReportPage
 from recsys_gru.evaluation.plots import draw_comparison, draw_recall_curves, draw_slices
 from recsys_gru.evaluation.prequential import Prequential, prequential
+from recsys_gru.evaluation.reliability import Reliability, reliability
 from recsys_gru.evaluation.replay import evaluate
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.reporting import report_page, write_report
@@ -24,6 +25,7 @@ __all__ = [
     "Lists",
     "OrderProbe",
     "Prequential",
+    "Reliability",
     "Report",
     "ReportPage",
     "compare",
@@ -44,6 +46,7 @@ __all__ = [
     "recall_curve",
     "recommendation_lists",
     "refuse_leaks",
+    "reliability",
     "report_page",
     "slices",
     "tie_rate",

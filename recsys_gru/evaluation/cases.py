@@ -44,7 +44,8 @@ def example_recommendations(
     if not len(long):
         raise ClickLogError(f"expected a session of {least} known events, got none: ask for fewer")
     chosen = np.sort(np.random.default_rng(seed).choice(long, min(n, len(long)), replace=False))
-    lists = recommendation_lists(model, _beginnings(sessions, chosen), k, items=items, every=False)
+    begun = beginnings(sessions, chosen, sessions.lengths[chosen] - 1)
+    lists = recommendation_lists(model, begun, k, items=items, every=False)
     starts, ends = sessions.offsets[chosen], sessions.offsets[chosen + 1] - 1
     hits = lists.items == sessions.items[ends, None]  # (n, k)
     name = sessions.vocabulary.take
@@ -60,9 +61,8 @@ def example_recommendations(
     )
 
 
-def _beginnings(sessions: Sessions, chosen: NDArray[np.int64]) -> Sessions:
-    """The chosen sessions without their last event."""
-    lengths = sessions.lengths[chosen] - 1
+def beginnings(sessions: Sessions, chosen: NDArray[np.int64], lengths: NDArray[np.int64]) -> Sessions:
+    """The first known events of the chosen sessions, so many of each (n,)."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     events = np.arange(offsets[-1]) + np.repeat(sessions.offsets[chosen] - offsets[:-1], lengths)
     return replace(

@@ -7,8 +7,10 @@ from typing import final
 
 import polars as pl
 
+from recsys_gru.evaluation.believed import believed
 from recsys_gru.evaluation.cases import recall_curve, worst_sessions
 from recsys_gru.evaluation.compare import compare_many
+from recsys_gru.evaluation.reliability import Reliability
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.slices import slices
 from recsys_gru.evaluation.statistics import intervals
@@ -43,6 +45,7 @@ class ReportPage:
         examples: what ``example_recommendations`` gave.
         facts: parameters and the like.
         first_seen: item_id, first_seen of training: adds the slice of new items.
+        reliability: what ``reliability`` gave.
 
     >>> report = Report({20: 1.0}, {20: 1.0}, 1, 1, 0, 0, "standard", "drop", pl.DataFrame())
     >>> ReportPage("A test", report).k
@@ -58,6 +61,7 @@ class ReportPage:
     examples: pl.DataFrame | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
     first_seen: pl.DataFrame | None = None
+    reliability: Reliability | None = None
 
     @property
     def k(self) -> int:
@@ -73,6 +77,7 @@ class ReportPage:
             _curve,
             _baselines,
             _slices,
+            _believed,
             _beyond,
             _ledger,
             _worst,
@@ -203,6 +208,10 @@ def _slices(page: ReportPage) -> str:
         "Line: 95 % interval, from 10 sessions on. Right: recall and number of events.",
         f'<div class="cards">{"".join(cards)}</div>',
     )
+
+
+def _believed(page: ReportPage) -> str:
+    return "" if page.reliability is None else believed(page.reliability)
 
 
 def _beyond(page: ReportPage) -> str:

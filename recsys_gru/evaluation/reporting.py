@@ -13,6 +13,7 @@ from recsys_gru.evaluation.ledger import write_ranks
 from recsys_gru.evaluation.lists import list_metrics, recommendation_lists
 from recsys_gru.evaluation.page import ReportPage
 from recsys_gru.evaluation.plots import draw_recall_curves, draw_slices
+from recsys_gru.evaluation.reliability import gives_probabilities, reliability
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.sanity import warnings_of
 from recsys_gru.evaluation.slices import first_seen, slices
@@ -40,7 +41,8 @@ def report_page(
 
     Args:
         title: the page's heading.
-        model: the model the report is about; its lists and examples are made here.
+        model: the model the report is about; its lists and examples are made here, and where its scores are
+            probabilities, what came of them.
         test: the test part the report was made of.
         report: what ``evaluate`` gave.
         baselines: reports of other models on the same test, by name.
@@ -60,9 +62,10 @@ def report_page(
     """
     sessions = as_sessions(test, vocabulary=model.vocabulary_)
     listed = bool((sessions.lengths > 1).any())  # with misses counted, every ranked event may be unknown
+    k = max(report.recall)
     metrics: dict[str, float] = {}
     if listed:
-        lists = recommendation_lists(model, sessions, max(report.recall), items=items)
+        lists = recommendation_lists(model, sessions, k, items=items)
         metrics = list_metrics(lists, None if train is None else _new_items(train))
     return ReportPage(
         title,
@@ -74,6 +77,7 @@ def report_page(
         examples=example_recommendations(model, sessions, items=items, least=2) if listed else None,
         facts=facts or {},
         first_seen=None if train is None else first_seen(train),
+        reliability=reliability(model, sessions, k) if listed and gives_probabilities(model) else None,
     )
 
 
@@ -95,6 +99,8 @@ def write_report(page: ReportPage, folder: Path | str, pictures: bool = True) ->
     html, plain, ranks = paths = [home / name for name in ("report.html", "report.json", "ranks.parquet")]
     page.write(html)
     beyond = {name: None if math.isnan(value) else value for name, value in page.list_metrics.items()}
+    if page.reliability is not None:
+        beyond["calibration_error"] = page.reliability.calibration_error
     views = page.report.views().to_dicts() if not page.report.replay.is_empty() else []
     warnings = [*page.report.warnings, *page.warnings]
     told = {**page.report.to_dict(), **beyond, "views": views, "warnings": warnings}

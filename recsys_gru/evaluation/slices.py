@@ -134,14 +134,14 @@ def _one_slice(frame: pl.DataFrame, name: str, part: pl.Expr) -> pl.DataFrame:
     means = [(pl.col(metric).sum() / total).alias(metric) for metric in METRICS]
     return (
         per_session.group_by("part")
-        .agg(total, pl.len().alias("sessions"), *means, *[_error(metric) for metric in METRICS])
+        .agg(total, pl.len().alias("sessions"), *means, *[ratio_error(metric) for metric in METRICS])
         .sort("part")
         .select(pl.lit(name).alias("slice"), pl.col("part").cast(pl.String), pl.exclude("part"))
         .collect()
     )
 
 
-def _error(metric: str) -> pl.Expr:
+def ratio_error(metric: str) -> pl.Expr:
     """Standard error of a ratio of totals over sessions."""
     ratio = pl.col(metric).sum() / pl.col("events").sum()
     residuals = ((pl.col(metric) - ratio * pl.col("events")) ** 2).sum()

@@ -37,11 +37,11 @@ def distinct(
     candidates first, mere inputs last. These are the rows of `model.candidates.Drawn`.
 
     `sizes` says how many steps each window has, and how many targets each step; the targets and inputs of the
-    steps lie one after the other, samples are (windows, S). Either there are as many inputs as targets, or
-    none. Fills `found`, window after window: the items (V,), then (2, steps * U) how often each candidate was
-    drawn and the sum of the `weights` (2, N) of its draws, as target of the step and as sample of the window,
-    step after step, then the row of each target, and of each input. `slots` (N,) holds -1 everywhere before
-    and after. Returns (2, windows): how many candidates, and how many rows in all.
+    steps lie one after the other, samples are (windows, S). Either there are K inputs, -1 for none, for each
+    target, or none at all. Fills `found`, window after window: the items (V,), then (2, steps * U) how often
+    each candidate was drawn and the sum of the `weights` (2, N) of its draws, as target of the step and as
+    sample of the window, step after step, then the row of each target, and of each input. `slots` (N,) holds
+    -1 everywhere before and after. Returns (2, windows): how many candidates, and how many rows in all.
 
     Twin: dictionaries, tests/kernels/test_candidates.py::test_rows_are_numbered_and_counted_by_first_use.
     """
@@ -72,11 +72,13 @@ def distinct(
         _count_targets(own, sizes[1][step : step + n_steps], weights, used, drawn[:, told:])
         told += n_steps * used
         for i in range(begin, min(begin + count, len(inputs))):
-            if slots[inputs[i]] < 0:
-                slots[inputs[i]] = used
-                rows[first + used] = inputs[i]
-                used += 1
-            input_at[i] = slots[inputs[i]]
+            for k in range(inputs.shape[1]):
+                item = inputs[i, k]
+                if item >= 0 and slots[item] < 0:
+                    slots[item] = used
+                    rows[first + used] = item
+                    used += 1
+                input_at[i, k] = slots[item] if item >= 0 else -1
         made[1, window] = used
         for row in range(first, first + used):
             slots[rows[row]] = -1

@@ -4,19 +4,15 @@ Who may be among the best is told by the copy, to a known error; those few are t
 answer is the exact one. The time of an answer over a large catalogue is that of reading the table.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.prefetch import prefetch
 from recsys_gru.kernels.machine.simd import TALL, product_piece
-from recsys_gru.kernels.products import on_kernels
 
 STEPS = 127
 """A row's largest number, in the steps of its copy."""
@@ -78,31 +74,6 @@ def rounding(terms: int, size: NDArray[np.float64], norm: NDArray[np.float64]) -
     what the sizes of the terms add up to at most. See `coarse_scores`."""
     roundoff, underflow = terms * 2.0**-24, terms * float(np.finfo(np.float32).tiny)
     return 4 * (roundoff / (1 - roundoff) * size + underflow * (1 + norm))
-
-
-class CoarseCopy:
-    """A table's copy, made when it is first asked for; none while the table changes."""
-
-    def __init__(self) -> None:
-        self._copy: Coarse | None = None
-        self._changes = False
-
-    def of(self, table: Tensor) -> Coarse | None:
-        """Return the copy of a table, always the same one; None where there is none, or no use for it."""
-        if self._changes or not on_kernels(table):
-            return None
-        if self._copy is None:
-            self._copy = coarse_of(table.numpy())
-        return self._copy
-
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Forget the copy, and have none meanwhile."""
-        self._copy, self._changes = None, True
-        try:
-            yield
-        finally:
-            self._changes = False
 
 
 @kernel

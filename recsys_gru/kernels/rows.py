@@ -6,6 +6,7 @@ Those of a chunk come TALL at a time, while the next TALL are on their way.
 import numpy as np
 
 from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.cosines import across, set_length
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.prefetch import prefetch
 from recsys_gru.kernels.machine.simd import TALL
@@ -16,8 +17,9 @@ Rates = tuple[np.float32, np.float32, np.float32]
 """Of Adagrad: the learning rate, momentum and eps."""
 Memory = tuple[Floats, Floats, Floats]
 """Of Adagrad: weights w, sums acc and velocity v, of one shape; v is left alone if there is no momentum."""
-Factors = tuple[Floats, Floats, Items, Floats]
-"""Of a gradient: delta (U, P), operand (P, D), places of inputs (Q,) and what they add (Q, D)."""
+Factors = tuple[Floats, Floats, Items, Floats, np.float32]
+"""Of a gradient: delta (U, P), operand (P, D), places of inputs (Q,), what they add (Q, D), and the length
+that rows had when they were scored, 0 for their own."""
 LINE = 16
 """Single-precision numbers in a cache line."""
 
@@ -50,8 +52,8 @@ def take(table: Floats, rows: Items, out: Floats) -> None:
 
 
 @kernel
-def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], part: int) -> None:
-    table, bias, rows, turned, taken, scores = state
+def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats, np.float32], part: int) -> None:
+    table, bias, rows, turned, taken, scores, length = state
     begin = part * CHUNK
     end = min(begin + CHUNK, len(rows))
     start = np.empty(end - begin, np.float32)
@@ -62,6 +64,9 @@ def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], par
         last = min(first + TALL, end)
         _copy(table, rows, first, last, taken)
         _ask(table, rows, last, last + TALL)
+        if length > 0:
+            for i in range(first, last):
+                set_length(taken[i], length)
         for i in range(last, min(last + TALL, end)):
             for j in range(0, taken.shape[1], LINE):
                 prefetch(taken, i, j)
@@ -70,17 +75,21 @@ def _score_part(state: tuple[Floats, Floats, Items, Floats, Floats, Floats], par
 
 @kernel
 def score(
-    source: tuple[Floats, Floats, Items], x: Floats, place: tuple[Floats, Floats], threads: int
+    source: tuple[Floats, Floats, Items],
+    x: Floats,
+    place: tuple[Floats, Floats],
+    length: np.float32,
+    threads: int,
 ) -> None:
     """Score the named rows of a table for x (P, D): table[rows] @ x^T + their biases.
 
     `source` is the table (N, D), the biases (N,) and the rows (R,); `place` receives a copy of the rows (R,
-    D) and the scores (R, P).
+    D), stretched to `length` unless that is 0, and the scores of this copy (R, P).
 
     Twin: torch's product, tests/model/test_rows.py::test_picked_rows_are_scored_with_their_biases.
     """
     (table, bias, rows), (taken, scores) = source, place
-    state = (table, bias, rows, transposed(x), taken, scores)
+    state = (table, bias, rows, transposed(x), taken, scores, length)
     share_out(_score_part, state, -(-len(rows) // CHUNK), threads)
 
 
@@ -114,7 +123,7 @@ def _ask_memory(memory: Memory, rows: Items, first: int, last: int, momentum: np
 
 @kernel
 def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int) -> None:
-    memory, bias, rows, (delta, operand, at, added), rates = state
+    memory, bias, rows, (delta, operand, at, added, length), rates = state
     width = operand.shape[1]
     begin = part * CHUNK
     end = min(begin + CHUNK, len(rows))
@@ -127,6 +136,9 @@ def _adagrad_part(state: tuple[Memory, Memory, Items, Factors, Rates], part: int
         _ask_memory(memory, rows, last, last + TALL, rates[1])
         scored = delta[first:last]
         product(scored, operand, gradient[: len(scored)], zeros)
+        if length > 0:
+            for i in range(len(scored)):
+                across(gradient[i], memory[0][rows[first + i]], length)
         gradient[len(scored) :] = 0
         for p in looked_up:
             if first <= at[p] < last:

@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.cosines import across_each, directions
 from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.gru import Gates, gru_backward, gru_forward
 from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
 from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.plans import Plan, Sizes, window_of
 from recsys_gru.kernels.products import linear_shared, product_shared, transposed
+from recsys_gru.kernels.readout import look_back, looked_back
 from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score, take
 
 
@@ -24,52 +27,12 @@ class Trained(NamedTuple):
 
     table: Memory
     bias: Memory
+    readout: Memory
+    """(1, L), or (0, 0) where nothing is looked back at."""
     input: Memory
     input_bias: Memory
     recurrent: Memory
     recurrent_bias: Memory
-
-
-class Plan(NamedTuple):
-    """One window, or some windows one after the other: E events, S steps, V rows.
-
-    T steps of a window have U candidates, which are told of as `model.losses.Columns` tells.
-    """
-
-    inputs: Items
-    """(E,) item numbers."""
-    input_at: Items
-    """(E,) the row of each among the window's."""
-    target_at: Items
-    """(E,) the row of each target."""
-    target_log_q: Floats
-    """(E,)"""
-    step: Items
-    """(E,) the step within the window."""
-    keep: Floats
-    """(E,) as in `model.network.Flow`."""
-    source: Items
-    """(E,) as in `model.network.Flow`."""
-    given: Items
-    """(E,) which given state a session goes on from, -1 for none; empty where no session does."""
-    alive: Items
-    """(S,) lanes of each step."""
-    keys: Items
-    """What the dropout masks are made of, in the order of use: of the inputs, then of each step."""
-    rows: Items
-    """(V,) item numbers, distinct within a window, candidates first."""
-    counts: Floats
-    """T times U numbers of each window."""
-    weights: Floats
-    """T times U numbers of each window."""
-
-
-class Sizes(NamedTuple):
-    """Of each window (W,)."""
-
-    steps: Items
-    candidates: Items
-    rows: Items
 
 
 class Recipe(NamedTuple):
@@ -84,6 +47,8 @@ class Recipe(NamedTuple):
     drop_hidden: float
     momentum: np.float32
     eps: np.float32
+    scale: np.float32
+    """Of cosine scores; 0 for dot products."""
     threads: int
 
 
@@ -152,7 +117,7 @@ def _forward(
     shape = (len(window.inputs), state.shape[1])
     x, x_mask, gx = np.empty(shape, np.float32), np.empty(shape, np.float32), _wide(shape)
     tape = Tape(x, x_mask, np.empty_like(x), np.empty(gx.size, np.float32), _wide(shape), *_alike(x))
-    take(trained.table[0], window.inputs, x)
+    take(trained.table[0], np.ascontiguousarray(window.inputs[:, 0]), x)
     if recipe.drop_embed > 0:
         dropout_mask(window.keys[0], recipe.drop_embed, x_mask.ravel())
         _multiply(x, x_mask)
@@ -225,38 +190,59 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
 
 
 @kernel
+def _read_out(trained: Trained, window: Plan, hidden: Floats) -> Floats:
+    """The hidden states (P, H), with the rows of the last clicks added where these are looked back at."""
+    if len(trained.readout[0]) == 0:
+        return hidden
+    read_out = hidden.copy()
+    look_back(trained.table[0], window.inputs, trained.readout[0][0], read_out)
+    return read_out
+
+
+@kernel
+def _asking(read_out: Floats, scale: np.float32) -> Floats:
+    """What items are scored for (P, H): what was read out, for cosine scores its directions."""
+    if scale == 0:
+        return read_out
+    asking = np.empty_like(read_out)
+    directions(read_out, np.float32(1), asking)
+    return asking
+
+
+@kernel
+def _through_read_out(trained: Trained, window: Plan, d_hidden: Floats) -> tuple[Floats, Floats]:
+    """The gradients of the readout's weights (1, L), and of the rows that they weigh (P * L, H)."""
+    table, weights = trained.table[0], trained.readout[0]
+    of_weights, of_rows = (
+        np.empty_like(weights),
+        np.empty((weights.size * len(d_hidden), d_hidden.shape[1]), np.float32),
+    )
+    if len(weights) > 0:
+        looked_back(d_hidden, table, window.inputs, weights[0], (of_weights[0], of_rows))
+    return of_weights, of_rows
+
+
+@kernel
+def _added(d_x: Floats, d_rows: Floats) -> Floats:
+    """The gradients of all looked-up rows, given those of the inputs and of what the readout weighs."""
+    if len(d_rows) == 0:
+        return d_x
+    each = len(d_rows) // len(d_x)
+    for i in range(len(d_x)):
+        row, more = d_rows[i * each], d_x[i]
+        for j in range(len(row)):
+            row[j] += more[j]
+    return d_rows
+
+
+@kernel
 def _learn(memory: Memory, bias: Memory, factors: tuple[Floats, Floats], rates: Rates, threads: int) -> None:
     """Apply Adagrad to a dense parameter and its bias; factors are delta (P, N) and operand (P, D)."""
     delta, operand = factors
     turned = transposed(delta)
     rows, nowhere, nothing = np.arange(len(turned)), np.empty(0, np.int64), operand[:0]
-    adagrad_by_factors(memory, bias, rows, (turned, operand, nowhere, nothing), rates, threads)
-
-
-@kernel
-def _window(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
-    """Return window w of a plan; its events, steps, rows, draws and keys begin `at` (5,), which moves on."""
-    e, s, v, d, k = at[0], at[1], at[2], at[3], at[4]
-    at[1] += sizes.steps[w]
-    at[0] += plan.alive[s : at[1]].sum()
-    at[2] += sizes.rows[w]
-    at[3] += sizes.steps[w] * sizes.candidates[w]
-    at[4] += keys
-    return Plan(
-        plan.inputs[e : at[0]],
-        plan.input_at[e : at[0]],
-        plan.target_at[e : at[0]],
-        plan.target_log_q[e : at[0]],
-        plan.step[e : at[0]],
-        plan.keep[e : at[0]],
-        plan.source[e : at[0]],
-        plan.given[e : at[0]],
-        plan.alive[s : at[1]],
-        plan.keys[k : at[4]],
-        plan.rows[v : at[2]],
-        plan.counts[d : at[3]],
-        plan.weights[d : at[3]],
-    )
+    factors_of_all = (turned, operand, nowhere, nothing, np.float32(0))
+    adagrad_by_factors(memory, bias, rows, factors_of_all, rates, threads)
 
 
 @kernel
@@ -274,23 +260,31 @@ def update_each(
     state, given = states
     for w in range(len(speeds)):
         keys = (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
-        window = _window(plan, sizes, w, at, keys)
+        window = window_of(plan, sizes, w, at, keys)
         tape, state = _forward(trained, window, recipe, state, given)
 
         scored = window.rows[: sizes.candidates[w]]
         candidates = np.empty((len(scored), state.shape[1]), np.float32)
         scores = np.empty((len(scored), len(window.inputs)), np.float32)
-        source = trained.table[0], trained.bias[0], scored
-        score(source, tape.hidden, (candidates, scores), threads)
+        read_out = _read_out(trained, window, tape.hidden)
+        source, asking = (trained.table[0], trained.bias[0], scored), _asking(read_out, recipe.scale)
+        score(source, asking, (candidates, scores), recipe.scale, threads)
         losses[w] = _lose(window, recipe, scores)  # the gradient stands in the place of the scores
         d_hidden = np.empty_like(tape.hidden)
         product_shared(scores.T, candidates, d_hidden, threads)
+        if recipe.scale > 0:
+            across_each(d_hidden, read_out, np.float32(1))
+        d_weights, d_rows = _through_read_out(trained, window, d_hidden)
         d_x, d_gx, d_gh = _backward(trained, window, recipe, d_hidden, tape)
 
-        rates, factors = (speeds[w], recipe.momentum, recipe.eps), (scores, tape.hidden, window.input_at, d_x)
+        rates = speeds[w], recipe.momentum, recipe.eps
+        factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale
         adagrad_by_factors(trained.table, trained.bias, window.rows, factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)
         _learn(trained.input, trained.input_bias, (d_gx, tape.x), rates, threads)
+        if len(trained.readout[0]) > 0:
+            one = np.ones((1, 1), np.float32)
+            _learn(trained.readout, (one[0, :0], one[0, :0], one[0, :0]), (one, d_weights), rates, threads)
         if not np.isfinite(losses[w]):
             return losses[: w + 1], state
     return losses, state

@@ -18,6 +18,10 @@ class Architecture:
     embedding: int = 0
     """Width of the separate input table."""
     cell: str = "gru"
+    scale: float = 0.0
+    """Of cosine scores; 0 for dot products."""
+    look_back: int = 0
+    """Clicks whose input rows are scored for beside the state."""
 
     def cells(self) -> list[Cell]:
         """Return the cell of each layer; a one-hot input makes the first layer of "gru" the reset-before

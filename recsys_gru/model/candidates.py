@@ -30,9 +30,9 @@ class Rows(NamedTuple):
     n_candidates: int
     """U."""
     inputs: Tensor
-    """(P,) int64: the item number of each input."""
+    """(P, K) int64: the item number of each input, then of what was clicked before it, -1 for none."""
     input_at: Tensor
-    """(P,) int64: the row of each input, where the input is looked up in the same table; else empty."""
+    """(P, K) int64: the row of each of these, where they are looked up in the same table; else empty."""
     columns: Columns
     """What the loss is told of the candidates."""
 
@@ -47,7 +47,7 @@ class Drawn(NamedTuple):
     n_rows: Ints
     """(W,)"""
     input_at: Ints
-    """(E,) the row of each input, where inputs are looked up among the same rows; else empty."""
+    """(E, K) the row of each input, where inputs are looked up among the same rows; else (0, K)."""
     target_at: Ints
     """(E,) the row of each target."""
     target_log_q: Reals
@@ -63,7 +63,7 @@ class Candidates(ABC):
 
     @abstractmethod
     def collect(self, inputs: Ints, targets: Ints, samples: Ints, windows: list[list[int]]) -> Iterator[Rows]:
-        """Yield the rows of each window, given inputs and targets, both (P,), step after step, samples
+        """Yield the rows of each window, given inputs (P, K) and targets (P,), step after step, samples
         (windows, S), all item numbers, int64, and the number of targets of each step of each window."""
 
 
@@ -106,7 +106,7 @@ class SampledCandidates(Candidates):
         steps = np.array([len(window) for window in windows])
         sizes = [sum(window) for window in windows]
         lanes = np.array([count for window in windows for count in window])
-        capacity = len(targets) + samples.size + len(looked_up)
+        capacity = len(targets) + samples.size + looked_up.size
         told = int(steps @ (np.array(sizes) + samples.shape[1]))
         items, drawn = np.empty(capacity, np.int64), np.empty((2, told), self._weights.dtype)
         target_at, input_at = np.empty_like(targets), np.empty_like(looked_up)

@@ -2,7 +2,7 @@
 
 P is the number of lane-steps of a window (its steps one after the other), L the lanes of one step, H the
 units of a layer, N the items. Everything is sized by its arrays; nothing is kept between calls but the
-parameters and, for quick answers, a coarse copy of one.
+parameters and, for answers, copies of one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from recsys_gru.kernels.coarse import CoarseCopy
 from recsys_gru.kernels.products import linear, matmul
 from recsys_gru.model.architecture import Architecture
 from recsys_gru.model.cells import Cell, Products, Tape, Weights
+from recsys_gru.model.copies import Copies
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.initial import initial_layer, initial_tables
-from recsys_gru.model.rows import RowGradient, take_rows
+from recsys_gru.model.readout import through_last_rows, with_last_rows
+from recsys_gru.model.rows import RowGradient, stretched, take_rows, through_stretched
 
 Gradients = dict[str, RowGradient]
 """Of a layer's matrices, and their biases."""
@@ -75,7 +76,7 @@ class Network:
         self, architecture: Architecture, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
     ) -> None:
         self.architecture = architecture
-        self.coarse = CoarseCopy()
+        self.copies = Copies()
         self.cells = architecture.cells()
         self.tables = initial_tables(architecture, self.cells[0], generator, dtype)
         widths = architecture.input_widths()
@@ -83,6 +84,8 @@ class Network:
             initial_layer(cell, width, generator, dtype)
             for cell, width in zip(self.cells, widths, strict=True)
         ]
+        count = architecture.look_back
+        self.readout = {"weights": torch.zeros(1, count, dtype=dtype)} if count else {}
 
     @property
     def device(self) -> torch.device:
@@ -91,20 +94,57 @@ class Network:
 
     def to(self, device: torch.device) -> "Network":
         """Move every parameter; returns the network itself."""
-        for weights in (self.tables, *self.layers):
+        for weights in (self.tables, *self.layers, self.readout):
             weights.update({name: values.to(device) for name, values in weights.items()})
         return self
 
     def parameters(self) -> Iterator[tuple[str, Tensor]]:
         """Yield every parameter with its name: "output", "bias", "input", "layers.0.recurrent", ..."""
         yield from self.tables.items()
+        yield from ((f"readout.{name}", values) for name, values in self.readout.items())
         for i, weights in enumerate(self.layers):
             for name, values in weights.items():
                 yield f"layers.{i}.{name}", values
 
     def input_rows(self, items: Tensor) -> Tensor:
         """Return the rows (P, E or G * H) that item numbers (P,) put into the first layer."""
-        return take_rows(self.tables["output" if self.architecture.mode == "tied" else "input"], items)
+        return take_rows(self._looked_up_in, items)
+
+    @property
+    def _looked_up_in(self) -> Tensor:
+        return self.tables["output" if self.architecture.mode == "tied" else "input"]
+
+    def scored_by(self) -> Tensor:
+        """Return what items are scored by (N, H): products of these rows with what `asking` returns are the
+        scores, but for the biases."""
+        return self.copies.stretched(self.tables["output"], self.architecture.scale)
+
+    def read_out(self, hidden: Tensor, recent: Tensor) -> Tensor:
+        """Return what outputs of the last layer and the last clicks' rows come to, (P, H); `recent` (P, K)
+        are the clicked items, the last one first, -1 for none."""
+        if not self.readout:
+            return hidden
+        return with_last_rows(hidden, self._looked_up_in, recent, self.readout["weights"])
+
+    def asking(self, read_out: Tensor) -> Tensor:
+        """Return what items are scored for, (P, H)."""
+        return stretched(read_out, self._length)
+
+    def through_read_out(
+        self, d_asking: Tensor, read_out: Tensor, recent: Tensor
+    ) -> tuple[Tensor, RowGradient | None, Tensor]:
+        """Return the gradients of the hidden states (P, H), of the readout's weights, and of the rows that
+        they weigh (P * K, H), the latter two empty where nothing is looked back at."""
+        d_hidden = through_stretched(d_asking, read_out, self._length)
+        if not self.readout:
+            return d_hidden, None, d_hidden[:0]
+        weights = self.readout["weights"]
+        of_weights, of_rows = through_last_rows(d_hidden, self._looked_up_in, recent, weights)
+        return d_hidden, RowGradient(weights.new_ones(1, 1), of_weights), of_rows
+
+    @property
+    def _length(self) -> float:
+        return 1.0 if self.architecture.scale else 0.0
 
     def zero_states(self, lanes: int) -> States:
         """Return the states before any event."""

@@ -64,7 +64,7 @@ class Optimiser(ABC):
     def apply(self, name: str, bias: str | None, gradient: RowGradient) -> None:
         """Apply a gradient that is given by its factors to a parameter and, if it has one, its bias, (N, 1)
         or (N,)."""
-        self.update(name, gradient.of_rows(), gradient.rows)
+        self.update(name, gradient.of_rows(self.parameters[name]), gradient.rows)
         if bias is not None:
             part = gradient.of_biases().reshape(-1, *self.parameters[bias].shape[1:])
             self.update(bias, part, None if gradient.rows is None else gradient.rows[: len(part)])
@@ -115,7 +115,7 @@ class Adagrad(Optimiser):
         rows = np.arange(len(memory[0])) if gradient.rows is None else gradient.rows.numpy()
         at, added = NO_INPUTS if gradient.inputs is None else (x.numpy() for x in gradient.inputs)
         delta = turned(gradient.delta)  # no copy of a gradient of scores
-        factors = (delta.numpy(), gradient.operand.numpy(), at, added)
+        factors = (delta.numpy(), gradient.operand.numpy(), at, added, np.float32(gradient.length))
         adagrad_by_factors(memory, (w, acc, v), rows, factors, self._rates(), n_threads())
 
     def _rates(self) -> Rates:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Self, final
 
@@ -15,7 +15,6 @@ from recsys_gru.arguments import flag, whole_number
 from recsys_gru.contract import Recommender, SearchSpace, newer_clicks, trainable
 from recsys_gru.files import Layout
 from recsys_gru.model.network import Network
-from recsys_gru.model.optimisers import Slots
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.recommender.layout import arrays_of, network_layout, network_of
@@ -59,6 +58,8 @@ class GRU4Rec(Recommender):
         gbce_calibration: gBCE's t, from 0 (plain binary cross-entropy) to 1.
         exclude_hits: leave out negatives that are the lane's own target.
         steps_per_update: steps walked between updates, gradients through all of them; 1 is as published.
+        scale: scores are this times the cosine of state and item row, plus a bias; 0: their plain product.
+        look_back: last clicks whose rows are added to the state with learned weights before scoring; 0: none.
         patience: epochs without a better validation MRR@20 after which the best one is kept; None: the last.
         seed: of the weights, the samples and the dropout; same seed and data give the same bits.
         device: "auto" (a GPU where there is one) or a torch device; 100 units are faster on "cpu".
@@ -82,7 +83,7 @@ class GRU4Rec(Recommender):
 
     logits = True
     network_: Network
-    slots_: dict[str, Slots]
+    slots_: dict[str, dict[str, torch.Tensor]]
     history_: tuple[EpochReport, ...]
     new_items_: pl.Series
     recency_: Recency
@@ -113,6 +114,8 @@ class GRU4Rec(Recommender):
         gbce_calibration: float = 0.75,
         exclude_hits: bool = False,
         steps_per_update: int = 1,
+        scale: float = 0.0,
+        look_back: int = 0,
         patience: int | None = None,
         seed: int = 42,
         device: str | torch.device = "auto",
@@ -145,6 +148,8 @@ class GRU4Rec(Recommender):
         self.gbce_calibration = gbce_calibration
         self.exclude_hits = exclude_hits
         self.steps_per_update = steps_per_update
+        self.scale = scale
+        self.look_back = look_back
         self.patience = patience
         self.seed = seed
         self.device = device
@@ -171,18 +176,15 @@ class GRU4Rec(Recommender):
         Args:
             train: frame with session_id, item_id and time (Polars or pandas), a path to one, or Sessions.
             validation: a later log of the same kind, evaluated after each epoch.
-            checkpoint_dir: in place of the constructor's.
-            checkpoint_every: in place of the constructor's.
+            checkpoint_dir, checkpoint_every: in place of the constructor's.
             on_epoch: called with the EpochReport of each epoch.
             progress: whether to draw a progress bar per epoch, on terminals only.
 
         Raises:
-            ParameterError: if a hyper-parameter is impossible.
             ClickLogError: if the log has no event, only one item, or no session of two events.
-            DivergedError, CheckpointError: as their names say.
+            ParameterError, DivergedError, CheckpointError: as their names say.
         """
-        own = {"checkpoint_dir": checkpoint_dir, "checkpoint_every": checkpoint_every}
-        loop = self._loop(on_epoch, progress).but_with(own)
+        loop = self._loop(on_epoch, progress).but_with(checkpoint_dir, checkpoint_every)
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
         return self._fitted(sessions, held_out, loop)
@@ -207,8 +209,7 @@ class GRU4Rec(Recommender):
                 learned once, whatever the pieces that a log comes in; a piece without any is no error.
             n_epochs: walks through the newer sessions, in place of the constructor's.
             keep_vanished: whether items without a newer click stay in the catalogue.
-            on_epoch: called with the EpochReport of each epoch.
-            progress: whether to draw a progress bar per epoch, on terminals only.
+            on_epoch, progress: as `fit` takes them.
 
         Raises:
             ParameterError: if a hyper-parameter is impossible, or the network not the one fitted.
@@ -233,7 +234,7 @@ class GRU4Rec(Recommender):
     def _go_on(self, sessions: Sessions, loop: Loop, keep_vanished: bool) -> None:
         require_same(loop.settings, self.network_, self.slots_)
         fitted = Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
-        with self.network_.coarse.changing():
+        with self.network_.copies.changing():
             extension, self.recency_ = go_on(fitted, sessions, loop.forgetting, keep_vanished)
             sessions, self.new_items_ = extension.sessions, extension.new_items
             with fitting(self, sessions):
@@ -249,8 +250,7 @@ class GRU4Rec(Recommender):
 
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
-        values = self.parameters() | own
-        return Settings(**{field.name: values[field.name] for field in fields(Settings)})  # type: ignore[arg-type]
+        return Settings.of(self.parameters() | own)
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         return network_blocks(self.network_, sessions, every, rows)
@@ -280,8 +280,8 @@ class GRU4Rec(Recommender):
 
     def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
         loop, support = loop or self._loop(), sessions.vocabulary.support
-        lanes = max(1, lanes_needed(sessions, loop.settings))
-        learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)))
+        lanes, device = max(1, lanes_needed(sessions, loop.settings)), resolve_device(str(self.device))
+        learner = loop.settings.learner(support, lanes, device)
         self._remember(sessions)
         self.network_, self.slots_ = learner.network, learner.optimiser.slots
         self.recency_ = Recency.of(sessions, loop.forgetting.half_life)

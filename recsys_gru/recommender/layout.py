@@ -77,6 +77,8 @@ def parameter_shapes(architecture: Architecture) -> dict[str, tuple[int | str, .
         shapes["input"] = ("N", architecture.embedding)
     if architecture.mode == "one-hot":
         shapes["input"] = ("N", cells[0].gates * cells[0].units)
+    if architecture.look_back:
+        shapes["readout.weights"] = (1, architecture.look_back)
     for i, (cell, width) in enumerate(zip(cells, architecture.input_widths(), strict=True)):
         for name, shape in _layer_shapes(cell, width).items():
             shapes[f"layers.{i}.{name}"] = shape

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -68,10 +68,10 @@ class Loop:
             raise ParameterError(f"expected on_epoch as a function of an EpochReport, got {self.on_epoch!r}")
         object.__setattr__(self, "progress", flag("progress", self.progress))
 
-    def but_with(self, own: Mapping[str, object]) -> "Loop":
-        """The same with these values, where they are not None."""
-        given: dict[str, Any] = {name: value for name, value in own.items() if value is not None}
-        return replace(self, **given)
+    def but_with(self, folder: str | os.PathLike[str] | None, every: int | None) -> "Loop":
+        """The same with these checkpoints, where they are not None."""
+        own: dict[str, Any] = {"checkpoint_dir": folder, "checkpoint_every": every}
+        return replace(self, **{name: value for name, value in own.items() if value is not None})
 
     def alone(self) -> "Loop":
         """The same without what only `fit` has: a validation log to watch, and checkpoints."""
@@ -81,7 +81,7 @@ class Loop:
         self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
     ) -> tuple[EpochReport, ...]:
         """Train to the end, from the last checkpoint if there is one; return the epochs' reports."""
-        with learner.network.coarse.changing():
+        with learner.network.copies.changing():
             return self._train(model, learner, sessions, validation)
 
     def _train(

@@ -14,6 +14,8 @@ RECOMMENDED: MappingProxyType[str, Any] = MappingProxyType(
         "dropout_p_hidden": 0.2,
         "logq": 1.0,
         "steps_per_update": 3,
+        "scale": 12.0,
+        "look_back": 5,
         "n_epochs": 6,
         "half_life": 30_000.0,
     }
@@ -25,7 +27,7 @@ begin with them."""
 def with_recommended(kind: str, own: Mapping[str, object]) -> dict[str, object]:
     """Hyper-parameters of a class of this name: one's own, and the recommended ones where these say nothing.
 
-    A one-hot input has no row to drop, so that whoever asks for one gets no dropout of rows.
+    An input without rows of the state's width has none to look back at, a one-hot input none to drop.
 
     >>> with_recommended("GRU4Rec", {"n_epochs": 3})["n_epochs"], with_recommended("Markov", {})
     (3, {})
@@ -33,6 +35,8 @@ def with_recommended(kind: str, own: Mapping[str, object]) -> dict[str, object]:
     if kind != GRU4Rec.__name__:
         return dict(own)
     usual = dict(RECOMMENDED)
-    if not own.get("constrained_embedding", True) and not own.get("embedding"):
-        del usual["dropout_p_embed"]
+    if not own.get("constrained_embedding", True):
+        del usual["look_back"]
+        if not own.get("embedding"):
+            del usual["dropout_p_embed"]
     return usual | dict(own)

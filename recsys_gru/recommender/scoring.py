@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.contract import prefix_ends
-from recsys_gru.kernels.arrays import Floats
+from recsys_gru.kernels.arrays import Floats, recent
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
@@ -43,16 +43,18 @@ Ints = NDArray[np.int64]
 
 @final
 class NetworkBlock(Block):
-    """Scores of Q hidden states (Q, H): hidden . output_j + bias_j."""
+    """Scores of Q hidden states (Q, H): hidden . output_j + bias_j, or the scaled cosine of these rows +
+    bias_j."""
 
     def __init__(self, rows: Ints, hidden: Tensor, network: Network, pace: Pace) -> None:
         self.rows = rows
         self.n_items = network.architecture.n_items
         self._pace = pace
-        self._coarse = network.coarse
-        self._output = network.tables["output"]
+        self._copies = network.copies
+        self._output = network.scored_by()
         self._bias = network.tables["bias"]  # (N, 1)
-        self._hidden = hidden if on_kernels(hidden) else _padded(hidden)
+        asking = network.asking(hidden)
+        self._hidden = asking if on_kernels(asking) else _padded(asking)
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         if stop - start < NARROWEST:
@@ -101,13 +103,13 @@ class NetworkBlock(Block):
         return found
 
     def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], Ints] | None:
-        coarse = self._coarse.of(self._output) if HAS_BYTES else None
+        coarse = self._copies.coarse(self._output) if HAS_BYTES else None
         if coarse is None:
             return None
         return short_lists(coarse, self._bias[:, 0].numpy(), self._hidden.numpy(), k, bars, length)
 
     def rough(self, row: int) -> Rough | None:
-        coarse = self._coarse.of(self._output)
+        coarse = self._copies.coarse(self._output)
         if coarse is None:
             return None
         table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[row].numpy()
@@ -126,7 +128,7 @@ class NetworkBlock(Block):
 def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[NetworkBlock]:
     """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`."""
     if sessions.n_sessions == 1 and sessions.n_events and not every:
-        yield NetworkBlock(*_walk_one(network, sessions.items), network, Pace())
+        yield NetworkBlock(*_walk_one(network, sessions), network, Pace())
         return
     pace = Pace()
     waiting_rows: list[Ints] = []
@@ -141,7 +143,8 @@ def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int)
 
 
 def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator[tuple[Ints, Tensor]]:
-    """Yield pairs of event indices (Q,) and the hidden states after them (Q, H), some sessions at a time."""
+    """Yield pairs of event indices (Q,) and what the network reads out after them (Q, H), some sessions at a
+    time."""
     ends = prefix_ends(sessions, every)
     owner = np.searchsorted(sessions.offsets, ends, side="right") - 1
     steps = np.zeros(sessions.n_sessions, np.int64)
@@ -158,7 +161,8 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
             kept = wanted[at]
             if not kept.all():
                 at, hidden = at[kept], hidden[torch.from_numpy(kept).to(hidden.device)]
-        yield at, hidden
+            read_out = _read_out(network, sessions, at, hidden)
+        yield at, read_out
 
 
 def cosines(network: Network, number: int) -> NDArray[np.float32]:
@@ -169,11 +173,18 @@ def cosines(network: Network, number: int) -> NDArray[np.float32]:
     return found.clip(-1, 1)
 
 
-def _walk_one(network: Network, items: NDArray[np.int32]) -> tuple[Ints, Tensor]:
-    """The state after a single session: the batch's, without the order among walkers."""
-    rows = network.input_rows(torch.from_numpy(items.astype(np.int64)).to(network.device))
+def _walk_one(network: Network, sessions: Sessions) -> tuple[Ints, Tensor]:
+    """What is read out after a single session: the batch's, without the order among walkers."""
+    rows = network.input_rows(torch.from_numpy(sessions.items.astype(np.int64)).to(network.device))
+    at = np.array([len(rows) - 1])
     with at_most(1):  # there is too little to share out
-        return np.array([len(items) - 1]), network.run(rows, [1] * len(items))[-1:]
+        return at, _read_out(network, sessions, at, network.run(rows, [1] * len(rows))[-1:])
+
+
+def _read_out(network: Network, sessions: Sessions, at: Ints, hidden: Tensor) -> Tensor:
+    """What is read out after some events (Q,), given the hidden states after them (Q, H)."""
+    found = recent(sessions.items, sessions.offsets, at, network.architecture.look_back)
+    return network.read_out(hidden, torch.from_numpy(found).to(network.device))
 
 
 def _walk(network: Network, sessions: Sessions, chosen: Ints, lengths: Ints) -> tuple[Ints, Tensor]:

@@ -1,4 +1,5 @@
-"""What of GRU4Rec is worth tuning. Source: the published search spaces of Hidasi & Czapp 2023."""
+"""What of GRU4Rec is worth tuning. Source: the published search spaces of Hidasi & Czapp 2023, and what came
+later."""
 
 from recsys_gru.contract import SearchSpace
 
@@ -13,4 +14,6 @@ SEARCH_SPACE: SearchSpace = {
     "elu_param": [0.0, 0.5, 1.0],
     "loss": ["cross-entropy", "bpr-max"],
     "logq": [0.0, 1.0],
+    "scale": [0.0, 12.0, 16.0],
+    "look_back": [0, 5],
 }

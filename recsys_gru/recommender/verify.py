@@ -173,7 +173,7 @@ def _loss_difference(case: _Case, learner: Learner, step: int) -> float:
     keep = torch.from_numpy(~fresh).float()[:, None]
     flow = Flow([len(x)], keep, torch.arange(len(x)))
     inputs, targets, drawn = (values.astype(np.int64) for values in (x, y, samples[None]))
-    (rows,) = learner.candidates.collect(inputs, targets, drawn, [[len(x)]])
+    (rows,) = learner.candidates.collect(inputs[:, None], targets, drawn, [[len(x)]])
     loss = learner.update(rows, flow)
     recorded = float(case.arrays["loss"][step])
     return abs(loss - recorded) / abs(recorded)

@@ -23,6 +23,9 @@ METRICS = {
     "test/unknown_share": "share of all clicks that are on items outside the training vocabulary",
     "test/repeat_share": "share of known clicks that are on an item of their session",
     "test/tied_share": "share of neighbouring known clicks of a session that have the same time",
+    "test/calibration_error": (
+        "of a model whose scores are probabilities: mean distance of promise and truth of an item shown"
+    ),
     "test_interval/recall_at_K_low": "lower end of the 95 % interval of recall@K, bootstrapped over sessions",
     "test_interval/recall_at_K_high": "its upper end",
     "test_interval/mrr_at_K_low": "lower end of the 95 % interval of MRR@K, bootstrapped over sessions",

@@ -157,6 +157,8 @@ class Tracker:
             facts=fit.parameters,
             items=cast("ItemFilter | None", event.items),
         )
+        if page.reliability is not None and not on_trial:
+            run.log({"test/calibration_error": page.reliability.calibration_error})
         run.file("report", partial(write_report, page, pictures=not on_trial))
 
     def _followed(self, event: Followed) -> None:

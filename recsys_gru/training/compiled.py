@@ -9,23 +9,25 @@ import torch
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.machine.threads import n_threads
-from recsys_gru.kernels.step import Plan, Recipe, Sizes, Trained, update_each
+from recsys_gru.kernels.plans import Plan, Sizes
+from recsys_gru.kernels.step import Recipe, Trained, update_each
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import SampledCandidates, steps_of
 from recsys_gru.model.losses import TINY
 from recsys_gru.model.optimisers import Adagrad
+from recsys_gru.training.data import TrainingData
 from recsys_gru.training.lanes import Window
 from recsys_gru.training.learner import Learner
+
+NO_WEIGHTS = np.empty((0, 0), np.float32)
 
 
 class CompiledLearner(Learner):
     """A learner whose `run` does what `Learner.run` does, to the same bits of every weight, without Python in
     between."""
 
-    def run(
-        self, items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]
-    ) -> Iterator[float]:
-        plan, sizes = self._plan(items, windows)
+    def run(self, data: TrainingData, windows: list[Window], rates: NDArray[np.float64]) -> Iterator[float]:
+        plan, sizes = self._plan(data, windows)
         (state,), trained, speeds = self.states, self._trained(), rates.astype(np.float32)
         given = (state[:0] if self.begun is None else self.begun.states[0]).numpy()
         losses: list[float] = []
@@ -53,8 +55,8 @@ class CompiledLearner(Learner):
             yield slice(begin, end)
             begin = end
 
-    def _plan(self, items: NDArray[np.int32], windows: list[Window]) -> tuple[Plan, Sizes]:
-        inputs, targets, samples, alive = self._events(items, windows)
+    def _plan(self, data: TrainingData, windows: list[Window]) -> tuple[Plan, Sizes]:
+        inputs, targets, samples, alive = self._events(data, windows)
         drawn = cast("SampledCandidates", self.candidates).draw(inputs, targets, samples, alive)
         steps = np.array([len(lanes) for lanes in alive])
         masks = int(self.embed_dropout.p > 0) * len(windows) + int(self.hidden_dropout.p > 0) * steps.sum()
@@ -88,7 +90,10 @@ class CompiledLearner(Learner):
         memory = cast("Adagrad", self.optimiser).memory
         w, acc, v = (values.reshape(-1) for values in memory["bias"])
         layer = ("input", "input_bias", "recurrent", "recurrent_bias")
-        return Trained(memory["output"], (w, acc, v), *(memory[f"layers.0.{name}"] for name in layer))
+        readout = memory.get("readout.weights", (NO_WEIGHTS,) * 3)
+        return Trained(
+            memory["output"], (w, acc, v), readout, *(memory[f"layers.0.{name}"] for name in layer)
+        )
 
     def _recipe(self) -> Recipe:
         options = cast("partial[object]", self.loss).keywords
@@ -102,5 +107,6 @@ class CompiledLearner(Learner):
             self.hidden_dropout.p,
             np.float32(self.optimiser.momentum),
             np.float32(Adagrad.eps),
+            np.float32(self.network.architecture.scale),
             n_threads(),
         )

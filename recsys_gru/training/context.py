@@ -26,6 +26,16 @@ class Context:
     items: NDArray[np.int32]
     offsets: Ints
 
+    def fill(self, recent: Ints, walked: Ints, heads: Ints) -> None:
+        """Put the items before sessions' heads (Q,) into their last clicks (Q, K), of which so many (Q,) were
+        walked."""
+        of_session = np.minimum(np.searchsorted(self.heads, heads), len(self.heads) - 1)
+        back = walked[:, None] - 1 - np.arange(recent.shape[1])  # -1: the last one of the context
+        places = self.offsets[of_session + 1][:, None] + back
+        known = self.heads[of_session] == heads
+        there = known[:, None] & (back < 0) & (places >= self.offsets[of_session][:, None])
+        recent[there] = self.items[places[there]]
+
     def read(self, network: Network) -> "Begun":
         """The states that a network has after these events, without dropout."""
         lengths = np.diff(self.offsets)

@@ -1,11 +1,12 @@
 """One update of the network: score the candidates, take the loss, change the rows it touched."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.products import matmul
@@ -15,9 +16,10 @@ from recsys_gru.model.gradients import value_and_gradient
 from recsys_gru.model.losses import Loss
 from recsys_gru.model.network import Flow, Network, States
 from recsys_gru.model.optimisers import Optimiser
-from recsys_gru.model.rows import RowGradient, score_rows, take_rows
+from recsys_gru.model.rows import RowGradient, score_rows
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.training.context import Begun, Context
+from recsys_gru.training.data import TrainingData
 from recsys_gru.training.lanes import Window
 
 Ints = NDArray[np.int64]
@@ -49,11 +51,9 @@ class Learner:
         self.states = self.network.zero_states(n_lanes)
         self.begun = None if context is None else context.read(self.network)
 
-    def run(
-        self, items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]
-    ) -> Iterator[float]:
+    def run(self, data: TrainingData, windows: list[Window], rates: NDArray[np.float64]) -> Iterator[float]:
         """Update on some windows one after the other, at learning rates (W,); yield the loss of each."""
-        for (rows, flow), rate in zip(self.plan(items, windows), rates.tolist(), strict=True):
+        for (rows, flow), rate in zip(self.plan(data, windows), rates.tolist(), strict=True):
             self.optimiser.learning_rate = rate
             with self.pace.work(self._amount(flow.alive)):
                 loss = self.update(rows, flow)
@@ -64,10 +64,10 @@ class Learner:
         events = sum(alive)
         return events if events == self.batch_size * len(alive) else 0
 
-    def plan(self, items: NDArray[np.int32], windows: list[Window]) -> Iterator[tuple[Rows, Flow]]:
+    def plan(self, data: TrainingData, windows: list[Window]) -> Iterator[tuple[Rows, Flow]]:
         """Draw the samples of some windows of events and collect their candidates, which depend on no
         weight."""
-        rows = self.candidates.collect(*self._events(items, windows))
+        rows = self.candidates.collect(*self._events(data, windows))
         return zip(rows, map(self._flow, windows), strict=True)
 
     def update(self, rows: Rows, flow: Flow) -> float:
@@ -75,24 +75,33 @@ class Learner:
         steps."""
         tables = self.network.tables
         tied = self.network.architecture.mode == "tied"
-        looked_up = take_rows(tables["output" if tied else "input"], rows.inputs)  # (P, E)
+        looked_up = self.network.input_rows(rows.inputs[:, 0].contiguous())  # (P, E)
         mask = self.embed_dropout.mask(looked_up)
         x = looked_up if mask is None else looked_up * mask
         hidden, self.states, tape = self.network.forward(x, flow, self.states, self.hidden_dropout)  # (P, H)
-        scored = rows.rows[: rows.n_candidates]
-        candidates, scores = score_rows(tables["output"], tables["bias"], scored, hidden)  # (U, H), (P, U)
+        read_out = self.network.read_out(hidden, rows.inputs)  # (P, H)
+        scored, scale = rows.rows[: rows.n_candidates], self.network.architecture.scale
+        asking = self.network.asking(read_out)  # (P, H)
+        candidates, scores = score_rows(
+            tables["output"], tables["bias"], scored, asking, scale
+        )  # (U, H), (P, U)
         share = 1 / (self.batch_size * len(flow.alive))
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
-        d_x, d_layers = self.network.backward(matmul(d_scores, candidates), flow, tape)
-        d_x = d_x if mask is None else d_x * mask
+        d_asking = matmul(d_scores, candidates)
+        d_hidden, d_weights, d_rows = self.network.through_read_out(d_asking, read_out, rows.inputs)
+        d_x, d_layers = self.network.backward(d_hidden, flow, tape)
+        added = _added(d_x if mask is None else d_x * mask, d_rows)
         gradients: list[Gradient] = []
         if tied:
-            inside = (rows.input_at, d_x)
-            gradients.append(("output", "bias", RowGradient(d_scores, hidden, rows.rows, inside)))
+            inside = (rows.input_at.flatten(), added)
+            gradients.append(("output", "bias", RowGradient(d_scores, asking, rows.rows, inside, scale)))
         else:
-            gradients.append(("output", "bias", RowGradient(d_scores, hidden, scored)))
-            distinct, at = torch.unique(rows.inputs, return_inverse=True)
-            gradients.append(("input", None, RowGradient(d_x[:, :0], d_x, distinct, (at, d_x))))
+            gradients.append(("output", "bias", RowGradient(d_scores, asking, scored, None, scale)))
+            there = rows.inputs.flatten() >= 0
+            distinct, at = torch.unique(rows.inputs.flatten()[there], return_inverse=True)
+            gradients.append(("input", None, RowGradient(d_x[:, :0], d_x, distinct, (at, added[there]))))
+        if d_weights is not None:
+            gradients.append(("readout.weights", None, d_weights))
         for i, layer in enumerate(d_layers):
             for name, gradient in layer.items():
                 bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in self.network.layers[i] else None
@@ -101,16 +110,16 @@ class Learner:
         return float(losses.sum()) * share
 
     def _apply(self, gradients: list[Gradient]) -> None:
-        scale = _clip(gradients, self.grad_clip) if self.grad_clip else 1.0
+        scale = _clip(gradients, self.optimiser.parameters, self.grad_clip) if self.grad_clip else 1.0
         for name, bias, gradient in gradients:
             self.optimiser.apply(name, bias, gradient if scale == 1 else gradient.times(scale))
 
-    def _events(
-        self, items: NDArray[np.int32], windows: list[Window]
-    ) -> tuple[Ints, Ints, Ints, list[list[int]]]:
-        """Return the inputs, targets and samples of some windows, and the lanes of their steps."""
+    def _events(self, data: TrainingData, windows: list[Window]) -> tuple[Ints, Ints, Ints, list[list[int]]]:
+        """Return the inputs with what goes before them, the targets and the samples of some windows, and the
+        lanes of their steps."""
         at = np.concatenate([window.at for window in windows])
-        inputs, targets = items[at].astype(np.int64), items[at + 1].astype(np.int64)
+        inputs = data.recent(at, max(self.network.architecture.look_back, 1))
+        targets = data.items[at + 1].astype(np.int64)
         return inputs, targets, self.sampler.draw(len(windows)), [window.alive for window in windows]
 
     def _flow(self, window: Window) -> Flow:
@@ -120,9 +129,18 @@ class Learner:
         return Flow(window.alive, keep, source, None if self.begun is None else self.begun.given(window))
 
 
-def _clip(gradients: list[Gradient], limit: float) -> float:
+def _added(d_x: Tensor, d_rows: Tensor) -> Tensor:
+    """Return the gradients of all looked-up rows (P * K, E), given those of the inputs (P, E), and those of
+    the rows that the readout weighs, if it does."""
+    if not len(d_rows):
+        return d_x
+    d_rows.view(len(d_x), -1, d_x.shape[1])[:, 0] += d_x
+    return d_rows
+
+
+def _clip(gradients: list[Gradient], parameters: Mapping[str, Tensor], limit: float) -> float:
     """Return the factor that brings the global norm down to `limit`, or 1. Source: Pascanu et al. 2013."""
-    norms = [gradient.of_rows().norm() for _, _, gradient in gradients]
+    norms = [gradient.of_rows(parameters[name]).norm() for name, _, gradient in gradients]
     norms += [gradient.of_biases().norm() for _, bias, gradient in gradients if bias is not None]
     norm = float(torch.stack(norms).norm())
     return min(1.0, limit / norm) if norm else 1.0

@@ -1,8 +1,8 @@
 """The hyper-parameters of a GRU4Rec, checked once, and the parts they build."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import OPTIMISERS, Slots, make_optimiser
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.training.compiled import CompiledLearner
+from recsys_gru.training.lanes import Lanes
 from recsys_gru.training.learner import Learner
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
@@ -68,7 +69,14 @@ class Settings:
     gbce_calibration: float = 0.75
     exclude_hits: bool = False
     steps_per_update: int = 1
+    scale: float = 0.0
+    look_back: int = 0
     seed: int = 42
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settings":
+        """Return the settings among some values; raises ParameterError at the first impossible one."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
     def __post_init__(self) -> None:
         """Raise ParameterError at the first impossible value."""
@@ -85,6 +93,12 @@ class Settings:
                 "a one-hot input has no looked-up row to drop: dropout_p_embed must be 0, "
                 f"not {self.dropout_p_embed}; set it to 0, or use constrained_embedding=True or an embedding"
             )
+        if self.look_back and self._input_width != self.layers[-1]:
+            raise ParameterError(
+                f"look_back={self.look_back} adds input rows to the last layer's output: expected rows of "
+                f"its width, {self.layers[-1]}, got {self._input_width or 'a one-hot input without rows'}; "
+                "use constrained_embedding=True, an embedding of that width, or look_back=0"
+            )
         if self.n_sample == 0 and self.batch_size == 1 and self.loss != "softmax":
             raise ParameterError("batch_size=1 with n_sample=0 leaves no negatives: raise either of them")
         if self.exclude_hits and self.label_smoothing:
@@ -98,16 +112,32 @@ class Settings:
         return "separate" if self.embedding else "one-hot"
 
     @property
+    def _input_width(self) -> int:
+        """Of an item's input row; 0 where the input is one-hot."""
+        separate = self.layers[0] if self.embedding == "layersize" else int(self.embedding)
+        return self.layers[-1] if self.mode == "tied" else separate
+
+    @property
     def needs_negatives(self) -> bool:
         """Whether a lone lane has nothing to be compared with."""
         return self.n_sample == 0 and self.loss != "softmax"
 
     def architecture(self, n_items: int) -> Architecture:
         """Return the shape of the network over N items."""
-        embedding = self.layers[0] if self.embedding == "layersize" else int(self.embedding)
+        separate = self._input_width if self.mode == "separate" else 0
         return Architecture(
-            n_items, self.layers, self.mode, embedding if self.mode == "separate" else 0, self.cell
+            n_items,
+            self.layers,
+            self.mode,
+            separate,
+            self.cell,
+            self.scale,
+            self.look_back,
         )
+
+    def lanes(self, offsets: NDArray[np.int64]) -> Lanes:
+        """Return the schedule of one epoch over sessions between these offsets."""
+        return Lanes(offsets, self.batch_size, fewest=2 if self.needs_negatives else 1)
 
     def learner(
         self,
@@ -237,7 +267,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("layers", lambda v: bool(v) and all(_is_count(units, 1) for units in v), "sizes above 0"),
     ("layers", lambda v: all(units <= MOST_UNITS for units in v), f"sizes of at most {MOST_UNITS:,}"),
     ("batch_size n_epochs steps_per_update", lambda v: _is_count(v, 1), "a whole number above 0"),
-    ("n_sample seed", lambda v: _is_count(v, 0), "a whole number, 0 or more"),
+    ("n_sample seed look_back", lambda v: _is_count(v, 0), "a whole number, 0 or more"),
     ("batch_size n_sample", lambda v: v <= MOST_ROWS, f"at most {MOST_ROWS:,}"),
     (
         "dropout_p_embed dropout_p_hidden momentum label_smoothing",
@@ -245,7 +275,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "from 0 to below 1",
     ),
     (
-        "sample_alpha bpreg elu_param logq grad_clip weight_decay",
+        "sample_alpha bpreg elu_param logq grad_clip weight_decay scale",
         lambda v: _is_real(v, least=0),
         "0 or more",
     ),

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys_gru.errors import CheckpointError, DivergedError
 from recsys_gru.kernels.machine.jit import compilation
-from recsys_gru.training.context import Context, learned_part
-from recsys_gru.training.lanes import Lanes, Window, pairs
+from recsys_gru.training.data import TrainingData
+from recsys_gru.training.lanes import Window
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.settings import SCHEDULES, Settings
 
@@ -60,32 +59,6 @@ class EpochReport:
         return self.events / self.seconds if self.seconds else 0.0
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """The packed events as the lanes walk them: item numbers (E,) and session bounds (n + 1,)."""
-
-    items: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    context: Context | None = None
-    """Of sessions that began before."""
-
-    @classmethod
-    def of(
-        cls, items: NDArray[np.int32], offsets: NDArray[np.int64], counted: NDArray[np.bool_]
-    ) -> "TrainingData":
-        """The events to learn from, where only the counted ones (E,) are to be learned as targets."""
-        return cls(items, offsets) if counted.all() else cls(*learned_part(items, offsets, counted))
-
-    @property
-    def pairs(self) -> int:
-        """Events that are predicted in an epoch."""
-        return pairs(self.offsets)
-
-    def lanes(self, settings: Settings) -> Lanes:
-        """Return the schedule of one epoch."""
-        return Lanes(self.offsets, settings.batch_size, fewest=2 if settings.needs_negatives else 1)
-
-
 def train_epoch(
     learner: Learner, data: TrainingData, settings: Settings, at: Position, pause: int = PAUSE
 ) -> Iterator[Position]:
@@ -95,7 +68,7 @@ def train_epoch(
     At a yield the learner and `at` belong together: a checkpoint may be taken. Raises DivergedError at the
     first loss that is not finite, CheckpointError where this epoch has no such position or other lanes.
     """
-    lanes = data.lanes(settings)
+    lanes = settings.lanes(data.offsets)
     if at.updates == 0:
         learner.begin_epoch(lanes.alive, data.context)
     schedule = SCHEDULES[settings.lr_schedule]
@@ -115,7 +88,7 @@ def train_epoch(
                 walked = []
             begun = before_this + at.events + np.cumsum([0] + [sum(window.alive) for window in ahead[:-1]])
             rates = np.array([settings.learning_rate * schedule(events / total) for events in begun.tolist()])
-            for window, loss in zip(ahead, learner.run(data.items, ahead, rates), strict=True):
+            for window, loss in zip(ahead, learner.run(data, ahead, rates), strict=True):
                 if not math.isfinite(loss):
                     raise DivergedError(_advice(loss, at, settings))
                 at.updates += 1

@@ -1,6 +1,6 @@
 """The distinct items of windows as a compiled loop, against dictionaries."""
 
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +23,13 @@ class Told(NamedTuple):
     rows: list[int]
     drawn: list[list[float]]
     target_at: list[int]
-    input_at: list[int]
+    input_at: list[list[int]]
 
 
 def by_dictionaries(
-    windows: list[list[int]], places: tuple[list[int], list[list[int]], list[int]], weights: list[list[float]]
+    windows: list[list[int]],
+    places: tuple[list[int], list[list[int]], list[list[int]]],
+    weights: list[list[float]],
 ) -> Told:
     """Number and count window after window; the arguments are those of `distinct`."""
     targets, samples, inputs = places
@@ -41,12 +43,12 @@ def by_dictionaries(
                 often = own.count(item), chosen.count(item)
                 found.drawn.append([sum(often), often[0] * weights[0][item] + often[1] * weights[1][item]])
         n_candidates = len(number)
-        for item in inputs[begin:end]:
-            number.setdefault(item, len(number))
+        for item in chain.from_iterable(inputs[begin:end]):
+            number.setdefault(item, len(number)) if item >= 0 else None
         found.made.append([n_candidates, len(number)])
         found.rows.extend(number)
         found.target_at.extend(number[item] for item in targets[begin:end])
-        found.input_at.extend(number[item] for item in inputs[begin:end])
+        found.input_at.extend([number.get(item, -1) for item in row] for row in inputs[begin:end])
         begin = end
     return found
 
@@ -62,8 +64,8 @@ def test_rows_are_numbered_and_counted_by_first_use(
     windows: list[list[int]], n_sample: int, tied: bool, seed: int, single: bool
 ) -> None:
     generator = np.random.default_rng(seed)
-    targets, inputs = generator.integers(0, N_ITEMS, (2, sum(map(sum, windows))))
-    inputs = inputs if tied else inputs[:0]
+    targets = generator.integers(0, N_ITEMS, sum(map(sum, windows)))
+    inputs = generator.integers(-1, N_ITEMS, (len(targets) if tied else 0, 3))
     samples = generator.integers(0, N_ITEMS, (len(windows), n_sample))
     quarters = generator.integers(1, 9, (2, N_ITEMS)) / 4  # whose sums are exact
     weights: Reals = quarters.astype(np.float32) if single else quarters
@@ -86,9 +88,9 @@ def test_rows_are_numbered_and_counted_by_first_use(
 
 def test_distinct_rows_put_candidates_first_and_sum_the_weights_of_their_draws() -> None:
     slots, rows, drawn = np.full(9, -1, np.int32), np.empty(9, np.int64), np.empty((2, 9))
-    target_at, input_at = np.empty(3, np.int64), np.empty(3, np.int64)
+    target_at, input_at = np.empty(3, np.int64), np.empty((3, 1), np.int64)
     weights = np.array([np.arange(9) / 10, np.arange(9) / 100])
-    places = (np.array([3, 5, 7]), np.array([[5, 7, 5], [7, 1, 1]]), np.array([8, 3, 3]))
+    places = (np.array([3, 5, 7]), np.array([[5, 7, 5], [7, 1, 1]]), np.array([[8], [3], [3]]))
     sizes = np.array([1, 1]), np.array([2, 1])  # steps of each window, targets of each step
     made = distinct(places, sizes, weights, slots, (rows, drawn, target_at, input_at))
     assert made.tolist() == [[3, 2], [4, 3]]
@@ -96,5 +98,5 @@ def test_distinct_rows_put_candidates_first_and_sum_the_weights_of_their_draws()
     assert drawn[0, :5].tolist() == [1, 3, 1, 2, 2]
     np.testing.assert_allclose(drawn[1, :5], [0.3, 0.5 + 2 * 0.05, 0.07, 0.7 + 0.07, 2 * 0.01])
     assert target_at.tolist() == [0, 1, 0]
-    assert input_at.tolist() == [3, 0, 2]
+    assert input_at.tolist() == [[3], [0], [2]]
     assert (slots == -1).all()

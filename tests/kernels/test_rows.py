@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.rows import Memory, adagrad_by_factors
@@ -25,6 +26,13 @@ def stepped(memory: Memory, row: int, gradient: Floats, momentum: float) -> list
     return [list(values) for values in zip(*found, strict=True)]
 
 
+def through_length(row: Floats, gradient: NDArray[np.float64], length: float) -> NDArray[np.float64]:
+    """The gradient of a row, from that of the row stretched to a length: its Jacobian, written out."""
+    unit = row.astype(np.float64) / np.linalg.norm(row.astype(np.float64))
+    across: NDArray[np.float64] = np.eye(len(row)) - np.outer(unit, unit)
+    return length / np.linalg.norm(row.astype(np.float64)) * across @ gradient
+
+
 @given(
     picked=st.integers(1, N_ITEMS),
     candidates=st.floats(0, 1),
@@ -33,9 +41,17 @@ def stepped(memory: Memory, row: int, gradient: Floats, momentum: float) -> list
     biased=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
     threads=st.integers(1, 2),
+    length=st.sampled_from([0.0, 1.0, 16.0]),
 )
 def test_adagrad_is_its_formula_on_each_number(
-    picked: int, candidates: float, columns: int, momentum: float, biased: bool, seed: int, threads: int
+    picked: int,
+    candidates: float,
+    columns: int,
+    momentum: float,
+    biased: bool,
+    seed: int,
+    threads: int,
+    length: float,
 ) -> None:
     generator = np.random.default_rng(seed)
     scored, events, inputs = 1 + int(candidates * (picked - 1)), 5, 4
@@ -53,6 +69,9 @@ def test_adagrad_is_its_formula_on_each_number(
 
     gradient = np.zeros((picked, columns))
     gradient[:scored] = delta.astype(np.float64) @ operand
+    if length:
+        for number, row in enumerate(rows[:scored]):
+            gradient[number] = through_length(memory[0][row], gradient[number], length)
     for place, more in zip(at, added, strict=True):
         gradient[place] += more
     expected = [values.copy() for values in memory]
@@ -67,7 +86,8 @@ def test_adagrad_is_its_formula_on_each_number(
                 values[row] = new
 
     rates = np.float32(RATE), np.float32(momentum), np.float32(EPS)
-    adagrad_by_factors(memory, bias, rows, (delta, operand, at, added), rates, threads)
+    factors = delta, operand, at, added, np.float32(length)
+    adagrad_by_factors(memory, bias, rows, factors, rates, threads)
     for found, values in zip(memory, expected, strict=True):
         np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
     for found, values in zip(bias, expected_bias, strict=True):

@@ -44,7 +44,7 @@ STEPS = {
 
 def step_of(collector: Candidates, targets: list[int], samples: list[int]) -> Rows:
     """The rows of one step, its inputs being its targets."""
-    places = np.array(targets), np.array(targets), np.array([samples], dtype=np.int64)
+    places = np.array(targets)[:, None], np.array(targets), np.array([samples], dtype=np.int64)
     (rows,) = collector.collect(*places, [[len(targets)]])
     return rows
 
@@ -168,11 +168,11 @@ def test_large_scores_stay_finite_in_single_precision() -> None:
 def test_the_rows_of_each_step_have_the_loss_of_that_step_alone(loss: Loss, dtype: torch.dtype) -> None:
     collector = SampledCandidates(SUPPORT, logq=LOGQ, alpha=ALPHA, smoothing=True, dtype=dtype)
     lanes, targets, samples = [3, 2], np.array([2, 5, 2, 0, 1]), np.array([[5, 6, 2]])
-    (rows,) = collector.collect(targets, targets, samples, [lanes])
+    (rows,) = collector.collect(targets[:, None], targets, samples, [lanes])
     every = scores_of(5).to(dtype)
     values, gradient = value_and_gradient(loss, every[:, rows.rows], rows.columns)
     for step, own in enumerate((slice(0, 3), slice(3, 5))):
-        (alone,) = collector.collect(targets[own], targets[own], samples, [[lanes[step]]])
+        (alone,) = collector.collect(targets[own, None], targets[own], samples, [[lanes[step]]])
         expected = value_and_gradient(loss, every[own][:, alone.rows], alone.columns)
         places = [rows.rows.tolist().index(item) for item in alone.rows.tolist()]
         torch.testing.assert_close(values[own], expected[0])
@@ -204,7 +204,7 @@ def test_the_full_softmax_is_cross_entropy_over_every_item() -> None:
     rows = step_of(EveryItem(len(SUPPORT), dtype=torch.float64), [3, 3], [])
     expected = torch.nn.functional.cross_entropy(every, torch.tensor([3, 3]), reduction="none")
     torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.columns), expected)
-    assert rows.input_at.tolist() == rows.inputs.tolist() == [3, 3]
+    assert rows.input_at.tolist() == rows.inputs.tolist() == [[3], [3]]
 
 
 def test_gbce_beta_runs_from_plain_to_fully_calibrated() -> None:

@@ -59,7 +59,7 @@ def test_gradients_through_a_window_equal_automatic_ones(architecture: Architect
     for weights, gradient in zip(network.layers, gradients, strict=True):
         assert set(gradient) == {name for name in weights if not name.endswith("_bias")}
         for name, part in gradient.items():
-            torch.testing.assert_close(part.of_rows(), weights[name].grad)
+            torch.testing.assert_close(part.of_rows(weights[name]), weights[name].grad)
             if f"{name}_bias" in weights:
                 torch.testing.assert_close(part.of_biases(), weights[f"{name}_bias"].grad)
 

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from recsys_gru.baselines import Markov
+from recsys_gru.baselines import Markov, Popularity
+from recsys_gru.blend import Blend
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.evaluation import evaluate, report_page, write_report
 from recsys_gru.exploration import describe
@@ -54,10 +55,8 @@ def fits(folder: Path) -> list[Path]:
 def reports(folder: Path) -> list[Path]:
     """The page of an evaluation."""
     sessions = Sessions.from_events(generate_clicks(500, 30, days=5, seed=1))
-    model = Markov().fit(sessions)
-    page = report_page(
-        "Markov on a log", model, sessions, evaluate(model, sessions), facts=model.parameters()
-    )
+    model = Blend([Markov(), Popularity()]).fit(sessions)
+    page = report_page("Blend on a log", model, sessions, evaluate(model, sessions), facts=model.parameters())
     write_report(page, folder, pictures=False)
     return [folder / "report.html"]
 

@@ -10,6 +10,7 @@ from mlflow.entities import Run as MlflowRun
 import recsys_gru
 from recsys_gru import tracking
 from recsys_gru.baselines import Markov
+from recsys_gru.blend import Blend
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.evaluation import evaluate
 from recsys_gru.recommender import GRU4Rec
@@ -42,6 +43,7 @@ KINDS = {
     "compare": (set(), {"comparison.png"}, set()),
     "GRU4Rec": (EPOCHS | SYSTEM | TEST, FIT | REPORT | PICTURES, {"training", "validation", "test"}),
     "Markov": (SYSTEM | TEST, FIT | REPORT | PICTURES, {"training", "test"}),
+    "Blend": (SYSTEM | TEST | {"test/calibration_error"}, FIT | REPORT | PICTURES, {"training", "test"}),
     "only fitted": (EPOCHS | SYSTEM, FIT, {"training", "validation"}),
     "only evaluated": (TEST, REPORT | PICTURES | {"model"}, {"test"}),
     "study": ({"valid/mrr_at_20"}, {"plots"}, set()),
@@ -62,6 +64,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MlflowRun]:
         show_comparison(
             tracker.parent, {type(model).__name__: evaluate(model, OTHER) for model in models}, "toy"
         )
+        evaluate(Blend([Markov()]).fit(TRAIN), OTHER)
         tracker.child_name = "only fitted"
         GRU4Rec(**SMALL).fit(TRAIN, HELD)  # type: ignore[arg-type]
         tracker.child_name = "only evaluated"

@@ -74,10 +74,23 @@ def test_pieces_hold_every_transition_once(times: list[list[int]], cuts: set[int
     assert sorted(learned) == [event for event in range(len(moment)) if event not in begun]
 
 
+def test_the_last_clicks_are_those_of_the_whole_session_wherever_learning_begins() -> None:
+    _, offsets, counted = sessions(seed=3)
+    events = np.arange(offsets[-1], dtype=np.int32)
+    data = TrainingData.of(events, offsets, counted)
+    assert data.context is not None
+    at = np.arange(len(data.items))
+    for found, event in zip(data.recent(at, 4).tolist(), data.items.tolist(), strict=True):
+        begin = int(offsets[np.searchsorted(offsets, event, side="right") - 1])
+        before = list(range(event, begin - 1, -1))[:4]
+        assert found == before + [-1] * (4 - len(before))
+
+
 PUBLISHED: dict[str, dict[str, Any]] = {
     "cross-entropy": {},
     "bpr-max": {"loss": "bpr-max", "momentum": 0.3, "dropout_p_embed": 0.4, "dropout_p_hidden": 0.2},
     "several steps": {"steps_per_update": 3},
+    "last clicks": {"look_back": 3, "scale": 8.0},
 }
 
 

@@ -36,12 +36,12 @@ def learner_of(settings: Settings) -> Learner:
 
 
 def windows_of(settings: Settings) -> list[Window]:
-    stretches = log()[0].lanes(settings).stretches(settings.steps_per_update, 2)
+    stretches = settings.lanes(log()[0].offsets).stretches(settings.steps_per_update, 2)
     return [window for stretch in stretches for window in stretch]
 
 
 def learn(learner: Learner, window: Window) -> float:
-    ((rows, flow),) = learner.plan(log()[0].items, [window])
+    ((rows, flow),) = learner.plan(log()[0], [window])
     return learner.update(rows, flow)
 
 
@@ -66,6 +66,10 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "bpr-max": {"loss": "bpr-max", "momentum": 0.3, "dropout_p_embed": 0.4, "dropout_p_hidden": 0.2},
     "several steps": {"steps_per_update": 3, "lr_schedule": "linear"},
     "several steps of bpr-max": {"steps_per_update": 3, "loss": "bpr-max", "dropout_p_hidden": 0.3},
+    "cosine": {"scale": 12.0},
+    "last clicks": {"look_back": 3},
+    "last clicks and cosine": {"look_back": 2, "scale": 8.0, "steps_per_update": 3, "dropout_p_embed": 0.3},
+    "cosine, several steps of bpr-max": {"scale": 2.0, "loss": "bpr-max", "steps_per_update": 3},
     "odd sizes": {"layers": (17,), "batch_size": 3, "dropout_p_embed": 0.2},
 }
 
@@ -144,10 +148,23 @@ def test_steps_per_update_only_groups_the_steps() -> None:
         assert at.updates == -(-at.steps // steps)
 
 
-def test_gradients_of_a_window_are_those_of_its_loss() -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"scale": 4.0},
+        {"look_back": 3},
+        {"scale": 4.0, "look_back": 3, "loss": "bpr-max"},
+        {"scale": 4.0, "look_back": 3, "constrained_embedding": False, "embedding": "layersize"},
+        {"scale": 4.0, "constrained_embedding": False, "cell": "lstm"},
+        {"scale": 4.0, "look_back": 3, "loss": "softmax", "layers": (5, 6), "label_smoothing": 0.1},
+    ],
+    ids=str,
+)
+def test_gradients_of_a_window_are_those_of_its_loss(given: dict[str, Any]) -> None:
     """A plain SGD step moves the output table by -lr times the gradient of the mean loss over the window's
     steps."""
-    settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=1e-3, logq=0.0)
+    settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=2e-4, logq=0.0, **given)
     window = windows_of(settings)[0]
     before, after = learner_of(settings), learner_of(settings)
     loss_before = learn(before, window)
@@ -172,7 +189,7 @@ def test_the_loss_of_a_window_is_the_mean_of_its_steps_losses_each_among_its_own
         begin, end = end, end + count
         at = window.at[begin:end]
         inputs, targets = items[at].astype(np.int64), items[at + 1].astype(np.int64)
-        (rows,) = apart.candidates.collect(inputs, targets, samples, [[count]])
+        (rows,) = apart.candidates.collect(inputs[:, None], targets, samples, [[count]])
         keep = torch.from_numpy(window.keep[begin:end])
         losses.append(apart.update(rows, Flow([count], keep, torch.from_numpy(window.source[begin:end]))))
     assert len(losses) == 3
@@ -244,11 +261,11 @@ def test_compiling_is_no_part_of_an_epochs_seconds_and_is_told(
     learner, at, data = learner_of(SETTINGS), Position(), log()[0]
     run = learner.run
 
-    def slow(items: NDArray[np.int32], windows: list[Window], rates: NDArray[np.float64]) -> Iterator[float]:
+    def slow(data: TrainingData, windows: list[Window], rates: NDArray[np.float64]) -> Iterator[float]:
         event.start_event("numba:compile")  # type: ignore[no-untyped-call]
         time.sleep(1.1)
         event.end_event("numba:compile")  # type: ignore[no-untyped-call]
-        return run(items, windows, rates)
+        return run(data, windows, rates)
 
     monkeypatch.setattr(learner, "run", slow)
     with caplog.at_level("INFO", logger="recsys_gru"):

@@ -56,9 +56,9 @@ def test_published_names_choose_the_input_mode(given: dict[str, object], mode: s
 def test_every_loss_builds_a_learner_that_learns(loss: str) -> None:
     settings = Settings(loss=loss, layers=(4,), n_sample=3, batch_size=2)
     learner = settings.learner(np.arange(1, 11), 2, torch.device("cpu"))
-    items = np.array([1, 2, 3, 4, 5, 6], dtype=np.int32)
-    (windows,) = TrainingData(items, np.array([0, 3, 6])).lanes(settings).stretches(1, 5)
-    assert all(np.isfinite(learner.update(rows, flow)) for rows, flow in learner.plan(items, windows))
+    data = TrainingData(np.array([1, 2, 3, 4, 5, 6], dtype=np.int32), np.array([0, 3, 6]))
+    (windows,) = settings.lanes(data.offsets).stretches(1, 5)
+    assert all(np.isfinite(learner.update(rows, flow)) for rows, flow in learner.plan(data, windows))
 
 
 def test_devices_resolve_or_are_refused() -> None:
@@ -80,3 +80,12 @@ def test_what_no_machine_holds_is_refused_before_memory_is_asked_for(wrong: dict
 def test_a_device_that_was_never_tried_is_refused_in_words(name: str) -> None:
     with pytest.raises(ParameterError, match="expected device as 'auto', cpu or cuda"):
         resolve_device(name)
+
+
+@pytest.mark.parametrize(
+    "given", [{"constrained_embedding": False}, {"constrained_embedding": False, "embedding": 5}], ids=str
+)
+def test_looking_back_needs_input_rows_as_wide_as_the_last_layer(given: dict[str, Any]) -> None:
+    with pytest.raises(ParameterError, match="expected rows of its width, 6, got"):
+        Settings(layers=(6,), look_back=2, **given)
+    assert Settings(layers=(6,), look_back=2, constrained_embedding=False, embedding=6).look_back == 2

@@ -1,0 +1,49 @@
+"""What items are scored for: a hidden state and the rows of the last clicks, each with a weight.
+
+s = h + w_0 x_0 + w_1 x_1 + ..., x_d the row of the item clicked d clicks before (0: the last one).
+"""
+
+from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.machine.jit import kernel
+
+
+@kernel
+def look_back(table: Floats, recent: Items, weights: Floats, out: Floats) -> None:
+    """Add the rows of the last clicks (Q, L), -1 for none, of a table (N, H), times their weights (L,), to
+    `out` (Q, H).
+
+    Twin: NumPy, tests/kernels/test_readout.py::test_the_rows_of_the_last_clicks_are_added_with_their_weights.
+    """
+    for q in range(len(recent)):
+        sums = out[q]
+        for d in range(len(weights)):
+            if recent[q, d] >= 0:
+                row, weight = table[recent[q, d]], weights[d]
+                for j in range(len(row)):
+                    sums[j] += weight * row[j]
+
+
+@kernel
+def looked_back(
+    gradient: Floats, table: Floats, recent: Items, weights: Floats, found: tuple[Floats, Floats]
+) -> None:
+    """Fill the gradients of the weights (L,) and of each row that was looked up (Q * L, H), zeros where none
+    was, from that of what `look_back` filled (Q, H).
+
+    Twin: automatic differentiation, tests/kernels/test_readout.py::test_gradients_are_automatic_ones.
+    """
+    of_weights, of_rows = found
+    of_weights[:] = 0
+    for q in range(len(recent)):
+        slope = gradient[q]
+        for d in range(len(weights)):
+            place = of_rows[q * len(weights) + d]
+            if recent[q, d] < 0:
+                place[:] = 0
+                continue
+            row, weight, along = table[recent[q, d]], weights[d], slope[0] * 0
+            for j in range(len(row)):
+                along += slope[j] * row[j]
+            of_weights[d] += along
+            for j in range(len(row)):
+                place[j] = weight * slope[j]

@@ -1,0 +1,40 @@
+"""What an epoch learns from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.kernels.arrays import recent
+from recsys_gru.training.context import Context, learned_part
+from recsys_gru.training.lanes import pairs
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The packed events as the lanes walk them: item numbers (E,) and session bounds (n + 1,)."""
+
+    items: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    context: Context | None = None
+    """Of sessions that began before."""
+
+    @classmethod
+    def of(
+        cls, items: NDArray[np.int32], offsets: NDArray[np.int64], counted: NDArray[np.bool_]
+    ) -> "TrainingData":
+        """The events to learn from, where only the counted ones (E,) are to be learned as targets."""
+        return cls(items, offsets) if counted.all() else cls(*learned_part(items, offsets, counted))
+
+    @property
+    def pairs(self) -> int:
+        """Events that are predicted in an epoch."""
+        return pairs(self.offsets)
+
+    def recent(self, at: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """The items of the last clicks up to some events (Q,), (Q, count): see `kernels.arrays.recent`."""
+        found = recent(self.items, self.offsets, at, count)
+        if self.context is not None:
+            begins = self.offsets[np.searchsorted(self.offsets, at, side="right") - 1]
+            self.context.fill(found, at - begins + 1, begins)
+        return found

@@ -1,0 +1,36 @@
+"""Copies of the item table: the same until the table changes, and none are kept meanwhile."""
+
+import numpy as np
+import torch
+
+from recsys_gru.model.copies import Copies
+
+
+def test_a_coarse_copy_is_kept_until_the_table_changes_and_none_is_made_meanwhile() -> None:
+    table, copies = torch.ones(4, 3), Copies()
+    first = copies.coarse(table)
+    assert first is not None
+    assert copies.coarse(table) is first
+    with copies.changing():
+        assert copies.coarse(table) is None
+        table[1] = 2
+    second = copies.coarse(table)
+    assert second is not None
+    assert second.scales[1] == np.float32(2 / 127)
+    assert copies.coarse(table.double()) is None
+
+
+def test_stretched_rows_are_kept_until_the_table_changes_and_are_the_newest_meanwhile() -> None:
+    table, copies = torch.ones(4, 4), Copies()
+    first = copies.stretched(table, 3.0)
+    assert torch.equal(first, torch.full((4, 4), 1.5))
+    assert copies.stretched(table, 3.0) is first
+    with copies.changing():
+        table[1] = torch.tensor([0.0, 2.0, 0.0, 0.0])
+        assert copies.stretched(table, 3.0)[1].tolist() == [0, 3, 0, 0]
+    assert copies.stretched(table, 3.0)[1].tolist() == [0, 3, 0, 0]
+
+
+def test_rows_that_are_not_stretched_are_the_table_itself() -> None:
+    table = torch.ones(4, 3)
+    assert Copies().stretched(table, 0.0) is table
