@@ -2,9 +2,11 @@
 
 A model of everything before START serves. Every later click is sent to the service, in the order of the log
 and in accelerated time; the service writes it down and answers. When a period is over, `fresh` takes the
-service's own files in, learns and publishes, and the service takes the new version over. What is counted are
-the answers really given: was the next click of the session in the list that answered the one before? Beside
-it what `prequential` reckons without a service on the same clicks, learning and frozen. Prints JSON.
+service's own files in, learns and publishes, and no click is sent before the service has taken the new
+version over. What is counted are the answers really given: was the next click of the session in the list that
+it was given last? Sessions that go on in the new period are given a new list when its version serves, as a
+page is that is loaded anew; how it would be with the lists of the clicks alone is told too. Beside it what
+`prequential` reckons without a service on the same clicks, learning and frozen. Prints JSON.
 """
 
 import argparse
@@ -33,6 +35,8 @@ from pipelines.plumbing.versions import current, fresh_folder
 from recsys_gru.tracking import Registry
 
 Id: TypeAlias = int | str
+Lists: TypeAlias = dict[Id, tuple[set[Id], set[Id]]]
+"""By session the items that it was shown last, and those that answered its last click."""
 Shared: TypeAlias = Any
 """A number shared with another process."""
 K = 20
@@ -48,13 +52,13 @@ RULES: dict[str, object] = {
 
 @dataclass
 class Told:
-    """What came back: clicks that another of their session went before, those that had been listed, and both
-    of the clicks whose model is still that of the click before."""
+    """What came back: clicks that another of their session went before, those that had been in the list given
+    last, and in the one given for the click before; how many lists were asked for without a click."""
 
     events: int = 0
     hits: int = 0
-    within: int = 0
-    hits_within: int = 0
+    hits_before: int = 0
+    asked_again: int = 0
     unknown: int = 0
     seconds: float = 0.0
     versions: set[str] = field(default_factory=set)
@@ -96,33 +100,15 @@ def compared(
     return {
         "events": told.events,
         "recall_over_http": told.hits / told.events,
+        "recall_of_the_last_clicks_lists": told.hits_before / told.events,
         "recall_prequential": learns.recall[K],
         "recall_frozen": frozen.recall[K],
-        "within_a_period_over_http": told.hits_within / told.within,
-        "within_a_period_prequential": within_a_period(learns, stream, every),
-        "events_within_a_period": told.within,
+        "asked_again": told.asked_again,
         "events_prequential": learns.events,
         "unknown_clicks": told.unknown,
         "versions": len(told.versions),
         "seconds_of_answers": told.seconds,
     }
-
-
-def within_a_period(report: rg.Prequential, stream: pl.DataFrame, every: str) -> float:
-    """Recall of the clicks that come in the same period as the click before them.
-
-    Prequential foretells a click by the model of its period; the answer really given is of the period when
-    the click before was made. Of these clicks both are one.
-    """
-    length = every.replace("min", "m")
-    before = stream.sort("time", maintain_order=True).with_columns(
-        before=pl.col("time").shift(1).over("session_id")
-    )
-    same = before.filter(pl.col("time").dt.truncate(length) == pl.col("before").dt.truncate(length))
-    hits = report.ranks.filter(pl.col("rank") <= K).join(
-        same, on=["session_id", "item_id", "time"], how="semi"
-    )
-    return hits.height / same.height
 
 
 def prepared(model: rg.GRU4Rec, start: datetime, every: str, home: Path) -> Settings:
@@ -171,11 +157,12 @@ def replayed(stream: pl.DataFrame, length: timedelta, settings: Settings, askers
     told = Told()
     home = settings.work.folder.parent
     moment, process, port = started(fresh_folder(settings) / "current.json", home / "clicks", length)
-    lists: dict[Id, tuple[set[Id], str]] = {}
+    lists: Lists = {}
     try:
         periods = stream.sort("time", maintain_order=True).with_columns(start=pl.col("time").map_elements(
             lambda time: period_at(time, length).start, return_dtype=pl.Datetime("us", "UTC")
         ))  # fmt: skip
+        last = dict(periods.group_by("session_id").agg(pl.col("start").max()).iter_rows())
         for (start,), clicks in periods.group_by("start", maintain_order=True):
             assert isinstance(start, datetime)
             period = Period(start, length)
@@ -186,6 +173,7 @@ def replayed(stream: pl.DataFrame, length: timedelta, settings: Settings, askers
             wait_for(lambda period=period: (home / "clicks" / f"{period.name}.csv").exists())  # type: ignore[misc]
             number = learn(settings, period.end)
             wait_for(lambda number=number: version_of(port) == f"fresh-{number}")  # type: ignore[misc]
+            ask_again([session for session in lists if last[session] > start], port, lists, told)
     finally:
         process.terminate()
         process.join()
@@ -196,7 +184,7 @@ def send(
     clicks: pl.DataFrame,
     port: int,
     moment: Shared,
-    lists: dict[Id, tuple[set[Id], str]],
+    lists: Lists,
     told: Told,
     askers: int,
 ) -> None:
@@ -232,11 +220,26 @@ def send(
         raise failed[0]
 
 
+def ask_again(sessions: list[Id], port: int, lists: Lists, told: Told) -> None:
+    """Ask for a new list for each of these sessions, without a click."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    for session in sessions:
+        body = {"session_id": str(session), "k": K, "exclude_seen": False}
+        answer = answered(connection, "/v1/recommend", body)
+        lists[session] = {one["item_id"] for one in answer["items"]}, lists[session][1]
+        told.asked_again += 1
+    connection.close()
+
+
 def click(connection: http.client.HTTPConnection, session: Id, item: Id, at: datetime) -> dict[str, Any]:
     """The service's answer to a click."""
-    body = json.dumps({"item_id": item, "time": at.isoformat()})
     path = f"/v1/sessions/{session}/clicks?k={K}&exclude_seen=false"
-    connection.request("POST", path, body, {"content-type": "application/json"})
+    return answered(connection, path, {"item_id": item, "time": at.isoformat()})
+
+
+def answered(connection: http.client.HTTPConnection, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a POST; it must be one."""
+    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
     reply = connection.getresponse()
     content: dict[str, Any] = json.loads(reply.read())
     assert reply.status == 200, content
@@ -245,7 +248,7 @@ def click(connection: http.client.HTTPConnection, session: Id, item: Id, at: dat
 
 def count(
     told: Told,
-    lists: dict[Id, tuple[set[Id], str]],
+    lists: Lists,
     session: Id,
     item: Id,
     answer: dict[str, Any],
@@ -253,13 +256,12 @@ def count(
 ) -> None:
     """Was it in the list before; and remember the new list."""
     if session in lists:
-        listed, version = lists[session]
+        newest, before = lists[session]
         told.events += 1
-        told.hits += item in listed
-        if version == answer["model_version"]:
-            told.within += 1
-            told.hits_within += item in listed
-    lists[session] = {one["item_id"] for one in answer["items"]}, answer["model_version"]
+        told.hits += item in newest
+        told.hits_before += item in before
+    listed = {one["item_id"] for one in answer["items"]}
+    lists[session] = listed, listed
     told.unknown += answer["unknown"]
     told.seconds += took
     told.versions.add(answer["model_version"])

@@ -2,7 +2,7 @@
 
 Closed loop: so many sessions at all times, as fast as the answers come. Open loop: clicks come at a rate that
 grows linearly, then stays; a latency counts from when the click was due, and where as many wait as come in a
-second it is given up (back-pressure).
+second it is given up (back-pressure). How late the generator itself was is told beside it.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import numpy as np
 
@@ -63,10 +64,16 @@ class Stateless(Sessions):
 
 
 class Kept(Sessions):
-    """The service keeps it, and is sent the click."""
+    """The service keeps it, and is sent the click; no run goes on with the sessions of another."""
+
+    _runs = count()
+
+    def __init__(self, ids: list[int]) -> None:
+        super().__init__(ids)
+        self._run = next(self._runs)
 
     def _request(self, name: int, clicks: list[int]) -> bytes:
-        return post(f"/v1/sessions/{name}/clicks?k={K}", {"item_id": clicks[-1]})
+        return post(f"/v1/sessions/{self._run}-{name}/clicks?k={K}", {"item_id": clicks[-1]})
 
 
 class Invocation(Sessions):
@@ -80,13 +87,13 @@ class Invocation(Sessions):
 def healthz(session: int) -> bytes:
     """The least that is to be answered."""
     del session
-    return b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+    return b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 def post(path: str, body: object) -> bytes:
     """A request in full."""
     text = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     return f"{head}content-length: {len(text)}\r\n\r\n".encode() + text
 
 
@@ -121,10 +128,12 @@ def closed(port: int, count: int, seconds: float, request: Callable[[int], bytes
 async def _closed(port: int, count: int, seconds: float, request: Callable[[int], bytes]) -> Figures:
     took: list[float] = []
     failed = [0]
+    answers = [0]
     begin = time.perf_counter() + min(1.0, seconds)
 
     def heard(connection: Connection, status: int) -> None:
         now = time.perf_counter()
+        answers[0] += 1
         if now > begin:
             took.append(now - connection.due)
             failed[0] += status != 200
@@ -137,7 +146,7 @@ async def _closed(port: int, count: int, seconds: float, request: Callable[[int]
     await asyncio.sleep(begin + seconds - time.perf_counter() + 0.2)
     for connection in connections:
         connection.transport.close()
-    return figures(took, failed[0], seconds)
+    return figures(took, failed[0], seconds) | {"answers": answers[0]}
 
 
 def opened(port: int, rate: int, ramp: float, seconds: float, sessions: Sessions) -> Figures:
@@ -147,6 +156,7 @@ def opened(port: int, rate: int, ramp: float, seconds: float, sessions: Sessions
 
 async def _opened(port: int, rate: int, ramp: float, seconds: float, sessions: Sessions) -> Figures:
     took: list[float] = []
+    late: list[float] = []
     failed = [0]
     begin = time.perf_counter()
     idle: deque[Connection] = deque()
@@ -163,14 +173,16 @@ async def _opened(port: int, rate: int, ramp: float, seconds: float, sessions: S
         due = rate * (now * now / (2 * ramp) if now < ramp else now - ramp / 2)
         while sent < due:
             if not idle:  # as many wait as come in a second
-                return figures(took, failed[0], seconds) | {"given_up_after": now}
+                return figures(took, failed[0], seconds) | {"answers": sent, "given_up_after": now}
             connection = idle.popleft()
             at = (2 * ramp * sent / rate) ** 0.5 if sent < rate * ramp / 2 else sent / rate + ramp / 2
             connection.ask(sessions.next(connection.session), begin + at)
+            if now >= ramp:
+                late.append(time.perf_counter() - begin - at)
             sent += 1
         await asyncio.sleep(0.0005)
     await asyncio.sleep(1.0)
-    return figures(took, failed[0], seconds)
+    return figures(took, failed[0], seconds) | {"answers": sent} | lateness(late)
 
 
 async def connected(port: int, count: int, heard: Callable[[Connection, int], None]) -> list[Connection]:
@@ -181,6 +193,16 @@ async def connected(port: int, count: int, heard: Callable[[Connection, int], No
         connection.session = number
         made.append(connection)
     return made
+
+
+def lateness(late: list[float]) -> Figures:
+    """Percentiles, in milliseconds, of how long after they were due clicks were sent."""
+    p50, p90, p99 = np.percentile(late, (50, 90, 99)) * 1000 if late else (0.0, 0.0, 0.0)
+    return {
+        "late_p50_ms": round(p50, 2),
+        "late_p90_ms": round(p90, 2),
+        "late_p99_ms": round(p99, 2),
+    }
 
 
 def figures(took: list[float], failed: int, seconds: float) -> Figures:

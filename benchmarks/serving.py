@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import psutil
 
 import recsys_gru as rg
 from benchmarks.load import Figures, Invocation, Kept, Stateless, closed, healthz, opened
@@ -75,12 +76,16 @@ def measured(asked: argparse.Namespace, folder: Path, ids: list[int], core: str)
     """All figures of our own server."""
     found: dict[str, object] = {"items": len(ids), "seconds": asked.seconds, "repeats": asked.repeats}
     with served(folder, core, "--sessions", "memory") as port:
+        server = server_at(port)
+
+        def run(figures: Callable[[], Figures]) -> Figures:
+            return repeated(asked, lambda: with_cost(server, figures))
 
         def together(count: int, request: Callable[[int], bytes]) -> Figures:
-            return repeated(asked, lambda: closed(port, count, asked.seconds, request))
+            return run(lambda: closed(port, count, asked.seconds, request))
 
         def a_second(rate: int) -> Figures:
-            return repeated(asked, lambda: opened(port, rate, asked.ramp, asked.seconds, Stateless(ids)))
+            return run(lambda: opened(port, rate, asked.ramp, asked.seconds, Stateless(ids)))
 
         for count in asked.together:
             found[f"healthz, {count} at once"] = together(count, healthz)
@@ -158,6 +163,23 @@ def served(folder: Path, core: str, *more: str) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait()
+
+
+def server_at(port: int) -> psutil.Process:
+    """The process that listens there, a child of ours."""
+    children = psutil.Process().children(recursive=True)
+    return next(
+        child for child in children if any(one.laddr.port == port for one in child.net_connections("tcp"))
+    )
+
+
+def with_cost(server: psutil.Process, run: Callable[[], Figures]) -> Figures:
+    """The figures of a run, and the processor's microseconds that the server took for a request."""
+    before = server.cpu_times()
+    found = run()
+    after = server.cpu_times()
+    seconds = after.user + after.system - before.user - before.system
+    return found | {"processor_us": round(seconds / max(found["answers"], 1) * 1e6, 1)}
 
 
 def wait_until_it_answers(address: str) -> None:

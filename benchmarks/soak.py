@@ -16,11 +16,10 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
-import psutil
 
 import recsys_gru as rg
 from benchmarks.load import Connection, Stateless, connected
-from benchmarks.serving import made_up, served
+from benchmarks.serving import made_up, served, server_at
 
 TOGETHER = 16
 MB = 2**20
@@ -140,14 +139,6 @@ def version_at(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as reply:
         found: str = json.load(reply)["models"]["main"]["version"]
     return found
-
-
-def server_at(port: int) -> psutil.Process:
-    """The process that listens there, a child of ours."""
-    children = psutil.Process().children(recursive=True)
-    return next(
-        child for child in children if any(one.laddr.port == port for one in child.net_connections("tcp"))
-    )
 
 
 if __name__ == "__main__":

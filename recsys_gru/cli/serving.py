@@ -19,6 +19,13 @@ DEMO_FOLDER = Path("demo/model")
     "--port", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0: any free one."
 )
 @click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A name by which it may be asked, as a proxy does.",
+)
+@click.option(
     "--token", envvar="RECSYS_GRU_TOKEN", show_envvar=True, help="Bearer token that clients must send."
 )
 @click.option(
@@ -95,6 +102,6 @@ def serve(model: str | None, where: str, session_minutes: float, **told: object)
         session_ttl=60 * session_minutes,
         **told,  # type: ignore[arg-type] # click has checked them
     )
-    if settings.host not in ("127.0.0.1", "::1", "localhost") and settings.token is None:
+    if not settings.is_local and settings.token is None:
         click.echo(f"recsys-gru: {settings.host} is seen by others, and there is no --token", err=True)
     run(settings, lambda address: click.echo(f"serving on {address}  the interface: {address}docs"))

@@ -4,33 +4,24 @@ The hidden states are rounded to whole steps as the rows of the copy are, so tha
 How far a score may be off is known, and those few that may be among the best are scored exactly afterwards.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items, Masks
+from recsys_gru.kernels.bars import Bars, may_be_given
 from recsys_gru.kernels.coarse import OFFSET, STEPS, Coarse, rounding
-from recsys_gru.kernels.machine.bytes import FOUR, LANES, TALL, byte_piece
+from recsys_gru.kernels.finding import Factors, found_alone, found_beside
+from recsys_gru.kernels.machine.bytes import FOUR, LANES
 from recsys_gru.kernels.machine.jit import kernel
-from recsys_gru.kernels.products import transpose
-from recsys_gru.kernels.tiles import Heaps, chunk_hits, replace_worst
+from recsys_gru.kernels.tiles import Heaps, replace_worst
 
-CHUNK = 16
-"""Scores compared at once before any is looked at one by one."""
-PIECE = 256
-"""Items whose scores are made at a time, so that they stay in the cache."""
-
-
-class Tile(NamedTuple):
-    """Items (T,) of the coarse copy: their rows (T, W), the rows' scales (T,), what OFFSET adds to a product
-    with a row (T,), and their biases (T,)."""
-
-    rows: NDArray[np.int8]
-    scales: Floats
-    offsets: NDArray[np.int32]
-    bias: Floats
+ALONE = 2
+"""States up to which each is multiplied by itself; more are sixteen at a time, as long as these take."""
+FEWEST, MOST = 32, 256
+"""Items that all states are multiplied with before what was found is listed, so that their rows stay in the
+cache: at first few, as all of them are found while nothing better is known, then twice as many each time."""
 
 
 class ByteStates(NamedTuple):
@@ -38,11 +29,13 @@ class ByteStates(NamedTuple):
 
     Attributes:
         columns: (G, D, LANES, 4) uint8, LANES of them a group; the steps and OFFSET.
+        flat: (Q, W) uint8, the same, of a row's width.
         steps: (G * LANES,) the size of a step of each.
         errors: (Q,) no coarse score of a state is further than this from the exact one.
     """
 
     columns: NDArray[np.uint8]
+    flat: NDArray[np.uint8]
     steps: Floats
     errors: NDArray[np.float64]
 
@@ -63,21 +56,48 @@ def byte_states(coarse: Coarse, bias: Floats, hidden: Floats) -> ByteStates:
     A score is off by what the copy leaves out of a row times the state, and by the copy's row times what is
     left out of the state: by no more than the norms of these, multiplied. To that comes the rounding.
     """
-    count, width = len(hidden), -(-hidden.shape[1] // FOUR) * FOUR
+    count, fours = len(hidden), -(-hidden.shape[1] // FOUR)
     groups = -(-count // LANES)
-    steps = np.ones(groups * LANES, np.float32)
-    steps[:count] = np.maximum(np.abs(hidden).max(1) / np.float32(STEPS), np.finfo(np.float32).tiny)
-    whole = np.zeros((groups * LANES, width), np.float32)
-    whole[:count, : hidden.shape[1]] = np.rint(hidden / steps[:count, None]).clip(-STEPS, STEPS)
-    columns = (whole + OFFSET).astype(np.uint8).reshape(groups, LANES, width // FOUR, FOUR)
-    exact = hidden.astype(np.float64)
-    left = exact - steps[:count, None].astype(np.float64) * whole[:count, : hidden.shape[1]]
-    norms, lefts = np.linalg.norm(exact, axis=1), np.linalg.norm(left, axis=1)
-    largest = float(np.abs(bias).max(initial=0))
+    columns = np.zeros((groups, fours, LANES, FOUR), np.uint8)
+    flat = np.zeros((count, coarse.rows.shape[1]), np.uint8)
+    steps, norms, lefts = np.ones(groups * LANES, np.float32), np.empty(count), np.empty(count)
+    fill_states(hidden, (columns, flat), steps, norms, lefts)
+    largest = float(max(bias.max(initial=0), -bias.min(initial=0)))
     reach = (coarse.longest + coarse.residual) * (norms + lefts) + largest
     errors = coarse.residual * norms + (coarse.longest + coarse.residual) * lefts
     rounded = rounding(coarse.rows.shape[1] + 2, reach, norms)
-    return ByteStates(np.ascontiguousarray(columns.transpose(0, 2, 1, 3)), steps, 1.001 * errors + rounded)
+    return ByteStates(columns, flat, steps, 1.001 * errors + rounded)
+
+
+@kernel
+def fill_states(
+    hidden: Floats,
+    filled: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    steps: Floats,
+    norms: NDArray[np.float64],
+    lefts: NDArray[np.float64],
+) -> None:
+    """Round each state (Q, H) to whole steps, STEPS of which make its largest number, and fill columns and
+    flat of `ByteStates` with them and OFFSET; set the norms (Q,), and those of what is left out (Q,).
+
+    Twin: NumPy in double, tests/kernels/test_shortlists.py::test_coarse_scores_are_within_their_errors.
+    """
+    columns, flat = filled
+    for row in range(len(hidden)):
+        top, norm, left = np.float32(0), np.float64(0), np.float64(0)
+        for number in hidden[row]:
+            top = max(top, abs(number))
+        step = max(top / np.float32(STEPS), np.float32(np.finfo(np.float32).tiny))
+        steps[row] = step
+        for j in range(hidden.shape[1]):
+            number = hidden[row, j]
+            whole = min(max(np.rint(number / step), np.float32(-STEPS)), np.float32(STEPS))
+            flat[row, j] = np.uint8(whole + np.float32(OFFSET))
+            columns[row // LANES, j // FOUR, row % LANES, j % FOUR] = flat[row, j]
+            distance = np.float64(number) - np.float64(step) * np.float64(whole)
+            norm += np.float64(number) * np.float64(number)
+            left += distance * distance
+        norms[row], lefts[row] = np.sqrt(norm), np.sqrt(left)
 
 
 def empty_lists(rows: int, length: int) -> ShortLists:
@@ -88,31 +108,22 @@ def empty_lists(rows: int, length: int) -> ShortLists:
 
 
 def short_lists(
-    coarse: Coarse,
-    bias: Floats,
-    hidden: Floats,
-    k: int,
-    tiles: Iterable[tuple[int, int, Masks]],
-    length: int,
+    coarse: Coarse, bias: Floats, hidden: Floats, k: int, bars: Bars, length: int
 ) -> tuple[NDArray[np.int32], Items] | None:
     """Items (P,) that may be among the best k of hidden states (Q, H), and whose they are (P,), ascending;
     None where the coarse scores do not tell the best from the rest.
 
     Args:
-        tiles: first item, end, and for each state the items that may be given, (Q, T), or (0, 1) for all.
         length: items that may be listed for a state.
     """
     states, count = byte_states(coarse, bias, hidden), len(hidden)
     if not np.isfinite(states.errors).all():
         return None
     best, items = np.full((count, k), -np.inf, np.float32), np.full((count, k), -1, np.int32)
-    heaps, lists = (best, items, np.zeros(count, np.bool_)), empty_lists(count, length + CHUNK)
-    for start, stop, allowed in tiles:
-        part = slice(start, stop)
-        tile = Tile(coarse.rows[part], coarse.scales[part], coarse.offsets[part], bias[part])
-        list_tile(tile, states, allowed, start, heaps, lists)
-        if lists.full.any():
-            return None
+    heaps, lists = (best, items, np.zeros(count, np.bool_)), empty_lists(count, length)
+    list_items(coarse.rows, (coarse.offsets, coarse.scales, bias), states, bars, heaps, lists)
+    if lists.full.any():
+        return None
     return last_listed(best[:, 0].copy(), states.errors, lists)
 
 
@@ -137,103 +148,69 @@ def last_listed(
 
 
 @kernel
-def byte_scores(
-    tile: Tile, columns: NDArray[np.uint8], steps: Floats, at: tuple[int, int], out: Floats
-) -> None:
-    """Set out (LANES, T) to the coarse scores of LANES states, columns (D, LANES, 4) in steps (LANES,), for
-    the items from at[0] to at[1] of a tile.
-
-    Twin: NumPy in double, tests/kernels/test_shortlists.py::test_coarse_scores_are_within_their_errors.
-    """
-    first, last = at
-    size = last - first
-    whole = size - size % TALL
-    scores = np.empty((size, LANES), np.float32)
-    rows, offsets = tile.rows[first:last], tile.offsets[first:last]
-    factors = np.empty((2, size), np.float32)
-    factors[0], factors[1] = tile.scales[first:last], tile.bias[first:last]
-    for start in range(0, whole, TALL):
-        byte_piece(rows, columns, steps, offsets, factors, start, scores)
-    if whole < size:
-        few, less = np.zeros((TALL, rows.shape[1]), np.int8), np.zeros(TALL, np.int32)
-        terms, rest = np.zeros((2, TALL), np.float32), np.empty((TALL, LANES), np.float32)
-        few[: size - whole], less[: size - whole] = rows[whole:], offsets[whole:]
-        terms[:, : size - whole] = factors[:, whole:]
-        byte_piece(few, columns, steps, less, terms, 0, rest)
-        scores[whole:] = rest[: size - whole]
-    transpose(scores, out)
-
-
-@kernel
-def list_tile(
-    tile: Tile,
+def list_items(
+    rows: NDArray[np.int8],
+    factors: Factors,
     states: ByteStates,
-    allowed: Masks,
-    start: int,
+    bars: Bars,
     heaps: Heaps,
     lists: ShortLists,
 ) -> None:
-    """Write down which items of a tile, from number `start` on, may be among the best k of each state, as far
-    as can be told by now; `allowed` (Q, T), or (0, 1) for all, and the heaps (Q, k) are those of `push_tile`.
+    """Write down which items may be among the best k of each state, as far as can be told by then; the heaps
+    (Q, k) are those of `push_tile`.
 
     Twin: a full sort, tests/kernels/test_shortlists.py::test_the_lists_hold_the_best_of_the_exact_scores.
     """
-    columns, steps, errors = states
-    best, items, _ = heaps
-    listed, their_scores, counts, full = lists
-    out, limits = np.empty((LANES, PIECE), np.float32), np.empty(len(errors), np.float32)
+    columns, flat, steps, errors = states
+    alone = len(errors) <= ALONE
+    pairs, scores = np.empty((MOST * LANES, 2), np.int64), np.empty(MOST * LANES, np.float32)
+    limits = np.full(len(steps), np.float32(np.inf), np.float32)
     for row in range(len(errors)):
-        limits[row] = floor_of(best[row, 0], errors[row])
-    for first in range(0, len(tile.rows), PIECE):
-        last = min(first + PIECE, len(tile.rows))
-        for group in range(len(columns)):
-            lanes = group * LANES
-            byte_scores(
-                tile, columns[group], steps[lanes : lanes + LANES], (first, last), out[:, : last - first]
-            )
-            for row in range(lanes, min(lanes + LANES, len(errors))):
-                own = out[row - lanes, : last - first]  # whole in memory, for full vectors
-                if not chunk_hits(own, limits[row])[0]:
-                    continue
-                mask = allowed[row, first:last] if allowed.size else allowed[:0, 0]
-                heap, kept = (best[row], items[row]), (listed[row], their_scores[row])
-                counts[row] = _list_row(own, mask, start + first, errors[row], heap, kept, counts[row])
-                full[row] |= counts[row] < 0
-                limits[row] = floor_of(best[row, 0], errors[row])
+        limits[row] = floor_of(heaps[0][row, 0], errors[row])
+    first, size = 0, FEWEST
+    while first < len(rows) and not lists.full.any():
+        last = min(first + size, len(rows))
+        for group in range(len(errors) if alone else len(columns)):
+            if alone:
+                one = flat[group], steps[group], limits[group]
+                count = found_alone(rows, factors, (first, last, group), one, (pairs, scores))
+            else:
+                part = slice(group * LANES, group * LANES + LANES)
+                lanes = columns[group], steps[part], limits[part]
+                count = found_beside(rows, factors, (first, last, group * LANES), lanes, (pairs, scores))
+            if count:
+                _list_found(pairs[:count], scores, bars, (limits, errors), heaps, lists)
+        first, size = last, min(2 * size, MOST)
 
 
 @kernel
-def _list_row(
+def _list_found(
+    found: Items,
     scores: Floats,
-    allowed: Masks,
-    start: int,
-    error: float,
-    heap: tuple[Floats, NDArray[np.int32]],
-    kept: tuple[NDArray[np.int32], Floats],
-    count: int,
-) -> int:
-    """Offer some scores to the heap of a state (k,), and write those that may be among its best behind the
-    `count` ones kept (L,); return how many are now, -1 where there was no room."""
-    best, items = heap
-    listed, their_scores = kept
-    limit = floor_of(best[0], error)
-    for first in range(0, len(scores), CHUNK):
-        chunk = scores[first : first + CHUNK]
-        if not chunk_hits(chunk, limit)[0]:
+    bars: Bars,
+    bounds: tuple[Floats, NDArray[np.float64]],
+    heaps: Heaps,
+    lists: ShortLists,
+) -> None:
+    """List pairs of item and state (F, 2) whose scores (F,) were above the limits (Q,) of states with errors
+    (Q,)."""
+    limits, errors = bounds
+    best, items, _ = heaps
+    listed, their_scores, counts, full = lists
+    room = listed.shape[1]
+    for place in range(len(found)):
+        item, row, score = int(found[place, 0]), int(found[place, 1]), scores[place]
+        if score <= limits[row] or full[row] or not may_be_given(bars, item, row):
             continue
-        if count + CHUNK > len(listed):
-            count = _tidy(listed, their_scores, count, limit)
-            if count + CHUNK > len(listed):
-                return -1
-        for j in range(len(chunk)):
-            if chunk[j] > limit and (allowed.size == 0 or allowed[first + j]):
-                item = np.int32(start + first + j)
-                listed[count], their_scores[count] = item, chunk[j]
-                count += 1
-                if chunk[j] > best[0]:
-                    replace_worst(best, items, chunk[j], item)
-                    limit = floor_of(best[0], error)
-    return count
+        if counts[row] == room:
+            counts[row] = _tidy(listed[row], their_scores[row], room, limits[row])
+            full[row] = counts[row] == room
+        if not full[row]:
+            listed[row, counts[row]], their_scores[row, counts[row]] = item, score
+            counts[row] += 1
+        if score > best[row, 0]:
+            replace_worst(best[row], items[row], score, np.int32(item))
+            limits[row] = floor_of(best[row, 0], errors[row])
 
 
 @kernel

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from recsys_gru.arguments import flag, shown
 from recsys_gru.errors import InputError, ParameterError, SchemaError
 from recsys_gru.forked import need_threads
+from recsys_gru.kernels.bars import NO_BARS, Bars
 from recsys_gru.sessions import Sessions, Vocabulary, asked_numbers
 
 FOREVER = np.iinfo(np.int64).max
@@ -45,6 +46,11 @@ class Candidates:
         first, last = np.searchsorted(self.seen_items, (start, stop))
         mask[self.seen_rows[first:last], self.seen_items[first:last] - start] = False
         return mask
+
+    def bars(self) -> Bars:
+        """The same, to be asked about one item and row at a time."""
+        live = NO_BARS.live if self.live is None else self.live
+        return Bars(self.keep, live, self.moments, self.seen_items, self.seen_rows)
 
     def of_row(self, row: int) -> NDArray[np.bool_]:
         """Mask (1, N) of one row."""

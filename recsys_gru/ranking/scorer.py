@@ -1,7 +1,7 @@
 """What ranking asks of a model: blocks of prefixes whose scores over the catalogue come tile by tile."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol, final
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import shown
 from recsys_gru.errors import NonFiniteScoresError, ParameterError
+from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.sessions import Sessions, Vocabulary
@@ -72,13 +73,11 @@ class Block(ABC):
         """The same scores as few entries over a base; None where they are not made so."""
         return None
 
-    def short(
-        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+    def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
         """Items (P,) among which the best k of every row are, and their rows (P,), ascending; None: no such
-        short cut. `tiles` are as `offer` takes them, `length` items may be told of a row.
+        short cut. `length` items may be told of a row.
         """
-        del k, tiles, length
+        del k, bars, length
         return None
 
     def rough(self, row: int) -> Rough | None:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.errors import ParameterError
+from recsys_gru.kernels.bars import NO_BARS
 from recsys_gru.kernels.tiles import Heaps, short_list
 from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.rough import Rough
@@ -44,7 +45,7 @@ def top_k(
     """
     if k < 1:
         raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
-    if 1 < len(block.rows) <= FEW and (quick := _short_first(block, k, candidates)) is not None:
+    if len(block.rows) <= FEW and (quick := _short_first(block, k, candidates)) is not None:
         return quick
     if len(block.rows) <= SINGLE and (quick := _one_by_one(block, k, candidates)) is not None:
         return quick
@@ -61,11 +62,7 @@ def _short_first(
     block: Block, k: int, candidates: Candidates | None
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
     """What ``top_k`` answers, by scoring a few items exactly; None where these cannot be told quickly."""
-    tiles = (
-        (start, stop, _no_mask if candidates is None else candidates.tile(start, stop))
-        for start, stop in spans(block)
-    )
-    listed = block.short(k, tiles, ROOM + 4 * k)
+    listed = block.short(k, NO_BARS if candidates is None else candidates.bars(), ROOM + 4 * k)
     if listed is None:
         return None
     short, rows = listed

@@ -6,7 +6,7 @@ torch's products, elsewhere, add up every element in the same order if they are 
 are padded (`tests/recommender/test_scoring.py` holds this).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
 from typing import final
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from recsys_gru.contract import prefix_ends
 from recsys_gru.kernels.arrays import Floats, recent
+from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
@@ -101,13 +102,11 @@ class NetworkBlock(Block):
             found[part] = self._scores(asked)[rows[part], np.arange(len(asked))]
         return found
 
-    def short(
-        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
-    ) -> tuple[NDArray[np.int32], Ints] | None:
+    def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], Ints] | None:
         coarse = self._copies.coarse(self._output) if HAS_BYTES else None
         if coarse is None:
             return None
-        return short_lists(coarse, self._bias[:, 0].numpy(), self._hidden.numpy(), k, tiles, length)
+        return short_lists(coarse, self._bias[:, 0].numpy(), self._hidden.numpy(), k, bars, length)
 
     def rough(self, row: int) -> Rough | None:
         coarse = self._copies.coarse(self._output)

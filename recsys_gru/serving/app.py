@@ -22,7 +22,15 @@ from recsys_gru.serving.described import document
 from recsys_gru.serving.exchange import Place, first
 from recsys_gru.serving.measures import Measures
 from recsys_gru.serving.refusal import RefusedError
-from recsys_gru.serving.requests import JSON, asked, body_of, require_known, require_token, value_of
+from recsys_gru.serving.requests import (
+    JSON,
+    asked,
+    body_of,
+    require_host,
+    require_known,
+    require_token,
+    value_of,
+)
 from recsys_gru.serving.served import Served
 from recsys_gru.serving.service import Service
 from recsys_gru.serving.settings import Settings
@@ -210,6 +218,7 @@ def _route(path: str, method: str, answering: Answering, public: bool = False) -
         began = time.perf_counter()
         service: Service = request.app.state.service
         try:
+            require_host(request, service.known_as)
             if not public:
                 require_token(request, service.settings.token)
             response = await answering(service, request)
@@ -218,8 +227,7 @@ def _route(path: str, method: str, answering: Answering, public: bool = False) -
         except Exception:
             log.exception("%s %s failed", method, path)
             response = _json({"error": "the service failed; its log says why"}, 500)
-        service.measures.requests.labels(path, response.status_code).inc()
-        service.measures.seconds.labels(path).observe(time.perf_counter() - began)
+        service.measures.answered(path, response.status_code, time.perf_counter() - began)
         return response
 
     return Route(path, endpoint, methods=[method])

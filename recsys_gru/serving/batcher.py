@@ -1,12 +1,11 @@
-"""Many requests, one pass over the catalogue: what has come while a pass was running is the next one.
+"""Many requests, one pass over the catalogue: what has come while a pass was made is the next one.
 
-A request that comes alone waits for no other. Where the last pass answered several, the next gives as many
-a moment to come, a share of the time that they save. A thread does the passes; the event loop reads on.
+A request that comes alone waits for no other. The event loop itself makes the passes: a process has one core,
+on which a thread of its own would only take turns with what it waits for.
 """
 
 import asyncio
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -14,15 +13,14 @@ from dataclasses import dataclass
 from typing import final
 
 from recsys_gru.contract import Question, Ranking
-from recsys_gru.serving.refusal import RefusedError, busy
+from recsys_gru.serving.refusal import busy
 from recsys_gru.serving.served import Served
 
 log = logging.getLogger("recsys_gru.serving")
 
-PATIENCE, LONGEST_WAIT = 0.25, 0.002
-"""Share of the last pass's time, and seconds at most, for which as many requests as it had are waited for."""
-SWEEP = 0.05
-"""Seconds between two looks for requests that have waited too long."""
+ROUNDS = 3
+"""Rounds of the loop without a new request after which a pass is made: from a connection to its question it
+takes so many."""
 
 
 @final
@@ -50,13 +48,8 @@ class Batcher:
     ) -> None:
         self._batch, self._queue, self._deadline, self._observe = batch, queue, deadline, observe
         self._jobs: deque[_Job] = deque()
-        self._wake = threading.Condition()
-        self._closed = False
-        self._last = 1, 0.0
-        self._sweeper: asyncio.TimerHandle | None = None
+        self._planned = self._closed = False
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._work, name="recsys-gru answers", daemon=True)
-        self._thread.start()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -70,84 +63,61 @@ class Batcher:
         if self._closed or len(self._jobs) >= self._queue:
             raise busy(f"{len(self._jobs)} requests are waiting, which is all that may")
         future: asyncio.Future[Ranking] = self._loop.create_future()
-        with self._wake:
-            self._jobs.append(_Job(served, question, future, time.monotonic() + self._deadline))
-            self._wake.notify()
-        if self._sweeper is None:
-            self._sweeper = self._loop.call_later(SWEEP, self._sweep)
+        self._jobs.append(_Job(served, question, future, time.monotonic() + self._deadline))
+        self._plan()
         return await future
 
     def close(self) -> None:
-        """Answer what waits, then end."""
-        with self._wake:
-            self._closed = True
-            self._wake.notify()
-        self._thread.join()
+        """Answer what waits, then nothing more."""
+        self._closed = True
+        while self._jobs:
+            self._pass()
 
-    def _sweep(self) -> None:
-        """Refuse what has waited too long, though no pass comes to an end."""
-        self._sweeper, now = None, time.monotonic()
-        with self._wake:
-            while self._jobs and self._jobs[0].until < now:
-                self._settle([(self._jobs.popleft(), _late())])
-            if self._jobs:
-                self._sweeper = self._loop.call_later(SWEEP, self._sweep)
+    def _plan(self) -> None:
+        """See to it that there will be a pass."""
+        if self._jobs and not self._planned:
+            self._planned = True
+            self._loop.call_soon(self._gather, len(self._jobs), 0)
 
-    def _work(self) -> None:
-        while self._pass(self._next()):  # nothing of a pass is held while the next one is waited for
-            pass
+    def _gather(self, before: int, quiet: int) -> None:
+        """Let the loop go round as long as that brings more: it takes up one connection each time."""
+        quiet = quiet + 1 if len(self._jobs) == before else 0
+        if quiet < ROUNDS and len(self._jobs) < self._batch:
+            self._loop.call_soon(self._gather, len(self._jobs), quiet)
+        else:
+            self._pass()
 
-    def _pass(self, jobs: list[_Job]) -> bool:
-        """Answer some questions; whether there were any."""
-        if jobs:
+    def _pass(self) -> None:
+        self._planned = False
+        if jobs := self._taken():
             began = time.monotonic()
             answers = _answered(jobs)
-            took = time.monotonic() - began
-            self._last = len(jobs), took
-            pairs = list(zip(jobs, answers, strict=True))
-            self._loop.call_soon_threadsafe(self._deliver, pairs, took)
-        return bool(jobs)
-
-    def _next(self) -> list[_Job]:
-        """The next questions to one and the same model; none when all is done and closed."""
-        while self._is_asked():
-            several, took = self._last
-            if len(self._jobs) < several:
-                time.sleep(min(PATIENCE * took, LONGEST_WAIT))
-            if jobs := self._taken():  # else they have waited too long meanwhile
-                return jobs
-        return []
-
-    def _is_asked(self) -> bool:
-        """Wait for a question; whether there is one, and not the end."""
-        with self._wake:
-            while not self._jobs and not self._closed:
-                self._wake.wait()
-            return bool(self._jobs)
+            self._observe(len(jobs), time.monotonic() - began)
+            for job, found in zip(jobs, answers, strict=True):
+                _settle(job, found)
+        self._plan()
 
     def _taken(self) -> list[_Job]:
+        """The next questions to one and the same model; those that have waited too long are refused."""
         jobs: list[_Job] = []
-        with self._wake:
-            while (
-                self._jobs
-                and len(jobs) < self._batch
-                and (not jobs or self._jobs[0].served is jobs[0].served)
-            ):
+        now = time.monotonic()
+        while self._jobs and len(jobs) < self._batch:
+            if self._jobs[0].until < now:
+                _settle(self._jobs.popleft(), busy("the request has waited longer than it may"))
+            elif not jobs or self._jobs[0].served is jobs[0].served:
                 jobs.append(self._jobs.popleft())
+            else:
+                break
         return jobs
 
-    def _deliver(self, pairs: "list[tuple[_Job, Ranking | Exception]]", took: float) -> None:
-        self._observe(len(pairs), took)
-        self._settle(pairs)
 
-    def _settle(self, pairs: "list[tuple[_Job, Ranking | Exception]]") -> None:
-        for job, found in pairs:
-            if job.future.done():  # its client has gone
-                continue
-            if isinstance(found, Exception):
-                job.future.set_exception(found)
-            else:
-                job.future.set_result(found)
+def _settle(job: _Job, found: Ranking | Exception) -> None:
+    if job.future.done():  # its client has gone
+        return
+    if isinstance(found, Exception):
+        job.future.set_exception(found)
+    else:
+        job.future.set_result(found)
 
 
 def _answered(jobs: list[_Job]) -> list[Ranking | Exception]:
@@ -157,7 +127,3 @@ def _answered(jobs: list[_Job]) -> list[Ranking | Exception]:
     except Exception as error:
         log.exception("a pass of %d requests failed", len(jobs))
         return [error] if len(jobs) == 1 else [one for job in jobs for one in _answered([job])]
-
-
-def _late() -> RefusedError:
-    return busy("the request has waited longer than it may")

@@ -21,7 +21,7 @@ from recsys_gru.serving.wire import (
 
 KINDS: tuple[type[Strict], ...] = (Recommend, Click, Answer, Similar, Trouble)
 REFUSALS = {
-    "400": "The request cannot be read.",
+    "400": "The request cannot be read, or asks for a Host that this service is not.",
     "401": "The bearer token is missing or wrong.",
     "408": "The request came too slowly.",
     "409": "The service is not set up for this: it keeps no sessions.",
@@ -63,24 +63,29 @@ def _paths() -> Described:
     return {
         "/v1/recommend": {
             "post": _does(
-                "Rank what a session may go on with.", Answer, "401 408 409 413 415 422 503", body=Recommend
+                "Rank what a session may go on with.",
+                Answer,
+                "400 401 408 409 413 415 422 503",
+                body=Recommend,
             )
         },
         "/v1/sessions/{session_id}/clicks": {
             "post": _does(
                 "Keep a click, once it is on disk where there is a log, and rank what may follow.",
                 Answer,
-                "401 408 409 413 415 422 503",
+                "400 401 408 409 413 415 422 503",
                 session,
                 k,
                 seen,
                 body=Click,
             )
         },
-        "/v1/sessions/{session_id}": {"delete": _does("Forget a session.", None, "401 409 422 503", session)},
+        "/v1/sessions/{session_id}": {
+            "delete": _does("Forget a session.", None, "400 401 409 422 503", session)
+        },
         "/v1/items/{item_id}/similar": {
             "get": _does(
-                "Rank the items most like one.", Similar, "401 404 422 503", item, k, which, missing=True
+                "Rank the items most like one.", Similar, "400 401 404 422 503", item, k, which, missing=True
             )
         },
         "/healthz": {"get": _told("The process lives.", "text/plain")},
@@ -129,6 +134,7 @@ def _told(says: str, kind: str) -> Described:
         "security": [],
         "responses": {
             "200": {"description": says, "content": {kind: {}}},
+            "400": _content(REFUSALS["400"], "Trouble"),
             "503": {"description": "Not now.", "content": {kind: {}}},
         },
     }

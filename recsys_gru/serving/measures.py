@@ -28,8 +28,8 @@ class Measures:
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self.requests = self._counter("requests", "Requests answered.", "route", "status")
-        self.seconds = self._histogram(
+        self._requests = self._counter("requests", "Requests answered.", "route", "status")
+        self._seconds = self._histogram(
             "request_seconds", "From a request's head to its answer.", SECONDS, "route"
         )
         self.batch = self._histogram("batch_size", "Requests of one pass.", SIZES)
@@ -42,6 +42,7 @@ class Measures:
         self.sync_seconds = self._histogram("click_sync_seconds", "Seconds of one writing to disk.", SECONDS)
         self.swaps = self._counter("swaps", "New models, by outcome.", "model", "outcome")
         self._model = self._gauge("model_info", "1 for the version that serves.", "model", "version", "kind")
+        self._of: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._watched: list[tuple[Gauge, Callable[[], float]]] = []
 
     def watch(self, name: str, says: str, read: Callable[[], float]) -> None:
@@ -59,6 +60,15 @@ class Measures:
             self._model.labels(*labels).set(int(serves))
         else:
             self._model.remove(*labels)
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered; to look the labels up each time would take as long as to count."""
+        found = self._of.get((route, status))
+        if found is None:
+            found = self._requests.labels(route, status), self._seconds.labels(route)
+            self._of[route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def passed(self, size: int, seconds: float) -> None:
         """A pass was made."""

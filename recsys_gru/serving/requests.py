@@ -13,6 +13,20 @@ Value = TypeVar("Value")
 JSON = "application/json"
 
 
+def require_host(request: Request, names: frozenset[str] | None) -> None:
+    """Refuse a request that asks for somebody else; one that names nobody comes from no browser.
+
+    Raises:
+        RefusedError: 400.
+    """
+    given = request.headers.get("host", "").lower()
+    name, bracket, _ = given.removeprefix("[").partition("]")
+    if names is not None and given and (name if bracket else given.partition(":")[0]) not in names:
+        raise RefusedError(
+            400, f"this service is not known as {given[:80]!r}: start it with --allow-host NAME"
+        )
+
+
 def require_token(request: Request, token: str | None) -> None:
     """Refuse a request without the token.
 
@@ -89,7 +103,7 @@ def require_known(request: Request, *names: str) -> None:
     Raises:
         RefusedError: 422.
     """
-    if strange := sorted(set(request.query_params) - set(names)):
+    if request.scope["query_string"] and (strange := sorted(set(request.query_params) - set(names))):
         raise RefusedError(
             422, f"there is no parameter {strange[0][:80]!r}; there are {', '.join(names) or 'none'}"
         )

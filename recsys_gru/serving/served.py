@@ -69,7 +69,9 @@ class Served:
 
     def numbers(self, ids: Sequence[int | str]) -> Numbers:
         """The numbers of the known ones of some ids, in their order."""
-        found = np.array([self.number(one) for one in ids], dtype=np.int32)
+        whole, number = self._whole, self.model.vocabulary_.number
+        known = [number(one) if whole and type(one) is int else self.number(one) for one in ids]
+        found = np.array(known, dtype=np.int32)
         return found[found >= 0]
 
     def rank(self, questions: Sequence[Question]) -> list[Ranking]:

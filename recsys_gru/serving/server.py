@@ -1,5 +1,6 @@
 """The service as a process, or several on one port: uvicorn around the application."""
 
+import ctypes
 import gc
 import json
 import os
@@ -24,6 +25,8 @@ from recsys_gru.serving.sources import source_of
 KEEP_ALIVE = 75
 """Seconds for which a connection without requests stays."""
 BACKLOG = 4096
+M_MMAP_THRESHOLD, LARGE = -3, 2**20
+"""Of glibc's malloc.h, and the bytes from which an array has memory of its own."""
 TOLD = "RECSYS_GRU_SERVING"
 """The settings, for the processes that one service consists of."""
 
@@ -50,7 +53,7 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
     Raises:
         RecsysError, OSError: if there is no model, or it does not answer.
     """
-    _more_files()
+    _prepare()
     if settings.workers > 1:
         _serve_by_many(settings, ready)
         return
@@ -63,10 +66,9 @@ def serve(settings: Settings, ready: Callable[[str], None]) -> None:
 def worker_application() -> Starlette:
     """The application of one of several processes."""
     told = json.loads(os.environ[TOLD])
-    _more_files()
-    return application(
-        Settings(**told | {"clicks": None if told["clicks"] is None else Path(told["clicks"])})
-    )
+    _prepare()
+    paths = {"clicks": None if told["clicks"] is None else Path(told["clicks"])}
+    return _loaded(Settings(**told | paths | {"hosts": tuple(told["hosts"])}))
 
 
 def _loaded(settings: Settings) -> Starlette:
@@ -105,6 +107,7 @@ def config_of(settings: Settings, app: Starlette | str) -> Config:
         timeout_graceful_shutdown=max(1, round(settings.drain)),
         backlog=BACKLOG,
         server_header=False,
+        proxy_headers=False,  # nothing here depends on where a request comes from
     )
 
 
@@ -112,8 +115,11 @@ def _address(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
 
 
-def _more_files() -> None:
-    """Let this process hold as many connections as the system allows it."""
+def _prepare() -> None:
+    """Let this process hold as many connections as the system allows it, and give large arrays back to the
+    system as soon as they are free: glibc keeps such memory from the first exchange of a model on."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE)

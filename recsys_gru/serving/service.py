@@ -40,6 +40,7 @@ class Service:
         self, settings: Settings, places: dict[str, Place], measures: Measures, clock: Callable[[], float]
     ) -> None:
         self.settings, self.places, self.measures, self.clock = settings, places, measures, clock
+        self.known_as = settings.known_as
         self.recent = Recent()
         self.sessions = _sessions(settings)
         self.clicks = (
@@ -164,7 +165,7 @@ class Service:
 
     async def close(self) -> None:
         """Finish what waits and let go of everything."""
-        await asyncio.to_thread(self.batcher.close)
+        self.batcher.close()
         if self.clicks is not None:
             await asyncio.to_thread(self.clicks.close)
         if self.sessions is not None:

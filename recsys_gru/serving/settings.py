@@ -6,6 +6,8 @@ from pathlib import Path
 from recsys_gru.arguments import whole_number
 from recsys_gru.errors import ParameterError
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -16,6 +18,9 @@ class Settings:
         beside: a second model, for comparisons on the page; as `model`.
         tracking_uri: the store of the registry.
         host, port: where it listens; nothing but this machine is answered by default.
+        hosts: names by which it may be asked besides those of this machine; where it listens to others than
+            this machine and none is given, by any. A page elsewhere whose name was made to point here asks by
+            that name.
         token: what clients must send as bearer token; None for no such check.
         batch: requests answered in one pass at most.
         queue: requests that wait at most; further ones are refused with 503.
@@ -38,6 +43,7 @@ class Settings:
     tracking_uri: str = "mlruns"
     host: str = "127.0.0.1"
     port: int = 8000
+    hosts: tuple[str, ...] = ()
     token: str | None = None
     batch: int = 64
     queue: int = 1024
@@ -53,6 +59,18 @@ class Settings:
     watch: float = 10.0
     drain: float = 20.0
     workers: int = 1
+
+    @property
+    def is_local(self) -> bool:
+        """Whether nothing but this machine is answered."""
+        return self.host in LOOPBACK
+
+    @property
+    def known_as(self) -> frozenset[str] | None:
+        """The names by which it may be asked; None for any."""
+        if not self.hosts and not self.is_local:
+            return None
+        return frozenset((*LOOPBACK, *(host.lower() for host in self.hosts)))
 
     def __post_init__(self) -> None:
         """Raise ParameterError at the first impossible value."""

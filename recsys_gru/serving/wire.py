@@ -51,7 +51,7 @@ class Click(Strict):
     item_id: ItemId
     time: Annotated[
         AwareDatetime | None,
-        Field(strict=False, description="ISO 8601 with a zone; the time of arrival if not given."),
+        Field(description="ISO 8601 with a zone; the time of arrival if not given."),
     ] = None
     consent: Annotated[
         bool, Field(description="Without it nothing is kept, and only this click is answered.")

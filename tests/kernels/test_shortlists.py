@@ -6,14 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_gru.kernels.arrays import Floats, Masks
-from recsys_gru.kernels.coarse import coarse_of
-from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES
-from recsys_gru.kernels.shortlists import Tile, byte_scores, byte_states, floor_of, short_lists
+from recsys_gru.kernels.bars import NO_BARS
+from recsys_gru.kernels.coarse import Coarse, coarse_of
+from recsys_gru.kernels.finding import Lanes, byte_scores, found_alone, found_beside, row_scores
+from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES, TALL
+from recsys_gru.kernels.shortlists import ByteStates, byte_states, floor_of, short_lists
 from tests.oracles import slow_top_k
 
 pytestmark = pytest.mark.kernels
 BYTES = pytest.mark.skipif(not HAS_BYTES, reason="NO VNNI: this processor has no products of bytes")
-NO_MASK: Masks = np.empty((0, 1), np.bool_)
 
 
 def made_up(rows: int, items: int, units: int, seed: int) -> tuple[Floats, Floats, Floats]:
@@ -23,6 +24,35 @@ def made_up(rows: int, items: int, units: int, seed: int) -> tuple[Floats, Float
         generator.standard_normal(shape, np.float32) for shape in ((rows, units), (items, units), items)
     )
     return np.tanh(hidden), table, bias
+
+
+def coarse_scores_of(coarse: Coarse, bias: Floats, lanes: Lanes) -> tuple[Floats, Masks]:
+    """Of LANES states the scores (LANES, N), and which are above the limits (LANES, N), piece by piece."""
+    count, factors = len(bias), (coarse.offsets, coarse.scales, bias)
+    scores, above = np.empty((LANES, count), np.float32), np.empty((LANES, count), np.bool_)
+    for at in range(0, count, TALL):
+        out, bits = np.empty((TALL, LANES), np.float32), np.empty(TALL, np.int32)
+        together = byte_scores(coarse.rows, factors, at, lanes, out, bits)
+        assert together == np.bitwise_or.reduce(bits)
+        left = min(TALL, count - at)
+        assert not bits[left:].any()
+        scores[:, at : at + left] = out[:left].T
+        above[:, at : at + left] = (bits[:left, None] >> np.arange(LANES) & 1).T
+    return scores, above
+
+
+def scores_alone(coarse: Coarse, bias: Floats, states: ByteStates, row: int) -> Floats:
+    """Of one state by itself the scores (N,)."""
+    count, factors = len(bias), (coarse.offsets, coarse.scales, bias)
+    scores = np.empty(count, np.float32)
+    for at in range(0, count, LANES):
+        out, left = np.empty(LANES, np.float32), min(LANES, count - at)
+        alone = states.flat[row], states.steps[row], np.float32(bias[0])
+        bits = row_scores(coarse.rows, factors, at, alone, out)
+        assert [bits >> place & 1 for place in range(LANES)] == (out > bias[0]).tolist()
+        assert (out[left:] == -np.inf).all()
+        scores[at : at + left] = out[:left]
+    return scores
 
 
 @BYTES
@@ -39,9 +69,11 @@ def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: 
     coarse = coarse_of(table)
     assert coarse is not None
     states = byte_states(coarse, bias, hidden)
-    out = np.empty((LANES, items), np.float32)
-    tile = Tile(coarse.rows, coarse.scales, coarse.offsets, bias)
-    byte_scores(tile, states.columns[0], states.steps, (0, items), out)
+    limits = np.arange(-8, 8, dtype=np.float32) * np.float32(scale)
+    out, above = coarse_scores_of(coarse, bias, (states.columns[0], states.steps, limits))
+    assert (above == (out > limits[:, None])).all()
+    for row in range(5):
+        assert np.array_equal(scores_alone(coarse, bias, states, row), out[row])
     twin = hidden.astype(np.float64) @ table.T.astype(np.float64) + bias
     assert (np.abs(out[:5] - twin) <= states.errors[:, None]).all()
     single = np.add.accumulate(hidden[:, None] * table, axis=2, dtype=np.float32)[:, :, -1] + bias
@@ -54,6 +86,29 @@ def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: 
 
 
 @BYTES
+@pytest.mark.parametrize("span", [(0, 77, 0), (16, 61, 0), (64, 77, 0), (0, 0, 0)])
+def test_what_is_found_is_what_is_above_the_limits(span: tuple[int, int, int]) -> None:
+    hidden, table, bias = made_up(LANES, 77, 12, seed=4)
+    coarse = coarse_of(table)
+    assert coarse is not None
+    states, factors = byte_states(coarse, bias, hidden), (coarse.offsets, coarse.scales, bias)
+    limits = np.linspace(-4, 9, LANES, dtype=np.float32)
+    lanes = states.columns[0], states.steps, limits
+    scores, above = coarse_scores_of(coarse, bias, lanes)
+    first, last, _ = span
+    pairs, found = np.empty((77 * LANES, 2), np.int64), np.empty(77 * LANES, np.float32)
+    count = found_beside(coarse.rows, factors, span, lanes, (pairs, found))
+    items, owners = np.nonzero(above[:, first:last].T)
+    assert sorted(pairs[:count].tolist()) == [[first + i, row] for i, row in zip(items, owners, strict=True)]
+    assert np.array_equal(found[:count], scores[pairs[:count, 1], pairs[:count, 0]])
+    for row in (0, 7, 15):
+        one = states.flat[row], states.steps[row], limits[row]
+        count = found_alone(coarse.rows, factors, (first, last, row), one, (pairs, found))
+        assert pairs[:count, 0].tolist() == (first + np.flatnonzero(above[row, first:last])).tolist()
+        assert np.array_equal(found[:count], scores[row, pairs[:count, 0]])
+
+
+@BYTES
 @settings(max_examples=60)
 @given(
     rows=st.integers(1, 40),
@@ -61,23 +116,19 @@ def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: 
     units=st.integers(1, 20),
     k=st.integers(1, 30),
     share=st.sampled_from([0.02, 0.3, 1.0]),
-    cut=st.integers(0, 700),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_the_lists_hold_the_best_of_the_exact_scores(
-    rows: int, items: int, units: int, k: int, share: float, cut: int, seed: int
+    rows: int, items: int, units: int, k: int, share: float, seed: int
 ) -> None:
     hidden, table, bias = made_up(rows, items, units, seed)
     coarse = coarse_of(table)
     assert coarse is not None
     scores = (hidden.astype(np.float64) @ table.T.astype(np.float64) + bias).astype(np.float32)
     allowed = np.random.default_rng(seed).random(scores.shape) < share
-    parts = [(0, min(cut, items)), (min(cut, items), items)]
-    tiles = [
-        (first, last, NO_MASK if share == 1 else np.ascontiguousarray(allowed[:, first:last]))
-        for first, last in parts
-    ]
-    found = short_lists(coarse, bias, hidden, k, tiles, 1024 + 4 * k)
+    barred, owner = np.nonzero(~allowed.T)
+    bars = NO_BARS if share == 1 else NO_BARS._replace(items=barred.astype(np.int32), rows=owner)
+    found = short_lists(coarse, bias, hidden, k, bars, 1024 + 4 * k)
     assert found is not None
     listed, owners = found
     assert (np.diff(owners) >= 0).all()
@@ -94,12 +145,11 @@ def test_scores_too_near_to_each_other_or_no_numbers_are_left_to_others() -> Non
     table, hidden = np.ones((3000, 8), np.float32), np.ones((2, 8), np.float32)
     coarse = coarse_of(table)
     assert coarse is not None
-    tiles = [(0, 3000, NO_MASK)]
-    assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, tiles, 100) is None
+    assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, NO_BARS, 100) is None
     for bad in (np.nan, np.inf):
         hidden[1, 3] = bad
         with np.errstate(invalid="ignore"):
-            assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, tiles, 4000) is None
+            assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, NO_BARS, 4000) is None
 
 
 @pytest.mark.parametrize("worst", [-np.inf, -3e38, -2.5, 0.0, 7.0])

@@ -1,7 +1,5 @@
 """Answers for a few prefixes from rough scores: equal to a full sort of the exact ones, or the long way."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsys_gru.errors import NonFiniteScoresError
+from recsys_gru.kernels.bars import Bars, may_be_given
 from recsys_gru.ranking import Candidates, scorer, top_k, topk
 from recsys_gru.ranking.rough import Rough
 from tests.oracles import slow_top_k
@@ -107,14 +106,11 @@ class Listed(Nearly):
 
     knows = True
 
-    def short(
-        self, k: int, tiles: Iterable[tuple[int, int, NDArray[np.bool_]]], length: int
-    ) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
-        masks = [mask for _, _, mask in tiles]
-        allowed = np.concatenate(masks, axis=1) if masks[0].size else np.ones(self._exact.shape, np.bool_)
-        told = [np.flatnonzero(mask)[:length] for mask in allowed]
-        rows = np.repeat(np.arange(len(told)), [len(one) for one in told])
-        return (np.concatenate(told).astype(np.int32), rows) if self.knows and k else None
+    def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+        rows, items = self._exact.shape
+        told = [(row, item) for row in range(rows) for item in range(items) if may_be_given(bars, item, row)]
+        owners, listed = np.array(told).T
+        return (listed.astype(np.int32), owners) if self.knows and k and length >= items else None
 
 
 @pytest.mark.parametrize("knows", [True, False])

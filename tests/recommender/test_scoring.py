@@ -173,6 +173,7 @@ def test_one_session_alone_is_answered_without_a_full_product(
 
     offer = NetworkBlock.offer
     monkeypatch.setattr(NetworkBlock, "offer", counted)
+    monkeypatch.setattr(topk, "ROOM", topk.LONGEST)
     wide.recommend_one([1, 2, 3])
     alike = bool((wide.network_.tables["output"] == wide.network_.tables["output"][0]).all())
     assert (tiles != []) is alike

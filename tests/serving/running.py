@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,10 +44,10 @@ class Client:
         told = {name.replace("_", "-"): value for name, value in headers.items()}
         if sent is not None:
             told = {"content-type": "application/json"} | told
-        connection.request(method, path, sent, told)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
+        with closing(connection):
+            connection.request(method, path, sent, told)
+            answer = connection.getresponse()
+            content = answer.read()
         is_json = answer.headers.get("content-type", "").startswith("application/json")
         found = json.loads(content) if is_json and content else content.decode()
         return Reply(answer.status, found, {name.lower(): value for name, value in answer.headers.items()})

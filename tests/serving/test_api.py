@@ -129,6 +129,7 @@ REFUSED = {
     "k of words": ("POST", "/v1/sessions/a/clicks?k=three", {"item_id": 1}, 422, "k: "),
     "k twice": ("POST", "/v1/sessions/a/clicks?k=3&k=4", {"item_id": 1}, 422, "once"),
     "a time without zone": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": NO_ZONE}, 422, "time"),
+    "a time as a number": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": 1.5}, 422, "time"),
     "a time to come": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": TO_COME}, 422, "ahead"),
     "a long name": ("POST", f"/v1/sessions/{'a' * 300}/clicks", {"item_id": 1}, 422, "session_id"),
     "too large": ("POST", "/v1/recommend", b" " * 300_000, 413, "262,144"),
@@ -148,6 +149,24 @@ def test_what_is_wrong_is_refused_in_words(service: Here, name: str) -> None:
 def test_a_form_of_another_page_is_refused(service: Here) -> None:
     reply = service.ask("POST", "/v1/recommend", b"{}", content_type="text/plain")
     assert (reply.status, "application/json" in reply.body["error"]) == (415, True)
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/v1/items/100/similar"])
+def test_a_page_whose_name_was_made_to_point_here_is_refused(service: Here, path: str) -> None:
+    port = service.port
+    for host in ("evil.example", f"evil.example:{port}", f"127.0.0.1.evil.example:{port}", "[::2]", "[::1"):
+        reply = service.ask("GET", path, Host=host)
+        assert (reply.status, "known as" in reply.body["error"]) == (400, True), host
+    for host in ("localhost", f"LOCALHOST:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"):
+        assert service.ask("GET", path, Host=host).status == 200, host
+
+
+def test_the_names_by_which_it_may_be_asked_are_told_at_the_start(folder: object) -> None:
+    with running(Settings(str(folder), port=0, hosts=("Shop.example",))) as service:
+        assert service.ask("GET", "/healthz", Host="shop.example:443").status == 200
+        assert service.ask("GET", "/healthz", Host="localhost").status == 200
+        assert service.ask("GET", "/healthz", Host="other.example").status == 400
+    assert Settings(str(folder), host="0.0.0.0").known_as is None  # noqa: S104 - nothing listens
 
 
 def test_with_a_token_only_who_has_it_is_answered(folder: object) -> None:

@@ -1,7 +1,7 @@
 """Many requests in one pass: each gets its own answer, and what cannot be answered in time is refused."""
 
 import asyncio
-import threading
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -75,51 +75,53 @@ def noting(served: Served, asked: list[str]) -> Callable[[Sequence[Question]], l
     return noted
 
 
-class Held:
-    """A model that answers when it is let."""
+def slow(model: Recommender, seconds: float) -> Served:
+    """The model, which takes so long for a pass."""
+    served = Served(model, "slow")
+    rank = served.rank
 
-    def __init__(self, model: Recommender) -> None:
-        self.let, self.began = threading.Event(), threading.Event()
-        self.served = Served(model, "held")
-        rank = self.served.rank
+    def slowly(questions: Sequence[Question]) -> list[Ranking]:
+        time.sleep(seconds)
+        return rank(questions)
 
-        def held(questions: Sequence[Question]) -> list[Ranking]:
-            self.began.set()
-            self.let.wait(10)
-            return rank(questions)
-
-        object.__setattr__(self.served, "rank", held)
+    object.__setattr__(served, "rank", slowly)
+    return served
 
 
 def test_a_full_queue_refuses_at_once_and_says_when_to_come_again(model: Recommender) -> None:
     async def main() -> None:
-        held, batcher = Held(model), Batcher(2, 4, 30.0, told([]))
-        waiting = [asyncio.create_task(batcher.ask(held.served, question(n))) for n in range(1)]
-        while not held.began.is_set() or len(batcher):
-            await asyncio.sleep(0.001)
-        waiting += [asyncio.create_task(batcher.ask(held.served, question(n))) for n in range(4)]
+        served, batcher = Served(model, "1"), Batcher(2, 4, 30.0, told([]))
+        waiting = [asyncio.create_task(batcher.ask(served, question(n))) for n in range(4)]
         await asyncio.sleep(0)
         with pytest.raises(RefusedError, match="4 requests are waiting") as refused:
-            await batcher.ask(held.served, question(1))
+            await batcher.ask(served, question(1))
         assert (refused.value.status, refused.value.retry_after) == (503, 1)
-        held.let.set()
-        assert len(await asyncio.gather(*waiting)) == 5
-        batcher.close()
+        assert len(await asyncio.gather(*waiting)) == 4
+        assert len((await batcher.ask(served, question(1))).items) == 3
 
     asyncio.run(main())
 
 
-def test_who_has_waited_too_long_is_refused_while_a_pass_goes_on(model: Recommender) -> None:
+def test_who_has_waited_too_long_is_refused(model: Recommender) -> None:
     async def main() -> None:
-        held, batcher = Held(model), Batcher(1, 10, 0.1, told([]))
-        first = asyncio.create_task(batcher.ask(held.served, question(1)))
-        while not held.began.is_set():
-            await asyncio.sleep(0.001)
-        with pytest.raises(RefusedError, match="waited longer"):
-            await batcher.ask(held.served, question(2))
-        held.let.set()
-        assert len((await first).items) == 3
-        batcher.close()
+        batcher = Batcher(1, 10, 0.1, told([]))
+        found = await together(batcher, slow(model, 0.3), [question(1), question(2), question(3)])
+        assert isinstance(found[0], Ranking)
+        assert [type(one) for one in found[1:]] == [RefusedError, RefusedError]
+        assert "waited longer" in str(found[1])
+        assert len((await batcher.ask(Served(model, "1"), question(1))).items) == 3
+
+    asyncio.run(main())
+
+
+def test_what_comes_during_a_pass_is_the_next_one(model: Recommender) -> None:
+    async def main() -> None:
+        passes: Passes = []
+        batcher, served = Batcher(16, 100, 30.0, told(passes)), slow(model, 0.01)
+        for number in range(3):
+            assert len((await batcher.ask(served, question(number))).items) == 3
+        await together(batcher, served, [question(number) for number in range(8)])
+        assert passes == [1, 1, 1, 8]
 
     asyncio.run(main())
 
@@ -139,7 +141,7 @@ def test_what_waits_is_answered_before_the_end_and_nothing_after_it(model: Recom
         served, batcher = Served(model, "1"), Batcher(4, 100, 30.0, told([]))
         waiting = [asyncio.create_task(batcher.ask(served, question(n % 12))) for n in range(30)]
         await asyncio.sleep(0)
-        await asyncio.to_thread(batcher.close)
+        batcher.close()
         assert len(await asyncio.gather(*waiting)) == 30
         with pytest.raises(RefusedError):
             await batcher.ask(served, question(1))

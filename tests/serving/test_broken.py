@@ -6,12 +6,14 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from recsys_gru.contract import Question, Ranking
 from recsys_gru.serving import Settings, protocol
 from tests.serving.running import Client, Here, Reply, process, running, wait_for
 
@@ -42,6 +44,7 @@ NEARLY = st.fixed_dictionaries(
         "model": st.sampled_from(["main", "beside", "other"]),
     },
 )
+POSTED = b"POST /v1/recommend HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 OURS = settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -90,10 +93,8 @@ def test_any_bytes_and_any_path_are_answered_or_refused_with_a_reason(
     require_reasonable(service.ask("POST", "/v1/recommend", body))
     clean = "".join(letter for letter in path if letter.isprintable())
     for address in (f"/v1/sessions/{clean}/clicks?{query}", f"/{clean}"):
-        head = (
-            f"POST {address} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nconnection: close\r\n"
-        )
-        reply = raw(service.port, f'{head}content-length: 14\r\n\r\n{{"item_id": 1}}'.encode())
+        head = POSTED.replace(b"/v1/recommend", address.encode()) + b"connection: close\r\n"
+        reply = raw(service.port, head + b'content-length: 14\r\n\r\n{"item_id": 1}')
         assert int(reply.split(b" ", 2)[1]) in GOOD, reply
 
 
@@ -127,9 +128,7 @@ def test_slow_and_half_closed_clients_are_left_and_hold_up_nobody(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "SLOWEST_HEAD", 0.5)
-    head = (
-        b"POST /v1/recommend HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 20\r\n"
-    )
+    head = POSTED + b"content-length: 20\r\n"
     with running(Settings(str(folder), port=0, slow=0.5)) as service:
         began = time.monotonic()
         slow = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(200)]
@@ -150,8 +149,7 @@ def test_slow_and_half_closed_clients_are_left_and_hold_up_nobody(
 
 def test_clients_that_leave_before_their_answer_leave_nothing_behind(service: Here) -> None:
     body = json.dumps({"items": [100]}).encode()
-    head = b"POST /v1/recommend HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-    sent = head + b"content-length: %d\r\n\r\n" % len(body)
+    sent = POSTED + b"content-length: %d\r\n\r\n" % len(body)
     for _ in range(300):
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(sent + body)
@@ -167,10 +165,17 @@ def test_a_thousand_open_connections_are_held(service: Here) -> None:
 
 
 def test_more_than_can_be_done_is_refused_with_when_to_come_again(folder: Path) -> None:
-    with running(Settings(str(folder), port=0, queue=2, batch=1)) as service:
-        found: list[Reply] = []
+    with running(Settings(str(folder), port=0, queue=2)) as service:
+        served = service.service.places["main"].served
+        rank, found = served.rank, list[Reply]()
+
+        def slowly(questions: Sequence[Question]) -> list[Ranking]:
+            time.sleep(0.01)
+            return rank(questions)
+
+        object.__setattr__(served, "rank", slowly)
         askers = [
-            threading.Thread(target=lambda: found.extend(service.recommend(items=[100]) for _ in range(30)))
+            threading.Thread(target=lambda: found.extend(service.recommend(items=[100]) for _ in range(10)))
             for _ in range(24)
         ]
         for asker in askers:

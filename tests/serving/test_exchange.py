@@ -1,13 +1,17 @@
 """A new model takes over while requests are answered; one that cannot serve changes nothing."""
 
+import http.client
 import json
+import os
 import shutil
+import signal
 import threading
 import time
 import weakref
 from pathlib import Path
 
 import polars as pl
+import psutil
 import pytest
 
 from recsys_gru import Markov, Recommender
@@ -16,7 +20,7 @@ from recsys_gru.serving import Settings
 from recsys_gru.serving.app import loaded_models
 from recsys_gru.serving.sources import Folder, source_of
 from recsys_gru.tracking import Registry
-from tests.serving.running import Here, running, wait_for
+from tests.serving.running import Here, Process, process, running, wait_for
 
 WATCH = 0.05
 
@@ -150,3 +154,47 @@ def test_without_a_model_that_answers_nothing_is_started(folder: Path, store: Pa
         with pytest.raises((RecsysError, OSError), match=said):
             loaded_models(Settings(model, tracking_uri=str(store)))
     assert source_of(str(folder), "mlruns").version().startswith("gru-")
+
+
+@pytest.mark.slow
+def test_of_two_workers_one_is_killed_and_a_model_taken_over_and_only_its_connections_break(
+    folder: Path, other: Path, tmp_path: Path
+) -> None:
+    publish(tmp_path, 1, folder)
+    statuses: list[int] = []
+    end = threading.Event()
+
+    def ask(service: Process) -> None:
+        while not end.is_set():
+            try:
+                statuses.append(service.recommend(items=[100, 101], k=3).status)
+            except (ConnectionError, http.client.HTTPException):
+                statuses.append(0)
+
+    def versions(service: Process) -> set[str]:
+        return {service.recommend(items=[100]).body["model_version"] for _ in range(40)}
+
+    with process(tmp_path / "current.json", "--workers", "2", "--watch", str(WATCH)) as service:
+        askers = [threading.Thread(target=ask, args=(service,)) for _ in range(4)]
+        for asker in askers:
+            asker.start()
+        workers = [one.pid for one in psutil.Process(service.process.pid).children() if is_worker(one)]
+        assert len(workers) == 2
+        wait_for(lambda: len(statuses) > 200)
+        publish(tmp_path, 2, other)
+        os.kill(workers[0], signal.SIGKILL)
+        wait_for(lambda: versions(service) == {"fresh-2"})
+        so_far = len(statuses)
+        wait_for(lambda: len(statuses) > so_far + 400)
+        end.set()
+        for asker in askers:
+            asker.join()
+        assert service.kill(signal.SIGTERM) in (0, -signal.SIGTERM)
+    assert set(statuses) <= {0, 200}
+    assert statuses.count(0) <= 40  # what the killed one had taken up: connections of its own backlog too
+    assert 0 not in statuses[-300:]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """Whether it serves; Python has a helper beside."""
+    return "resource_tracker" not in " ".join(process.cmdline())

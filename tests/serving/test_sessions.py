@@ -2,10 +2,12 @@
 
 import asyncio
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,13 +16,13 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.serving import Settings
 from recsys_gru.serving.recent import MOST, Recent
 from recsys_gru.serving.refusal import RefusedError
-from recsys_gru.serving.sessions import InMemory, InRedis, Sessions
+from recsys_gru.serving.sessions import PATIENCE, InMemory, InRedis, Sessions
 from tests.serving.running import running, wait_for
 
 
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server that was started for these tests."""
+@contextmanager
+def redis_in(place: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The address of a server that was started, and its process."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("NO REDIS: expected redis-server on PATH: make system")
@@ -35,7 +37,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "--save",
         "",
         "--dir",
-        str(tmp_path_factory.mktemp("redis")),
+        str(place),
     ]
     server = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL)
 
@@ -46,10 +48,19 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             return False
         return True
 
-    wait_for(answers)
-    yield f"redis://127.0.0.1:{port}"
-    server.terminate()
-    server.wait()
+    try:
+        wait_for(answers)
+        yield f"redis://127.0.0.1:{port}", server
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server for these tests."""
+    with redis_in(tmp_path_factory.mktemp("redis")) as (address, _):
+        yield address
 
 
 @pytest.mark.parametrize("where", ["memory", "redis"])
@@ -115,6 +126,30 @@ def test_a_redis_that_is_not_there_is_said_and_answers_without_sessions_go_on(fo
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         assert "secret" not in str(refused)
         assert service.recommend(items=[100]).status == 200
+
+
+def test_a_redis_that_stands_still_is_refused_in_time_and_taken_up_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    with (
+        redis_in(tmp_path) as (address, server),
+        running(Settings(str(folder), port=0, sessions=address)) as service,
+    ):
+        assert service.click("a", 100).body["known"] == 1
+        server.send_signal(signal.SIGSTOP)
+        for method, path, body in (
+            ("POST", "/v1/sessions/a/clicks", {"item_id": 104}),
+            ("POST", "/v1/recommend", {"session_id": "a"}),
+            ("DELETE", "/v1/sessions/a", None),
+        ):
+            began = time.monotonic()
+            refused = service.ask(method, path, body)
+            assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+            assert time.monotonic() - began < 4 * PATIENCE
+        assert service.recommend(items=[100]).status == 200
+        server.send_signal(signal.SIGCONT)
+        wait_for(lambda: service.click("b", 100).status == 200)
+        assert service.click("b", 104).body["known"] == 2
 
 
 def test_two_services_share_their_sessions_in_redis(folder: Path, redis: str) -> None:

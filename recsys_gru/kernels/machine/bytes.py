@@ -34,18 +34,31 @@ Floats = NDArray[np.float32]
 
 
 def _byte_piece(
-    _typing: Any, rows: Any, columns: Any, steps: Any, offsets: Any, factors: Any, at: Any, out: Any
+    _typing: Any,
+    rows: Any,
+    columns: Any,
+    steps: Any,
+    factors: Any,
+    at: Any,
+    limits: Any,
+    out: Any,
+    above: Any,
 ) -> tuple[Any, Any]:
-    """Set out[at : at + TALL] (T, LANES) to (rows @ columns - offsets) * (scales * steps) + starts, for rows
-    (T, W) int8, columns (D, LANES, 4) uint8 of four times D numbers, steps (LANES,), offsets (T,) int32 and
-    factors (2, T), the scales and the starts; T is a multiple of TALL."""
+    """Set out (TALL, LANES) to (rows @ columns - offsets) * (scales * steps) + starts, of the TALL rows from
+    `at` on: rows (T, W) int8, columns (D, LANES, 4) uint8 of four times D numbers, steps (LANES,), and as
+    `factors` the offsets (T,) int32, scales (T,) and starts (T,). Set above (TALL,) to a bit for each lane
+    whose sum is above its limit (LANES,), and return all these bits together."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        read, lanes, step, offset, factor, written = (
+        read, lanes, step, limit, written, told = (
             context.make_array(signature.args[place])(context, builder, arguments[place])
-            for place in (0, 1, 2, 3, 4, 6)
+            for place in (0, 1, 2, 5, 6, 7)
         )
-        places = [builder.add(arguments[5], LONG(i)) for i in range(TALL)]
+        offsets, scales, starts = (
+            context.make_array(kind)(context, builder, builder.extract_value(arguments[3], place)).data
+            for place, kind in enumerate(signature.args[3])
+        )
+        places = [builder.add(arguments[4], LONG(i)) for i in range(TALL)]
 
         def started(array: Any, place: Any) -> Any:
             skipped = builder.mul(place, builder.extract_value(array.strides, 0))
@@ -53,31 +66,120 @@ def _byte_piece(
 
         depth = builder.extract_value(lanes.shape, 0)
         sums = _summed(builder, [started(read, place) for place in places], started(lanes, LONG(0)), depth)
-        sizes = builder.load(builder.bitcast(step.data, FLOATS.as_pointer()), align=4)
-        starts = builder.gep(
-            builder.bitcast(factor.data, FLOAT.as_pointer()), [builder.extract_value(factor.shape, 1)]
+        sizes, least = (
+            builder.load(builder.bitcast(one.data, FLOATS.as_pointer()), align=4) for one in (step, limit)
         )
-        for total, place in zip(sums, places, strict=True):
+        together = INT(0)
+        for row, (total, place) in enumerate(zip(sums, places, strict=True)):
             less, scale, start = (
                 _splat(builder, builder.load(builder.gep(data, [place])))
-                for data in (offset.data, builder.bitcast(factor.data, FLOAT.as_pointer()), starts)
+                for data in (offsets, scales, starts)
             )
             whole = builder.sitofp(builder.sub(total, less), FLOATS)
             score = builder.fadd(builder.fmul(whole, builder.fmul(scale, sizes)), start)
-            builder.store(score, builder.bitcast(started(written, place), FLOATS.as_pointer()), align=4)
-        return context.get_dummy_value()
+            builder.store(score, builder.bitcast(started(written, LONG(row)), FLOATS.as_pointer()), align=4)
+            bits = builder.bitcast(builder.fcmp_ordered(">", score, least), ir.IntType(LANES))
+            bits = builder.zext(bits, INT)
+            builder.store(bits, builder.gep(told.data, [LONG(row)]))
+            together = builder.or_(together, bits)
+        return together
 
-    return types.void(rows, columns, steps, offsets, factors, at, out), emit
+    return types.int32(rows, columns, steps, factors, at, limits, out, above), emit
 
 
-def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
-    """Return the sums over `depth` times four products of each row's bytes with the columns'.
+def _byte_rows(
+    _typing: Any, rows: Any, state: Any, step: Any, factors: Any, at: Any, limit: Any, out: Any
+) -> tuple[Any, Any]:
+    """Set out (LANES,) to (rows @ state - offsets) * (scales * step) + starts, of the LANES rows from `at`
+    on: rows (T, W) int8 and state (W,) uint8, W a multiple of 64; the rest as in `_byte_piece`. Return a bit
+    for each row whose sum is above the limit."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        read, lanes, written = (
+            context.make_array(signature.args[place])(context, builder, arguments[place])
+            for place in (0, 1, 6)
+        )
+        offsets, scales, starts = (
+            builder.gep(
+                context.make_array(kind)(context, builder, builder.extract_value(arguments[3], place)).data,
+                [arguments[4]],
+            )
+            for place, kind in enumerate(signature.args[3])
+        )
+        stride = builder.extract_value(read.strides, 0)
+        begins = [
+            builder.gep(read.data, [builder.mul(builder.add(arguments[4], LONG(i)), stride)])
+            for i in range(LANES)
+        ]
+        depth = builder.udiv(builder.extract_value(lanes.shape, 0), LONG(FOUR * LANES))
+        sums = _summed_alone(builder, begins, lanes.data, depth)
+        less, scale, start = (
+            builder.load(builder.bitcast(data, kind.as_pointer()), align=4)
+            for data, kind in ((offsets, SUMS), (scales, FLOATS), (starts, FLOATS))
+        )
+        sizes = builder.fmul(scale, _splat(builder, arguments[2]))
+        score = builder.fadd(builder.fmul(builder.sitofp(builder.sub(sums, less), FLOATS), sizes), start)
+        builder.store(score, builder.bitcast(written.data, FLOATS.as_pointer()), align=4)
+        bits = builder.fcmp_ordered(">", score, _splat(builder, arguments[5]))
+        return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), INT)
+
+    return types.int32(rows, state, step, factors, at, limit, out), emit
+
+
+def _summed_alone(builder: Any, rows: list[Any], state: Any, depth: Any) -> Any:
+    """Return the sums, one for each row, over `depth` times 64 products of its bytes with the state's."""
+    dot = _dot(builder)
+    before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(LONG)
+    k.add_incoming(LONG(0), before)
+    sums = [builder.phi(SUMS) for _ in rows]
+    builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
+    builder.position_at_end(body)
+    skipped = builder.mul(k, LONG(FOUR * LANES))
+    own = builder.load(builder.bitcast(builder.gep(state, [skipped]), SUMS.as_pointer()), align=1)
+    for total, row in zip(sums, rows, strict=True):
+        bytes_ = builder.load(builder.bitcast(builder.gep(row, [skipped]), SUMS.as_pointer()), align=1)
+        total.add_incoming(ir.Constant(SUMS, [0] * LANES), before)
+        total.add_incoming(builder.call(dot, [total, own, bytes_]), body)
+    k.add_incoming(builder.add(k, LONG(1)), body)
+    builder.branch(head)
+    builder.position_at_end(done)
+    width, parts = 1, sums
+    while len(parts) > 1:  # lanes of two vectors are added in pairs, so that half as many vectors remain
+        pairs = zip(parts[::2], parts[1::2], strict=True)
+        parts = [_paired(builder, left, right, width) for left, right in pairs]
+        width *= 2
+    return parts[0]
+
+
+def _paired(builder: Any, left: Any, right: Any, width: int) -> Any:
+    """Return sums of neighbouring blocks of so many lanes: those of `left` and `right` by turns."""
+    chosen = [
+        [lane - width * (lane // width % 2) + (LANES if lane // width % 2 else 0) for lane in range(LANES)]
+    ]
+    chosen.append([lane + width for lane in chosen[0]])
+    one, other = (
+        builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(INT, LANES), places))
+        for places in chosen
+    )
+    return builder.add(one, other)
+
+
+def _dot(builder: Any) -> Any:
+    """Return the instruction: sixteen sums, to each of which four products are added.
 
     LLVM 22 takes vectors of bytes here, and those of whole numbers, as all before it, too.
     """
-    dot = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+    return cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
         builder.module, ir.FunctionType(SUMS, [SUMS, SUMS, SUMS]), "llvm.x86.avx512.vpdpbusd.512"
     )
+
+
+def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
+    """Return the sums over `depth` times four products of each row's bytes with the columns'."""
+    dot = _dot(builder)
     before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
     builder.branch(head)
     builder.position_at_end(head)
@@ -109,15 +211,38 @@ def _plain_piece(
     rows: Bytes,
     columns: NDArray[np.uint8],
     steps: Floats,
-    offsets: NDArray[np.int32],
-    factors: Floats,
+    factors: tuple[NDArray[np.int32], Floats, Floats],
     at: int,
+    limits: Floats,
     out: Floats,
-) -> None:
+    above: NDArray[np.int32],
+) -> int:
     part = slice(at, at + TALL)
+    offsets, scales, starts = (one[part, None] for one in factors)
     turned = columns.transpose(0, 2, 1).reshape(-1, LANES).astype(np.int32)
-    whole = rows[part, : len(turned)].astype(np.int32) @ turned - offsets[part, None]
-    out[part] = whole.astype(np.float32) * (factors[0, part, None] * steps) + factors[1, part, None]
+    whole = rows[part, : len(turned)].astype(np.int32) @ turned - offsets
+    out[:] = whole.astype(np.float32) * (scales * steps) + starts
+    above[:] = (out > limits) @ (1 << np.arange(LANES))
+    return int(np.bitwise_or.reduce(above))
 
 
 byte_piece = instruction(_byte_piece, _plain_piece)
+
+
+def _plain_rows(
+    rows: Bytes,
+    state: NDArray[np.uint8],
+    step: np.float32,
+    factors: tuple[NDArray[np.int32], Floats, Floats],
+    at: int,
+    limit: np.float32,
+    out: Floats,
+) -> int:
+    part = slice(at, at + LANES)
+    offsets, scales, starts = (one[part] for one in factors)
+    whole = rows[part].astype(np.int32) @ state.astype(np.int32) - offsets
+    out[:] = whole.astype(np.float32) * (scales * step) + starts
+    return int((out > limit) @ (1 << np.arange(LANES)))
+
+
+byte_rows = instruction(_byte_rows, _plain_rows)

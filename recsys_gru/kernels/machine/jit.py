@@ -61,13 +61,11 @@ def _file_of(function: Any) -> set[Path]:  # noqa: ANN401
     return {file} if file.exists() else set()
 
 
-def instruction(
-    typed: Callable[..., object], plain: Callable[..., None], *, prefer_literal: bool = False
-) -> Callable[..., None]:
+def instruction(typed: Callable[..., object], plain: F, *, prefer_literal: bool = False) -> F:
     """Return a function for kernels to call: `typed` spells out its machine code, `plain` stands in where
     kernels run as plain Python; with `prefer_literal`, `typed` is told the values of constants."""
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return plain
     made: Any = intrinsic(prefer_literal=prefer_literal)(typed)
     made.files = _file_of(typed)
-    return cast("Callable[..., None]", made)
+    return cast("F", made)
