@@ -25,8 +25,8 @@ from recsys_gru.sessions import Sessions, Vocabulary
 @pytest.fixture(scope="module", params=[{}, {"scale": 12.0, "look_back": 3}], ids=str)
 def model(request: pytest.FixtureRequest) -> GRU4Rec:
     clicks = generate_clicks(n_sessions=300, n_items=60, seed=5)
-    own = {"layers": (13, 9), "batch_size": 16, "n_sample": 32, "n_epochs": 1, "device": "cpu"}
-    return GRU4Rec(**own, **request.param).fit(clicks)
+    own: dict[str, Any] = {"layers": (13, 9), "batch_size": 16, "n_sample": 32, "n_epochs": 1}
+    return GRU4Rec(**own, **request.param, device="cpu").fit(clicks)
 
 
 @pytest.fixture(scope="module")
