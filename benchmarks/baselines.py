@@ -38,7 +38,7 @@ MODELS = (
     *("SKNN", "VSKNN", "STAN", "VSTAN", "VMISKNN", "Repeats", "GRU4Rec", "Blend"),
 )
 OURS = "Blend"
-"""What is compared with every other; there is nothing of it to tune."""
+"""What is compared with every other; it is not tuned."""
 K, SEED = 20, 2026
 SEARCH_SESSIONS, VALIDATION_SESSIONS = 25_000, 2000
 """The search learns from the newest of the earlier sessions and is judged on some of the later ones."""
@@ -120,7 +120,8 @@ def trials_of(kind: str, trials: int) -> int:
 
 def space_of(kind: str) -> SearchSpace:
     """What is searched."""
-    space: SearchSpace = GRU_SPACE if kind == "GRU4Rec" else getattr(rg, kind).search_space()
+    own: dict[str, SearchSpace] = {"GRU4Rec": GRU_SPACE, OURS: {}}
+    space: SearchSpace = own[kind] if kind in own else getattr(rg, kind).search_space()
     return space
 
 

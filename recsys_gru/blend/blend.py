@@ -15,6 +15,7 @@ from recsys_gru.blend.members import USUAL, made, of_member, told
 from recsys_gru.blend.shares import mixture, pieces, shares_of
 from recsys_gru.contract import (
     Recommender,
+    SearchSpace,
     check_number,
     newer_clicks,
     plain_value,
@@ -144,6 +145,10 @@ class Blend(Recommender):
             shares = shares_of(self.members_, self.temperatures_, piece, every)
             weights = self.gate_.weights(context_of(piece.sessions, piece.ends, shares))
             yield MatrixBlock(piece.rows, mixture(shares, weights, len(self.vocabulary_)))
+
+    @classmethod
+    def search_space(cls) -> SearchSpace:
+        return {"held_out": ("float", 0.05, 0.3, False), "strength": ("float", 0.3, 30.0, True)}
 
     def parameters(self) -> dict[str, object]:
         return {
