@@ -180,9 +180,10 @@ def blended(fitted: "dict[str, Recommender]", prepared: "Prepared") -> "Recommen
     from recsys_gru.blend import Blend, recommended
     from recsys_gru.observers import unheard
 
+    waiting = dict(fitted)  # each is a member once: of two networks the other one is another
     with unheard():
         members = [
-            fitted.get(type(member).__name__) or member.fit(prepared.train)
+            waiting.pop(type(member).__name__, None) or member.fit(prepared.train)
             for member in recommended().members()
         ]
         blend = Blend.of(members, prepared.validation)
