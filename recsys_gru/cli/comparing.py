@@ -180,7 +180,7 @@ def blended(fitted: "dict[str, Recommender]", prepared: "Prepared") -> "Recommen
     from recsys_gru.blend import Blend, recommended
     from recsys_gru.observers import unheard
 
-    waiting = dict(fitted)  # each is a member once: of two networks the other one is another
+    waiting: dict[str, Recommender | None] = {**fitted}  # each is a member once: of two networks the first
     with unheard():
         members = [
             waiting.pop(type(member).__name__, None) or member.fit(prepared.train)
