@@ -31,7 +31,7 @@ def draw_recall_curves(ledgers: Mapping[str, pl.DataFrame], path: Path | str, lo
     axes.set_xticks(ticks, [str(k) for k in ticks])
     axes.minorticks_off()
     axes.grid(axis="y", color="#e2e5e8")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="lower right")  # the curves rise; to search for a place takes seconds
     figure.savefig(path, dpi=120)
 
 

@@ -37,6 +37,8 @@ OnEpoch = Callable[[EpochReport], None]
 CUTOFFS = (5, 10, 20)
 CHECKPOINT_FORMAT = 2
 """Raised when a checkpoint holds something else than before: older ones are then refused."""
+SINCE_THEN = ("scale", "look_back")
+"""Settings that checkpoints of this format had not at first: where they are off, older ones go on."""
 WATCHED = "mrr_at_20"
 """The validation metric that early stopping watches."""
 Pulse = Callable[[Position], None]
@@ -136,7 +138,9 @@ class Loop:
         if self.checkpoint_dir is None:
             return None
         held_out = validation.fingerprint() if validation else None
-        facts = [CHECKPOINT_FORMAT, asdict(self.settings), self.patience, sessions.fingerprint(), held_out]
+        values = asdict(self.settings)
+        settings = {name: value for name, value in values.items() if value or name not in SINCE_THEN}
+        facts = [CHECKPOINT_FORMAT, settings, self.patience, sessions.fingerprint(), held_out]
         return Checkpoints(self.checkpoint_dir, hashlib.sha256(json.dumps(facts).encode()).hexdigest())
 
     def _watched(self, positions: Iterator[Position], data: TrainingData) -> Iterator[Position]:
