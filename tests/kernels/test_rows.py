@@ -26,6 +26,15 @@ def stepped(memory: Memory, row: int, gradient: Floats, momentum: float) -> list
     return [list(values) for values in zip(*found, strict=True)]
 
 
+def memory_of(generator: np.random.Generator, columns: int, length: float) -> Memory:
+    """Weights, sums and velocity of all items; of rows that are stretched, none short and no sum near
+    nothing, as both would make much of a gradient's rounding."""
+    w, acc, v = generator.standard_normal((3, N_ITEMS, columns), np.float32)
+    if length:
+        w, acc = np.copysign(np.abs(w) + 1, w), np.abs(acc) + 1
+    return w, acc * acc, v
+
+
 def through_length(row: Floats, gradient: NDArray[np.float64], length: float) -> NDArray[np.float64]:
     """The gradient of a row, from that of the row stretched to a length: its Jacobian, written out."""
     unit = row.astype(np.float64) / np.linalg.norm(row.astype(np.float64))
@@ -55,8 +64,7 @@ def test_adagrad_is_its_formula_on_each_number(
 ) -> None:
     generator = np.random.default_rng(seed)
     scored, events, inputs = 1 + int(candidates * (picked - 1)), 5, 4
-    w, acc, v = generator.standard_normal((3, N_ITEMS, columns), np.float32)
-    memory = w, acc * acc, v
+    memory = memory_of(generator, columns, length)
     w, acc, v = generator.standard_normal((3, N_ITEMS if biased else 0), np.float32)
     bias = w, acc * acc, v
     rows = generator.permutation(N_ITEMS)[:picked]
