@@ -4,6 +4,7 @@ s = h + w_0 x_0 + w_1 x_1 + ..., x_d the row of the item clicked d clicks before
 """
 
 from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.cosines import dot
 from recsys_gru.kernels.machine.jit import kernel
 
 
@@ -41,9 +42,7 @@ def looked_back(
             if recent[q, d] < 0:
                 place[:] = 0
                 continue
-            row, weight, along = table[recent[q, d]], weights[d], slope[0] * 0
-            for j in range(len(row)):
-                along += slope[j] * row[j]
-            of_weights[d] += along
+            row, weight = table[recent[q, d]], weights[d]
+            of_weights[d] += dot(slope, row)
             for j in range(len(row)):
                 place[j] = weight * slope[j]

@@ -44,7 +44,9 @@ def tree_of(path: Path) -> ast.Module:
 def kernels() -> Iterator[Kernel]:
     for path in sorted(KERNELS.rglob("*.py")):
         for node in tree_of(path).body:
-            if isinstance(node, ast.FunctionDef) and "kernel" in map(ast.unparse, node.decorator_list):
+            if isinstance(node, ast.FunctionDef) and {"kernel", "in_order"} & set(
+                map(ast.unparse, node.decorator_list)
+            ):
                 yield Kernel(path, node.name, ast.get_docstring(node) or "")
 
 

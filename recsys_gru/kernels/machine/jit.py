@@ -36,7 +36,16 @@ def kernel(function: F) -> F:
     meaning. The machine code is kept on disk until the file changes that the loop is in, or one that what it
     calls is in.
     """
-    flags = {"reassoc", "contract", "nsz", "arcp"}
+    return _compiled(function, {"reassoc", "contract", "nsz", "arcp"})
+
+
+def in_order(function: F) -> F:
+    """As `kernel`, but every sum is added up as it is written, so that it has the same bits in whatever other
+    loop it is compiled into."""
+    return _compiled(function, set())
+
+
+def _compiled(function: F, flags: set[str]) -> F:
     compiled = numba.njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         _watch_what_is_called(compiled)
