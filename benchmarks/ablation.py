@@ -7,8 +7,6 @@ together, which is each of them left out as well; microseconds are those of a pr
 learned. Figures that stand in FILE already are not measured again.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -16,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 
 import recsys_gru as rg
+from benchmarks.figures import asked_of, keep, known
+from benchmarks.quality import DAYS, K
 
-DAYS = {"bolcom": 3, "eshop2008": 14}
 FIRST_OF_VALIDATION = {"retailrocket": 121_168, "diginetica": 170_000}
 LEARNED, JUDGED = 60_000, 4000
 """Sessions of the two larger logs."""
 PARTS: dict[str, Any] = {"scale": rg.RECOMMENDED["scale"], "look_back": rg.RECOMMENDED["look_back"]}
-K = 20
 
 
 def variants() -> Mapping[str, dict[str, Any]]:
@@ -37,24 +34,12 @@ def variants() -> Mapping[str, dict[str, Any]]:
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--logs", nargs="*", default=[*DAYS, *FIRST_OF_VALIDATION])
-    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
-    parser.add_argument("--out", type=Path, default=Path("build/ablation.jsonl"))
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = asked.out.read_text().splitlines() if asked.out.exists() else []
-    done = {(row["log"], row["variant"], row["seed"]) for row in map(json.loads, lines)}
+    asked = asked_of(__doc__, [*DAYS, *FIRST_OF_VALIDATION], Path("build/ablation.jsonl"))
+    done = {(row["log"], row["variant"], row["seed"]) for row in known(asked.out)}
     for log in asked.logs:
         train, judged = parts(asked.folder, log)
         for row in measured(log, train, judged, asked.seeds, done):
-            print(row, flush=True)
-            with asked.out.open("a") as file:
-                file.write(json.dumps(row) + "\n")
+            keep(asked.out, row)
     print(means(asked.out))
 
 
@@ -98,7 +83,7 @@ def measured(
 
 def means(path: Path) -> pl.DataFrame:
     """The mean of the seeds, and half the width of its 95 % interval (Student, over seeds)."""
-    rows = pl.DataFrame([json.loads(line) for line in path.read_text().splitlines()])
+    rows = pl.DataFrame(known(path))
     student = 4.303 if rows["seed"].n_unique() == 3 else float("nan")
     widths = [
         (student * pl.col(name).std() / pl.len().sqrt()).alias(f"{name} +-") for name in ("recall", "mrr")

@@ -6,8 +6,6 @@ unknown item as a miss. Once for each seed: the blend of rg.recommended(), and t
 A figure that stands in FILE already is not measured again.
 """
 
-import argparse
-import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
 
 import recsys_gru as rg
+from benchmarks.figures import asked_of, keep, known
 
 DAYS = {"bolcom": 3, "eshop2008": 14}
 FIRST_OF_TEST = {"retailrocket": 126_168, "diginetica": 186_670}
@@ -26,25 +24,13 @@ K = 20
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--logs", nargs="*", default=[*DAYS, *FIRST_OF_TEST])
-    parser.add_argument("--seeds", type=int, nargs="*", default=[1, 2, 3])
-    parser.add_argument("--out", type=Path, default=Path("build/quality.jsonl"))
-    asked = parser.parse_args()
-    torch.set_num_threads(1)
-    asked.out.parent.mkdir(parents=True, exist_ok=True)
-    lines = asked.out.read_text().splitlines() if asked.out.exists() else []
-    done = {(row["log"], row["seed"]) for row in map(json.loads, lines)}
+    asked = asked_of(__doc__, [*DAYS, *FIRST_OF_TEST], Path("build/quality.jsonl"))
+    done = {(row["log"], row["seed"]) for row in known(asked.out)}
     for log in asked.logs:
         train, test = parts(asked.folder, log)
         for seed in asked.seeds:
             for row in measured(train, test, seed) if (log, seed) not in done else ():
-                print({"log": log} | row, flush=True)
-                with asked.out.open("a") as file:
-                    file.write(json.dumps({"log": log} | row) + "\n")
+                keep(asked.out, {"log": log} | row)
     print(means(asked.out))
 
 
@@ -81,7 +67,7 @@ def measured(train: rg.Sessions, test: pl.DataFrame, seed: int) -> Iterator[dict
 
 def means(path: Path) -> pl.DataFrame:
     """The mean of the seeds, and the widest distance between two of them."""
-    rows = pl.DataFrame([json.loads(line) for line in path.read_text().splitlines()])
+    rows = pl.DataFrame(known(path))
     spread = [(pl.col(name).max() - pl.col(name).min()).alias(f"{name} spread") for name in ("recall", "mrr")]
     figures = [
         pl.col("recall", "mrr").mean(),

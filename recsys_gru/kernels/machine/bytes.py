@@ -3,6 +3,7 @@
 """
 
 # ruff: noqa: ANN401 - numba's compiler objects have no types
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -65,7 +66,9 @@ def _byte_piece(
             return builder.gep(builder.bitcast(array.data, BYTE.as_pointer()), [skipped])
 
         depth = builder.extract_value(lanes.shape, 0)
-        sums = _summed(builder, [started(read, place) for place in places], started(lanes, LONG(0)), depth)
+        sums = _summed_beside(
+            builder, [started(read, place) for place in places], started(lanes, LONG(0)), depth
+        )
         sizes, least = (
             builder.load(builder.bitcast(one.data, FLOATS.as_pointer()), align=4) for one in (step, limit)
         )
@@ -128,25 +131,12 @@ def _byte_rows(
 
 def _summed_alone(builder: Any, rows: list[Any], state: Any, depth: Any) -> Any:
     """Return the sums, one for each row, over `depth` times 64 products of its bytes with the state's."""
-    dot = _dot(builder)
-    before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
-    builder.branch(head)
-    builder.position_at_end(head)
-    k = builder.phi(LONG)
-    k.add_incoming(LONG(0), before)
-    sums = [builder.phi(SUMS) for _ in rows]
-    builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
-    builder.position_at_end(body)
-    skipped = builder.mul(k, LONG(FOUR * LANES))
-    own = builder.load(builder.bitcast(builder.gep(state, [skipped]), SUMS.as_pointer()), align=1)
-    for total, row in zip(sums, rows, strict=True):
-        bytes_ = builder.load(builder.bitcast(builder.gep(row, [skipped]), SUMS.as_pointer()), align=1)
-        total.add_incoming(ir.Constant(SUMS, [0] * LANES), before)
-        total.add_incoming(builder.call(dot, [total, own, bytes_]), body)
-    k.add_incoming(builder.add(k, LONG(1)), body)
-    builder.branch(head)
-    builder.position_at_end(done)
-    width, parts = 1, sums
+
+    def bytes_of(row: Any, k: Any) -> Any:
+        place = builder.gep(row, [builder.mul(k, LONG(FOUR * LANES))])
+        return builder.load(builder.bitcast(place, SUMS.as_pointer()), align=1)
+
+    width, parts = 1, _summed(builder, rows, state, depth, bytes_of)
     while len(parts) > 1:  # lanes of two vectors are added in pairs, so that half as many vectors remain
         pairs = zip(parts[::2], parts[1::2], strict=True)
         parts = [_paired(builder, left, right, width) for left, right in pairs]
@@ -177,8 +167,22 @@ def _dot(builder: Any) -> Any:
     )
 
 
-def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
-    """Return the sums over `depth` times four products of each row's bytes with the columns'."""
+def _summed_beside(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
+    """Return the sums, a lane a column, over `depth` times four products of each row's bytes with the
+    columns'."""
+
+    def four_of(row: Any, k: Any) -> Any:
+        four = builder.gep(row, [builder.mul(k, LONG(FOUR))])
+        return _splat(builder, builder.load(builder.bitcast(four, INT.as_pointer()), align=1))
+
+    return _summed(builder, rows, columns, depth, four_of)
+
+
+def _summed(
+    builder: Any, rows: list[Any], shared: Any, depth: Any, vector_of: Callable[[Any, Any], Any]
+) -> list[Any]:
+    """Return a vector of sums for each row: of the products of `depth` vectors of 64 bytes that lie at
+    `shared`, one after the other, with the row's, which `vector_of` gives for the number of the vector."""
     dot = _dot(builder)
     before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
     builder.branch(head)
@@ -188,13 +192,11 @@ def _summed(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any
     sums = [builder.phi(SUMS) for _ in rows]
     builder.cbranch(builder.icmp_signed("<", k, depth), body, done)
     builder.position_at_end(body)
-    place = builder.gep(columns, [builder.mul(k, LONG(FOUR * LANES))])
-    column = builder.load(builder.bitcast(place, SUMS.as_pointer()), align=1)
+    place = builder.gep(shared, [builder.mul(k, LONG(FOUR * LANES))])
+    factor = builder.load(builder.bitcast(place, SUMS.as_pointer()), align=1)
     for total, row in zip(sums, rows, strict=True):
-        four = builder.gep(row, [builder.mul(k, LONG(FOUR))])
-        alike = _splat(builder, builder.load(builder.bitcast(four, INT.as_pointer()), align=1))
         total.add_incoming(ir.Constant(SUMS, [0] * LANES), before)
-        total.add_incoming(builder.call(dot, [total, column, alike]), body)
+        total.add_incoming(builder.call(dot, [total, factor, vector_of(row, k)]), body)
     k.add_incoming(builder.add(k, LONG(1)), body)
     builder.branch(head)
     builder.position_at_end(done)
