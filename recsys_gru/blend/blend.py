@@ -1,6 +1,6 @@
 """Blend: a recommender of several recommenders."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self, final
@@ -39,7 +39,8 @@ class Blend(Recommender):
 
     A share is the softmax of a network's scores, with a temperature, or a score's part of all scores. The
     weights are learned from clicks that the members had not learned when they foretold them: those of
-    ``validation``; without it those of the newest sessions, after which the members are fitted anew on all.
+    ``validation``; without it those of the newest sessions, which the members learn afterwards: a network learns
+    the older ones in the first half of its epochs, and all of them in the other half.
 
     Args:
         models: recommenders, the network first, of which unfitted twins are fitted; or what tells them, such
@@ -185,14 +186,17 @@ class Blend(Recommender):
 
     def _fit(self, sessions: Sessions, validation: Sessions | None) -> None:
         self._begin(self.members())
-        older, newest = (sessions, validation) if validation is not None else self._parted(sessions)
-        if older is not sessions:
-            with unheard():
-                self._fit_members(older, None)
-                self._weigh(newest, most=Foretold.KEPT)
+        older, newest = (sessions, None) if validation is not None else self._parted(sessions)
+        if newest is None:
+            with epochs_as(self):
+                self._each(lambda member: member.fit(sessions, validation))
+                self._weigh(validation, most=Foretold.KEPT)
+            return
+        with unheard():
+            self._each(lambda member: member.fit_part(older))
+            self._weigh(newest, most=Foretold.KEPT)
         with epochs_as(self):
-            self._fit_members(sessions, validation)
-            self._weigh(validation, most=Foretold.KEPT)
+            self._each(lambda member: member.fit_rest(sessions))
 
     def _begin(self, members: Sequence[Recommender]) -> None:
         """Take members, all of equal weight."""
@@ -200,9 +204,10 @@ class Blend(Recommender):
         self.members_, self.foretold_ = tuple(members), Foretold.nothing(count)
         self.gate_, self.temperatures_ = Gate(np.zeros((OF_SESSION + count, count))), np.ones(count)
 
-    def _fit_members(self, sessions: Sessions, validation: Sessions | None) -> None:
+    def _each(self, learn: Callable[[Recommender], object]) -> None:
+        """Let every member learn."""
         for member in self.members_:
-            member.fit(sessions, validation)
+            learn(member)
         self._take_over(self.members_[0])
 
     def _parted(self, sessions: Sessions) -> tuple[Sessions, Sessions | None]:

@@ -71,6 +71,14 @@ class Recommender(Estimator):
             self._remember(sessions)
         return self
 
+    def fit_part(self, older: Sessions) -> None:
+        """Learn the older part of a log, well enough to be judged on the newer part; `fit_rest` follows."""
+        self.fit(older)
+
+    def fit_rest(self, sessions: Sessions) -> None:
+        """Learn a whole log of which `fit_part` has learned a part."""
+        self.fit(sessions)
+
     def recommend(
         self,
         sessions: SessionData,

@@ -22,7 +22,7 @@ from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
 from recsys_gru.recommender.recency import Forgetting, Recency
 from recsys_gru.recommender.scoring import cosines, network_blocks
 from recsys_gru.recommender.space import SEARCH_SPACE
-from recsys_gru.recommender.stream import Fitted, go_on, require_same
+from recsys_gru.recommender.stream import Fitted, go_on, renumber, require_same
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 from recsys_gru.training import EpochReport, GoingOn, Settings, device_at_hand, resolve_device
 
@@ -248,6 +248,17 @@ class GRU4Rec(Recommender):
                 self.slots_ = learner.optimiser.slots
                 self.history_ = loop.alone().train(self, learner, sessions, None)
 
+    def fit_part(self, older: Sessions) -> None:
+        """Learn the older part of a log in the first half of the epochs."""
+        self._fitted(older, None, self._loop(n_epochs=self.settings().halves[0]).alone())
+
+    def fit_rest(self, sessions: Sessions) -> None:
+        """Walk through the whole log in the other half of the epochs."""
+        loop = self._loop(n_epochs=self.settings().halves[1]).alone()
+        with fitting(self, sessions), self.network_.copies.changing():
+            renumber(self.vocabulary_, sessions, self.network_, self.slots_)
+            self._fit(sessions, None, loop, GoingOn(self.network_, self.slots_))
+
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
         return Settings.of(self.parameters() | own)
@@ -278,10 +289,16 @@ class GRU4Rec(Recommender):
         forgetting = Forgetting(self.half_life, self.forget_after)
         return Loop(settings, self.patience, self.checkpoint_dir, self.checkpoint_every, forgetting)
 
-    def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
+    def _fit(
+        self,
+        sessions: Sessions,
+        validation: Sessions | None,
+        loop: Loop | None = None,
+        going_on: GoingOn | None = None,
+    ) -> None:
         loop, support = loop or self._loop(), sessions.vocabulary.support
         lanes, device = max(1, lanes_needed(sessions, loop.settings)), resolve_device(str(self.device))
-        learner = loop.settings.learner(support, lanes, device)
+        learner = loop.settings.learner(support, lanes, device, going_on)
         self._remember(sessions)
         self.network_, self.slots_ = learner.network, learner.optimiser.slots
         self.recency_ = Recency.of(sessions, loop.forgetting.half_life)

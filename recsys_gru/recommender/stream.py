@@ -50,6 +50,22 @@ def grow(extension: Extension, network: Network, slots: dict[str, Slots]) -> Non
     network.architecture = replace(network.architecture, n_items=len(extension.sessions.vocabulary))
 
 
+def renumber(old: Vocabulary, sessions: Sessions, network: Network, slots: dict[str, Slots]) -> None:
+    """Give the item tables of a network that was fitted on some of these sessions, and the optimiser's memory
+    of them, the rows of all their items in their own order.
+    """
+    extension = extend(old, sessions)
+    order = extension.sessions.vocabulary.numbers(sessions.vocabulary.ids)
+
+    def renumbered(values: Tensor) -> Tensor:
+        return torch.from_numpy(extension.rows_from(values.cpu().numpy())[order]).to(values.device)
+
+    for name, table in network.tables.items():
+        network.tables[name] = renumbered(table)
+        slots[name] = {slot: renumbered(values) for slot, values in slots[name].items()}
+    network.architecture = replace(network.architecture, n_items=len(sessions.vocabulary))
+
+
 def require_same(settings: Settings, network: Network, slots: dict[str, Slots]) -> None:
     """Raise ParameterError unless these settings go on with the network and the memory that were fitted."""
     remembered = {slot for values in slots.values() for slot in values}

@@ -118,6 +118,11 @@ class Settings:
         return self.layers[-1] if self.mode == "tied" else separate
 
     @property
+    def halves(self) -> tuple[int, int]:
+        """Epochs over a part of a log, and then over the whole."""
+        return max(1, self.n_epochs // 2), max(1, self.n_epochs - self.n_epochs // 2)
+
+    @property
     def needs_negatives(self) -> bool:
         """Whether a lone lane has nothing to be compared with."""
         return self.n_sample == 0 and self.loss != "softmax"
