@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from recsys_gru.evaluation import report_page as report_page
     from recsys_gru.evaluation import write_ranks as write_ranks
     from recsys_gru.exploration import describe as describe
+    from recsys_gru.facts import CheckedItems as CheckedItems
+    from recsys_gru.facts import check_items as check_items
     from recsys_gru.preparation import ClickStore as ClickStore
     from recsys_gru.preparation import prepare as prepare
     from recsys_gru.preparation import read_prepared as read_prepared
@@ -97,6 +99,7 @@ _HOMES = {
         "tail_cut",
         "write_sessions",
     ),
+    "recsys_gru.facts": ("CheckedItems", "check_items"),
     "recsys_gru.preparation": ("ClickStore", "prepare", "read_prepared"),
     "recsys_gru.exploration": ("describe",),
     "recsys_gru.ranking": ("ItemFilter",),

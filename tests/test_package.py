@@ -45,6 +45,7 @@ ROOMS = {
     "training": ({"model", "kernels", "files"}, {"torch", "safetensors"} | NUMBERS),
     "ranking": ({"sessions", "kernels"}, {"polars"} | NUMBERS),
     "model": ({"kernels"}, {"torch"} | NUMBERS),
+    "facts": ({"sessions", "clicks", "files"}, {"polars"} | NUMBERS),
     "exploration": ({"preparation", "clicks", "pages"}, {"polars", "matplotlib"} | NUMBERS),
     "preparation": ({"sessions", "clicks", "kernels"}, {"polars"} | NUMBERS),
     "sessions": ({"clicks", "kernels", "files"}, {"polars"} | NUMBERS),
