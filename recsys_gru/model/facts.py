@@ -47,12 +47,14 @@ class Facts(NamedTuple):
     def followed_by(self, more: "Facts") -> "Facts":
         """These and, after them, those of more items."""
         offsets = np.concatenate([self.offsets, self.offsets[-1] + more.offsets[1:]])
-        joined = (
-            np.concatenate(parts)
-            for parts in (
-                (self.labels, more.labels),
-                (self.weights, more.weights),
-                (self.numbers, more.numbers),
-            )
+        return Facts(
+            offsets,
+            np.concatenate([self.labels, more.labels]),
+            np.concatenate([self.weights, more.weights]),
+            np.concatenate([self.numbers, more.numbers]),
         )
-        return Facts(offsets, *joined)
+
+    def replaced(self, there: NDArray[np.bool_], newer: "Facts") -> "Facts":
+        """Those of the items (N,) that are `there` as the newer ones tell of them, the rest as they are."""
+        numbers = np.arange(len(there))
+        return self.followed_by(newer).of(np.where(there, numbers + len(there), numbers))
