@@ -28,7 +28,7 @@ ROWS = st.lists(
     min_size=1,
     max_size=12,
 )
-TYPES = {
+TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "brand": pl.String, "tags": pl.List(pl.String), "title": pl.String, "price": pl.Float64,
     "vector": pl.List(pl.Float64),
 }  # fmt: skip
@@ -40,11 +40,12 @@ def checked_of(rows: list[tuple[Any, ...]]) -> CheckedItems:
 
 
 def vocabulary_of(items: list[int]) -> Vocabulary:
-    return Vocabulary(pl.Series(items, dtype=pl.Int64), np.ones(len(items)))
+    return Vocabulary(pl.Series(items, dtype=pl.Int64), np.ones(len(items), dtype=np.int64))
 
 
 def same(one: ItemFacts, other: ItemFacts) -> bool:
-    return all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(one, other, strict=True))
+    arrays: list[tuple[Any, Any]] = list(zip(one, other, strict=True))
+    return all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in arrays)
 
 
 def keyed(encoding: Encoding, facts: ItemFacts, item: int) -> dict[tuple[str, int], float]:
