@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from recsys_gru.clicks import Recipe as Recipe
     from recsys_gru.clicks import check_clicks as check_clicks
     from recsys_gru.clicks import collapse_repeats as collapse_repeats
+    from recsys_gru.clicks import generate_catalogue as generate_catalogue
     from recsys_gru.clicks import generate_clicks as generate_clicks
     from recsys_gru.clicks import read_clicks as read_clicks
     from recsys_gru.clicks import recipe_of as recipe_of
@@ -79,6 +80,7 @@ _HOMES = {
         "Recipe",
         "check_clicks",
         "collapse_repeats",
+        "generate_catalogue",
         "generate_clicks",
         "read_clicks",
         "recipe_of",

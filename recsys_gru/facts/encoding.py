@@ -189,14 +189,9 @@ class Encoding:
             parts.append(np.split(state[f"facts/{name}"].copy(), ends[:-1]))
         found = tuple(Learned(column, *arrays) for column, *arrays in zip(columns, *parts, strict=True))
         for part in found:
-            if (
-                (np.diff(part.keys) <= 0).any()
-                or (np.diff(part.edges) <= 0).any()
-                or (part.scales == 0).any()
-            ):
-                raise InputError(
-                    f"expected rising keys and edges, and scales above 0, in {part.column.name!r}"
-                )
+            rises = [(values[1:] > values[:-1]).all() for values in (part.keys, part.edges)]
+            if not all(rises) or (part.scales <= 0).any():
+                raise InputError(f"expected rising keys and edges, scales above 0, in {part.column.name!r}")
         return cls(found)
 
     def _first_labels(self) -> list[int]:
@@ -247,14 +242,17 @@ def _columns(said: NDArray[np.generic]) -> list[Column]:
 
 
 def _holds_together(column: Column) -> bool:
+    """Whether the sizes are those of a column of its kind."""
     bands = column.edges + 1 if column.edges else 0
     power = column.buckets & (column.buckets - 1) == 0
+    texts = not (column.numbers or column.edges or column.missing)
+    numbers = not column.buckets and column.missing < 2 and column.labels == bands + column.missing
     return {
-        LABEL: not (column.numbers or column.edges or column.buckets or column.missing),
-        LABELS: not (column.numbers or column.edges or column.buckets or column.missing),
-        WORDS: bool(column.buckets) and power and not (column.numbers or column.edges or column.missing),
-        NUMBER: column.numbers == 1 and column.labels == bands + column.missing and column.missing < 2,
-        VECTOR: column.edges == 0 and column.labels == column.missing < 2,
+        LABEL: texts and not column.buckets,
+        LABELS: texts and not column.buckets,
+        WORDS: texts and column.buckets > 0 and power,
+        NUMBER: numbers and column.numbers == 1,
+        VECTOR: numbers and not column.edges,
     }.get(column.kind, False)
 
 

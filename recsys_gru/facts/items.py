@@ -180,7 +180,7 @@ def _fault(raw: pl.Series, values: pl.Series, kind: str, widths: Mapping[str, in
         tests = [(values.is_null() & ~missing, f"bad {name}"), (~values.is_finite(), f"non-finite {name}")]
     if kind == VECTOR:
         lengths = values.list.len()
-        usual = lengths.drop_nulls().mode().max()
+        usual = lengths.drop_nulls().mode().max() or 0
         wrong = lengths != widths.get(name, usual)
         finite = values.list.eval(pl.element().is_finite().fill_null(value=False)).list.all()
         tests = [(wrong, f"wrong length of {name}"), (~finite, f"non-finite {name}")]
