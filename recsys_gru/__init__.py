@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from recsys_gru.clicks import Recipe as Recipe
     from recsys_gru.clicks import check_clicks as check_clicks
     from recsys_gru.clicks import collapse_repeats as collapse_repeats
+    from recsys_gru.clicks import generate_catalogue as generate_catalogue
     from recsys_gru.clicks import generate_clicks as generate_clicks
     from recsys_gru.clicks import read_clicks as read_clicks
     from recsys_gru.clicks import recipe_of as recipe_of
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from recsys_gru.evaluation import report_page as report_page
     from recsys_gru.evaluation import write_ranks as write_ranks
     from recsys_gru.exploration import describe as describe
+    from recsys_gru.facts import CheckedItems as CheckedItems
+    from recsys_gru.facts import check_items as check_items
     from recsys_gru.preparation import ClickStore as ClickStore
     from recsys_gru.preparation import prepare as prepare
     from recsys_gru.preparation import read_prepared as read_prepared
@@ -77,6 +80,7 @@ _HOMES = {
         "Recipe",
         "check_clicks",
         "collapse_repeats",
+        "generate_catalogue",
         "generate_clicks",
         "read_clicks",
         "recipe_of",
@@ -97,6 +101,7 @@ _HOMES = {
         "tail_cut",
         "write_sessions",
     ),
+    "recsys_gru.facts": ("CheckedItems", "check_items"),
     "recsys_gru.preparation": ("ClickStore", "prepare", "read_prepared"),
     "recsys_gru.exploration": ("describe",),
     "recsys_gru.ranking": ("ItemFilter",),

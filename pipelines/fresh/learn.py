@@ -94,7 +94,7 @@ def _learn(model: "Recommender", events: "pl.DataFrame", since: datetime, settin
     """Learn each click from a moment on; those before are context."""
     import recsys_gru
 
-    if isinstance(model, recsys_gru.GRU4Rec):
+    if isinstance(model, recsys_gru.GRU4Rec | recsys_gru.Blend):
         model.partial_fit(events, since=since, n_epochs=settings.fresh.epochs)
     else:
         model.partial_fit(events, since=since)  # type: ignore[attr-defined]

@@ -120,7 +120,7 @@ def _require_wholes(settings: "Settings") -> None:
     """What depends on more than one value, or on a form."""
     kind = settings.model.get("class")
     if not isinstance(kind, str):
-        raise BadInputError(f"expected the recommender's class in [model]: class = 'GRU4Rec', got {kind!r}")
+        raise BadInputError(f"expected the recommender's class in [model]: class = 'Blend', got {kind!r}")
     if settings.gate.k not in settings.evaluate.cutoffs:
         raise BadInputError(f"expected gate.k among evaluate.cutoffs {settings.evaluate.cutoffs}")
     if "{day}" not in settings.input.path:

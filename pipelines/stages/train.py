@@ -156,7 +156,9 @@ def _from_champion(day: date, settings: Settings, train_set: "pl.DataFrame", bas
     import polars as pl
 
     model, last = registry_of(settings).load(base), day_of(settings, base)
-    if not isinstance(model, recsys_gru.GRU4Rec):
-        raise BadInputError(f"train.mode = 'warm' needs a GRU4Rec as champion, got {type(model).__name__}")
+    if not isinstance(model, recsys_gru.GRU4Rec | recsys_gru.Blend):
+        raise BadInputError(
+            f"train.mode = 'warm' needs a GRU4Rec or a Blend as champion, got {type(model).__name__}"
+        )
     newer = train_set.filter(pl.col("time").dt.date().is_between(last or day, day - timedelta(days=1)))
     return model.partial_fit(newer, n_epochs=settings.train.warm_epochs)

@@ -8,8 +8,8 @@ from typing import Any, Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.arguments import shown
-from recsys_gru.blend.foretold import TEMPERATURES, Foretold, best_temperature
+from recsys_gru.arguments import shown, whole_number
+from recsys_gru.blend.foretold import TEMPERATURES, Foretold, best_temperature, parted
 from recsys_gru.blend.gate import OF_SESSION, Gate, context_of
 from recsys_gru.blend.members import USUAL, made, of_member, told
 from recsys_gru.blend.shares import mixture, pieces, shares_of
@@ -39,8 +39,8 @@ class Blend(Recommender):
 
     A share is the softmax of a network's scores, with a temperature, or a score's part of all scores. The
     weights are learned from clicks that the members had not learned when they foretold them: those of
-    ``validation``; without it those of the newest sessions, which the members learn afterwards: a network learns
-    the older ones in the first half of its epochs, and all of them in the other half.
+    ``validation``; without it those of the newest sessions, which the members learn after that: a network
+    walks the older ones in the first half of its epochs and all of them in the other half.
 
     Args:
         models: recommenders, the network first, of which unfitted twins are fitted; or what tells them, such
@@ -112,13 +112,16 @@ class Blend(Recommender):
         blend._weigh(as_sessions(validation, catalogue), most=Foretold.KEPT)
         return blend
 
-    def partial_fit(self, newer: SessionData, *, since: datetime | None = None) -> Self:
+    def partial_fit(
+        self, newer: SessionData, *, since: datetime | None = None, n_epochs: int | None = None
+    ) -> Self:
         """Go on learning: newer clicks are foretold, weights learn from that, then the members learn them.
 
         Args:
             newer: later clicks, as ``fit`` takes them.
             since: a moment (UTC where it names no zone): clicks before it are context, each from it on is
                 learned once; a piece without any is no error.
+            n_epochs: walks of the networks through the newer sessions, in place of their own.
 
         Raises:
             ParameterError: if hyper-parameters were changed since the fit.
@@ -132,13 +135,14 @@ class Blend(Recommender):
                 "partial_fit goes on with the models that were fitted, but models, held_out or strength "
                 "changed since: set them back, or call fit"
             )
+        own = {} if n_epochs is None else {"n_epochs": whole_number("n_epochs", n_epochs, 1)}
         sessions = newer_clicks(newer, self.vocabulary_, since, self.span_)
         if sessions.counted.any():
             with fitting(self, sessions):
                 with unheard():
                     self._weigh(sessions, most=Foretold.A_PIECE)
                 with epochs_as(self):
-                    self._go_on(sessions)
+                    self._go_on(sessions, own)
         return self
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
@@ -186,17 +190,17 @@ class Blend(Recommender):
 
     def _fit(self, sessions: Sessions, validation: Sessions | None) -> None:
         self._begin(self.members())
-        older, newest = (sessions, None) if validation is not None else self._parted(sessions)
+        older, newest = (sessions, None) if validation is not None else parted(sessions, self.held_out)
         if newest is None:
             with epochs_as(self):
                 self._each(lambda member: member.fit(sessions, validation))
                 self._weigh(validation, most=Foretold.KEPT)
             return
         with unheard():
-            self._each(lambda member: member.fit_part(older))
+            self._each(lambda member: getattr(member, "fit_part", member.fit)(older))
             self._weigh(newest, most=Foretold.KEPT)
         with epochs_as(self):
-            self._each(lambda member: member.fit_rest(sessions))
+            self._each(lambda member: getattr(member, "fit_rest", member.fit)(sessions))
 
     def _begin(self, members: Sequence[Recommender]) -> None:
         """Take members, all of equal weight."""
@@ -209,20 +213,6 @@ class Blend(Recommender):
         for member in self.members_:
             learn(member)
         self._take_over(self.members_[0])
-
-    def _parted(self, sessions: Sessions) -> tuple[Sessions, Sessions | None]:
-        """The older and the newest sessions, each with the items of its own; all are older where too few are
-        left to learn from.
-        """
-        cut = sessions.n_sessions - int(self.held_out * sessions.n_sessions)
-        if cut == sessions.n_sessions or not (sessions.lengths[:cut] > 1).any():
-            return sessions, None
-        events = sessions.events()
-        newest = events["session_id"].is_in(sessions.ids[cut:].implode())
-        parts = Sessions.from_events(events.filter(~newest)), Sessions.from_events(events.filter(newest))
-        if len(parts[0].vocabulary) < 2 or not (parts[1].lengths > 1).any():
-            return sessions, None
-        return parts
 
     def _weigh(self, sessions: Sessions | None, most: int) -> None:
         """Foretell some of the clicks of newer sessions, if there are any, and learn the weights anew."""
@@ -239,14 +229,14 @@ class Blend(Recommender):
             told, strength = self.foretold_, float(self.strength)
             self.gate_ = Gate.learned(told.context, told.shares, strength, self.gate_)
 
-    def _go_on(self, sessions: Sessions) -> None:
+    def _go_on(self, sessions: Sessions, of_networks: Mapping[str, int]) -> None:
         """Let every member learn newer sessions."""
         for member in self.members_:
             if not hasattr(member, "partial_fit"):
                 raise ParameterError(
                     f"{type(member).__name__} cannot go on learning: give fit a validation part"
                 )
-            member.partial_fit(sessions)
+            member.partial_fit(sessions, **(of_networks if member.logits else {}))
         self._take_over(self.members_[0])
 
     def _take_over(self, member: Recommender) -> None:

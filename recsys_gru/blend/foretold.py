@@ -74,6 +74,21 @@ class Foretold:
         return Foretold(context, np.concatenate([self.shares, newer.shares])[-self.KEPT :])
 
 
+def parted(sessions: Sessions, held_out: float) -> tuple[Sessions, Sessions | None]:
+    """The older and the newest sessions, each with the items of its own; all are older where too few are left
+    to learn from.
+    """
+    cut = sessions.n_sessions - int(held_out * sessions.n_sessions)
+    if cut == sessions.n_sessions or not (sessions.lengths[:cut] > 1).any():
+        return sessions, None
+    events = sessions.events()
+    newest = events["session_id"].is_in(sessions.ids[cut:].implode())
+    parts = Sessions.from_events(events.filter(~newest)), Sessions.from_events(events.filter(newest))
+    if len(parts[0].vocabulary) < 2 or not (parts[1].lengths > 1).any():
+        return sessions, None
+    return parts
+
+
 def some_of(sessions: Sessions, most: int) -> Sessions:
     """Sessions of about so many counted clicks to foretell, spread evenly; all where there are no more.
 

@@ -10,9 +10,9 @@ from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.options import (
     LENGTH,
     Log,
+    best_model_option,
     last_days_option,
     log_options,
-    model_option,
     parameters_option,
     parse_parameters,
     threads_option,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @log_options
 @verify_option
-@model_option
+@best_model_option
 @parameters_option
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
@@ -37,15 +37,20 @@ if TYPE_CHECKING:
 @threads_option
 @tracking_option
 def fit(
-    log: Log, kind: str, parameters: tuple[str, ...], out: Path, test_days: float | None, where: str
+    log: Log, kind: str | None, parameters: tuple[str, ...], out: Path, test_days: float | None, where: str
 ) -> None:
-    """Fit a model on a click log, the whole of it or all but its last days, and save it."""
+    """Fit a model on a click log, the whole of it or all but its last days, and save it.
+
+    The model is the recommended one, a blend of networks and baselines; `--model GRU4Rec` is its network
+    alone, in half the time, and answers in a quarter of the blend's.
+    """
     from recsys_gru import tracking
     from recsys_gru.cli import parting
     from recsys_gru.cli.models import new_model
     from recsys_gru.clicks import Ledger
 
     require_room_for_model(out)
+    kind = kind or ("GRU4Rec" if parameters else "Blend")
     model = new_model(kind, parse_parameters(parameters, kind))
     train = parting.training(log, test_days, Ledger())
     with tracking.run(where, name=tracking.dated(f"fit {log.name}"), data=log.name):

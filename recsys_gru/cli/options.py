@@ -164,6 +164,13 @@ model_option = click.option(
     show_default=True,
     help="Which recommender.",
 )
+best_model_option = click.option(
+    "--model",
+    "kind",
+    type=click.Choice(MODELS),
+    show_default="the recommended Blend; with --param, GRU4Rec",
+    help="Which recommender.",
+)
 parameters_option = click.option(
     "--param",
     "parameters",

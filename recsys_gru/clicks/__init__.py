@@ -2,13 +2,15 @@
 
 In it: scan (files to lazy frames), adapters (published logs), times and frames (types and columns), read and
 check (the door), sessionize, order, ledger (what each rule left), recipe (every choice in one place),
-generate (logs with a planted law). Used by every room that meets a log. It must never import a model or
-torch, nor the rooms that build on it: sessions, preparation, exploration.
+generate (logs with a planted law), catalogue (the same with facts about the items). Used by every room that
+meets a log. It must never import a model or torch, nor the rooms that build on it: sessions, preparation,
+exploration.
 """
 
 import importlib
 
 from recsys_gru.clicks.adapters import recipe_of
+from recsys_gru.clicks.catalogue import Catalogue, FactsLaw, generate_catalogue
 from recsys_gru.clicks.check import CheckedClicks, check_clicks
 from recsys_gru.clicks.generate import PlantedLaw, generate_clicks, planted_law
 from recsys_gru.clicks.ledger import Ledger, Size
@@ -17,13 +19,16 @@ from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.sessionize import collapse_repeats, sessionize
 
 __all__ = [
+    "Catalogue",
     "CheckedClicks",
+    "FactsLaw",
     "Ledger",
     "PlantedLaw",
     "Recipe",
     "Size",
     "check_clicks",
     "collapse_repeats",
+    "generate_catalogue",
     "generate_clicks",
     "planted_law",
     "read_clicks",

@@ -11,10 +11,10 @@ from recsys_gru.arguments import LONGEST, flag, real_number, whole_number
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
 from recsys_gru.errors import ParameterError
 
-_START = datetime(2026, 1, 1, tzinfo=UTC)
-_DAY = 86_400
-_LONGEST = 50
-_MOST, _DAYS = 2**31 - 1, LONGEST.days
+START = datetime(2026, 1, 1, tzinfo=UTC)
+A_DAY = 86_400
+LONGEST_SESSION = 50
+MOST, MOST_DAYS = 2**31 - 1, LONGEST.days
 _EVENING_PEAK, _DAILY_SWING = 20 * 3600, 0.7
 _MEDIAN_PAUSE, _PAUSE_SPREAD, _LONGEST_PAUSE = 40.0, 1.0, 1500.0
 
@@ -60,8 +60,8 @@ def planted_law(
     >>> round(float(law.next_probabilities(taste=0, item=5).sum()), 6)
     1.0
     """
-    n_items, seed = whole_number("n_items", n_items, 1, _MOST), whole_number("seed", seed, 0)
-    tastes, slots = whole_number("tastes", tastes, 1, _MOST), whole_number("slots", slots, 1, _MOST)
+    n_items, seed = whole_number("n_items", n_items, 1, MOST), whole_number("seed", seed, 0)
+    tastes, slots = whole_number("tastes", tastes, 1, MOST), whole_number("slots", slots, 1, MOST)
     if not 0 <= real_number("follow", follow) <= 1:
         raise ParameterError(f"expected follow, a probability, between 0 and 1, got {follow}: .8 is usual")
     rng = np.random.default_rng([seed, 0])
@@ -121,23 +121,26 @@ def generate_clicks(
     >>> generate_clicks(n_sessions=3, n_items=50, days=2, seed=7).columns
     ['session_id', 'item_id', 'time']
     """
-    n_sessions, days = whole_number("n_sessions", n_sessions, 1, _MOST), whole_number("days", days, 1, _DAYS)
-    n_items, part = whole_number("n_items", n_items, 1, _MOST), whole_number("part", part, 0, _MOST)
+    n_sessions, days = (
+        whole_number("n_sessions", n_sessions, 1, MOST),
+        whole_number("days", days, 1, MOST_DAYS),
+    )
+    n_items, part = whole_number("n_items", n_items, 1, MOST), whole_number("part", part, 0, MOST)
     seed, text_ids = whole_number("seed", seed, 0), flag("text_ids", text_ids)
     mean_length = real_number("mean_length", mean_length)
     if mean_length < 1:
         raise ParameterError(f"expected mean_length of 1 click or more, got {mean_length}: 5 is usual")
     law = planted_law(n_items, seed)
     rng = np.random.default_rng([seed, 1, part])
-    lengths = np.minimum(rng.geometric(1 / mean_length, n_sessions), _LONGEST)
+    lengths = np.minimum(rng.geometric(1 / mean_length, n_sessions), LONGEST_SESSION)
     steps = draw_steps(law, lengths, rng)
     owner = np.concatenate([np.flatnonzero(lengths > step) for step in range(len(steps))])
-    seconds = _seconds(lengths, days, rng)
+    seconds = draw_seconds(lengths, days, rng)
     log = pl.DataFrame(
         {
             SESSION: owner + np.int64(part) * n_sessions,
             ITEM: np.concatenate(steps).astype(np.int64),
-            TIME: (np.concatenate(seconds) + int(_START.timestamp())) * 1_000_000,
+            TIME: (np.concatenate(seconds) + int(START.timestamp())) * 1_000_000,
         }
     )
     if text_ids:
@@ -176,35 +179,35 @@ def draw_steps(
     """
     by_popularity, by_slot = np.cumsum(law.popularity), np.cumsum(law.slot_shares)
     alive = np.arange(len(lengths))
-    current = _draw(by_popularity, rng.random(len(alive)))
+    current = draw(by_popularity, rng.random(len(alive)))
     any_taste = rng.integers(0, len(law.successors), len(lengths))
     tastes = np.where(law.taste_of[current] >= 0, law.taste_of[current], any_taste)
     steps = [current]
     for step in range(1, int(lengths.max())):
         keep = lengths[alive] > step
         alive, current = alive[keep], current[keep]
-        planned = law.successors[tastes[alive], current, _draw(by_slot, rng.random(len(alive)))]
-        other = _draw(by_popularity, rng.random(len(alive)))
+        planned = law.successors[tastes[alive], current, draw(by_slot, rng.random(len(alive)))]
+        other = draw(by_popularity, rng.random(len(alive)))
         current = np.where(rng.random(len(alive)) < law.follow, planned, other)
         steps.append(current)
     return steps
 
 
-def _draw(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int32]:
+def draw(cumulative: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int32]:
     found = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
     numbers: NDArray[np.int32] = np.minimum(found, len(cumulative) - 1).astype(np.int32)
     return numbers
 
 
-def _seconds(lengths: NDArray[np.int64], days: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+def draw_seconds(lengths: NDArray[np.int64], days: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Seconds since the log's start, in the order of ``draw_steps``."""
     elapsed = [np.zeros(len(lengths))]
     for step in range(1, int(lengths.max())):
         pause = _MEDIAN_PAUSE * np.exp(_PAUSE_SPREAD * rng.standard_normal(len(lengths)))
         going = lengths > step
         elapsed.append(elapsed[-1] + np.where(going, np.clip(pause, 1.0, _LONGEST_PAUSE), 0.0))
-    begins = rng.integers(0, days, len(lengths)) * _DAY + _second_of_day(rng.random(len(lengths)))
-    begins = np.clip(begins, 0, np.maximum(days * _DAY - 1 - elapsed[-1], 0))
+    begins = rng.integers(0, days, len(lengths)) * A_DAY + _second_of_day(rng.random(len(lengths)))
+    begins = np.clip(begins, 0, np.maximum(days * A_DAY - 1 - elapsed[-1], 0))
     return [(begins + passed)[lengths > step].astype(np.int64) for step, passed in enumerate(elapsed)]
 
 
@@ -212,7 +215,7 @@ def _second_of_day(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
     """The second of the day at which a share of a day's sessions have begun: more in the evening, fewer at
     night.
     """
-    second = np.arange(0, _DAY + 1, 60)
-    angle = 2 * np.pi * (second - _EVENING_PEAK) / _DAY
-    begun = second / _DAY + _DAILY_SWING / (2 * np.pi) * (np.sin(angle) - np.sin(angle[0]))
+    second = np.arange(0, A_DAY + 1, 60)
+    angle = 2 * np.pi * (second - _EVENING_PEAK) / A_DAY
+    begun = second / A_DAY + _DAILY_SWING / (2 * np.pi) * (np.sin(angle) - np.sin(angle[0]))
     return np.interp(uniform, begun, second)

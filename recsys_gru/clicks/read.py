@@ -144,7 +144,7 @@ def _find_columns(given: list[str], wanted: dict[str, str | None]) -> dict[str, 
         elif role == USER and name is None:
             continue
         elif name is None or name == role:
-            match = _synonym(role, list(found))
+            match = synonym(role, list(found))
             if match is not None:
                 names[role] = found[match]
     if USER in names and SESSION not in names:
@@ -166,14 +166,15 @@ def _require_words(wanted: dict[str, str | None]) -> None:
             word(role.removesuffix("_id").removeprefix("click_"), name)
 
 
-def _synonym(role: str, found: list[str]) -> str | None:
+def synonym(role: str, found: list[str]) -> str | None:
+    """The column that plays a role by one of its usual names, None where there is none."""
     plain = {"".join(c for c in name.lower() if c.isalnum()): name for name in reversed(found)}
     return next((plain[name] for name in _SYNONYMS[role] if name in plain), None)
 
 
 def has_time(names: list[str]) -> bool:
     """Whether one of these columns would be read as the time."""
-    return _synonym(TIME, names) is not None
+    return synonym(TIME, names) is not None
 
 
 def _missing_message(missing: dict[str, str], found: list[str]) -> str:

@@ -61,7 +61,7 @@ def files_of(source: str | Path | Iterable[str | Path], pattern: str = "*") -> l
         log.warning("%d empty file(s) hold no clicks: %s", len(empty), ", ".join(empty[:5]))
     if not full:
         raise ClickLogError(
-            f"expected click log files at {', '.join(map(str, given)) or 'nowhere'}; found none with rows. "
+            f"expected files of rows at {', '.join(map(str, given)) or 'nowhere'}; found none with rows. "
             f"Known names end in {', '.join(_KINDS)}, also with .gz or .zst"
         )
     return full

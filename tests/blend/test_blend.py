@@ -128,8 +128,22 @@ def test_members_fitted_already_are_weighed_only() -> None:
 
 
 def test_members_are_those_of_one_fit_on_all_clicks(fitted: Blend) -> None:
-    alone = rg.GRU4Rec(**GRU).fit(log(200))  # type: ignore[arg-type]
-    assert fitted.members_[0].recommend(log(9)).equals(alone.recommend(log(9)))
+    alone = [type(member)(**member.parameters()).fit(log(200)) for member in fitted.members_]
+    assert all(member.vocabulary_ == fitted.vocabulary_ for member in [*alone, *fitted.members_])
+    assert all(member.fingerprint_ == alone[0].fingerprint_ for member in [fitted, *fitted.members_])
+    for mine, other in list(zip(fitted.members_, alone, strict=True))[1:]:
+        assert mine.recommend(log(9)).equals(other.recommend(log(9)))
+
+
+def test_a_network_learns_a_part_and_then_all_in_its_epochs_together(fitted: Blend) -> None:
+    events = Sessions.from_events(log(200)).events()
+    older = events["session_id"].is_in(events["session_id"].unique(maintain_order=True)[:180].implode())
+    network = rg.GRU4Rec(**GRU)  # type: ignore[arg-type]
+    network.fit_part(Sessions.from_events(events.filter(older)))
+    assert len(network.history_) == 1
+    network.fit_rest(Sessions.from_events(log(200)))
+    assert len(network.history_) == 2
+    assert fitted.members_[0].recommend(log(9)).equals(network.recommend(log(9)))
 
 
 def test_a_stream_teaches_members_and_weights(tmp_path: Path) -> None:
@@ -147,8 +161,15 @@ def test_a_stream_teaches_members_and_weights(tmp_path: Path) -> None:
         assert one.span_ == (times.min(), times.max())
         with pytest.raises(ClickLogError, match="not learned yet"):
             one.partial_fit(clicks, since=late)
+        with pytest.raises(ParameterError, match="n_epochs"):
+            one.partial_fit(clicks, since=late, n_epochs=0)
     assert model.recommend(log(9)).equals(one.recommend(log(9)))
     one.partial_fit(clicks, since=datetime(2030, 1, 1, tzinfo=UTC))  # nothing new is no error
+
+
+def test_networks_walk_newer_sessions_as_often_as_asked() -> None:
+    model = blend().fit(log(60)).partial_fit(log(9, seed=3, first=60), n_epochs=1)
+    assert len(model.members_[0].history_) == 1
 
 
 def test_it_is_followed_like_any_other() -> None:
@@ -174,7 +195,7 @@ def test_epochs_of_the_network_are_heard_once_and_as_its_own() -> None:
         model.fit(log(60))
     assert isinstance(heard[0], FitStarted)
     epochs = [event for event in heard if isinstance(event, EpochEnded)]
-    assert len(epochs) == 3
+    assert len(epochs) == 2
     assert all(event.model is model for event in epochs)
 
 

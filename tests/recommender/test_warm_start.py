@@ -16,7 +16,7 @@ from recsys_gru.clicks import generate_clicks, read_clicks
 from recsys_gru.contract.toy import clicks_of
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.recommender import GRU4Rec
-from recsys_gru.recommender.stream import grow
+from recsys_gru.recommender.stream import grow, renumber
 from recsys_gru.recommender.warm_start import extend
 from recsys_gru.sessions import Sessions, Vocabulary
 from recsys_gru.training import EpochReport
@@ -51,6 +51,32 @@ def test_rows_of_new_items_average_their_neighbours_or_everything() -> None:
     assert sources["b"].tolist() == [0, 1, 0]
     assert sources["x"].tolist() == pytest.approx([2 / 3, 1 / 3, 0])  # beside a twice, beside b once
     assert sources["w"].tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3])  # never beside an old item
+
+
+def test_a_network_of_a_part_takes_the_catalogue_of_the_whole_in_its_order() -> None:
+    model, whole = small(), Sessions.from_events(clicks_of("xab", "abc", "bca", "cay"))
+    model.fit_part(Sessions.from_events(clicks_of("abc", "bca")))
+    rows = dict(zip(model.vocabulary_.ids.to_list(), model.network_.tables["output"].clone(), strict=True))
+    sums = dict(zip(model.vocabulary_.ids.to_list(), model.slots_["bias"]["sums"].clone(), strict=True))
+    renumber(model.vocabulary_, whole, model.network_, model.slots_)
+    ids = whole.vocabulary.ids.to_list()
+    assert ids != [*rows, "x", "y"]  # the whole log has an order of its own
+    assert model.network_.architecture.n_items == len(ids)
+    for place, name in enumerate(ids):
+        beside = {"x": "a", "y": "a"}.get(name, name)
+        assert model.network_.tables["output"][place].equal(rows[beside])
+        assert model.slots_["bias"]["sums"][place].equal(sums[beside])
+
+
+def test_what_was_learned_in_two_parts_is_told_as_one_fit_tells_it() -> None:
+    older, whole = clicks_of("abc", "bca"), clicks_of("abc", "bca", "xcay")
+    model, alone = small(), small().fit(whole)
+    model.fit_part(Sessions.from_events(older))
+    model.fit_rest(Sessions.from_events(whole))
+    assert model.vocabulary_ == alone.vocabulary_
+    assert (model.span_, model.fingerprint_) == (alone.span_, alone.fingerprint_)
+    told = model.recency_.state(), alone.recency_.state()
+    assert all((told[0][name] == told[1][name]).all() for name in told[1])
 
 
 def test_old_rows_and_the_optimisers_memory_are_carried_over_to_the_bit() -> None:

@@ -7,7 +7,7 @@ import pytest
 from pipelines.plumbing.errors import BadInputError
 from pipelines.plumbing.settings import DEFAULT, Settings, read_settings
 from pipelines.stages.train import challenger_of
-from recsys_gru import RECOMMENDED
+from recsys_gru import RECOMMENDED, recommended
 
 
 def read(folder: Path, text: str) -> Settings:
@@ -73,7 +73,14 @@ def test_the_default_file_counts_from_where_one_stands_also_when_it_is_named(
     assert read_settings(tmp_path / "link.toml").work.folder == DEFAULT.parents[1] / "work"
 
 
-def test_the_nights_begin_with_the_recommended_setting() -> None:
-    model = dict(read_settings(DEFAULT).model)
+def test_the_nights_begin_with_the_recommended_estimator() -> None:
+    assert challenger_of(read_settings(DEFAULT)).parameters() == recommended().parameters()
+
+
+def test_the_network_of_the_file_is_the_recommended_one(tmp_path: Path) -> None:
+    """It stands in comments, to be taken in place of the blend."""
+    lines = DEFAULT.read_text().split("[model]", 1)[1].split("[train]", 1)[0].splitlines()
+    told = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    model = dict(read(tmp_path, "\n".join(["[model]", *told])).model)
     assert (model.pop("class"), model.pop("seed")) == ("GRU4Rec", 42)
     assert model == RECOMMENDED
