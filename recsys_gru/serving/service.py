@@ -85,11 +85,15 @@ class Service:
             return await self.answer("main", (click.item,), k, exclude_seen)
         before = () if self.sessions is None else await self.sessions.items(session)
         ids = (*before, click.item)[-self.settings.session_items :]
-        keeping = asyncio.ensure_future(self._keep(session, click))
+        kept = None if self.clicks is None else self.clicks.add(click)
         try:
             return await self.answer("main", ids, k, exclude_seen)
-        finally:
-            await keeping  # what it says of a click that is not kept goes before any answer
+        finally:  # what the disk says of a click that it does not keep goes before any answer
+            if kept is not None:
+                await kept
+            if self.sessions is not None:
+                await self.sessions.add(session, click.item)
+            self.recent.add(click.item, self.clock())
 
     async def forget(self, session: str) -> None:
         """Drop a session's clicks; those in the log stay, they name no person.
@@ -170,14 +174,6 @@ class Service:
             await asyncio.to_thread(self.clicks.close)
         if self.sessions is not None:
             await self.sessions.close()
-
-    async def _keep(self, session: str, click: Click) -> None:
-        """On disk first, then in the session: what is answered as kept is kept."""
-        if self.clicks is not None:
-            await self.clicks.add(click)
-        if self.sessions is not None:
-            await self.sessions.add(session, click.item)
-        self.recent.add(click.item, self.clock())
 
     def _recent(self, served: Served, question: Question, popular: Ranking) -> tuple[Ranking, str]:
         """The items clicked of late, and behind them those that were ever popular."""
