@@ -20,8 +20,9 @@ from recsys_gru.serving.sessions import Ids, InMemory, InRedis, Sessions
 from recsys_gru.serving.settings import Settings
 from recsys_gru.serving.wire import Recommend
 
-AHEAD = 60.0
-"""Seconds that a click may be ahead of the clock."""
+AHEAD, BEHIND = 60.0, 366 * 86_400.0
+"""Seconds that a click may be ahead of the clock, and behind it: `check_clicks` sets aside what lies further
+from the clicks around it."""
 FRESH = 1.0
 """Seconds for which an answered golden request says that the service is ready."""
 Told = dict[str, Any]
@@ -77,10 +78,7 @@ class Service:
             raise RefusedError(
                 409, "this service keeps neither sessions nor clicks: start it with --sessions or --clicks"
             )
-        if click.time > self.clock() + AHEAD:
-            raise RefusedError(
-                422, f"time: expected one that is at most {AHEAD:g} s ahead of the service's clock"
-            )
+        require_believable(click.time, self.clock())
         if not consent:
             return await self.answer("main", (click.item,), k, exclude_seen)
         before = () if self.sessions is None else await self.sessions.items(session)
@@ -222,6 +220,20 @@ class Service:
     def _age(self) -> float:
         until = self.places["main"].served.until
         return float("nan") if until is None else self.clock() - until
+
+
+def require_believable(moment: float, now: float) -> None:
+    """Refuse a time that no reader of the log would believe: of a clock that was never set, or is wrong.
+
+    Raises:
+        RefusedError: 422.
+    """
+    if not now - BEHIND <= moment <= now + AHEAD:
+        raise RefusedError(
+            422,
+            f"time: expected one at most {AHEAD:g} s ahead of the service's clock and {BEHIND / 86_400:g} "
+            f"days behind it, got one {abs(moment - now):,.0f} s {'ahead' if moment > now else 'behind'}",
+        )
 
 
 def _sessions(settings: Settings) -> Sessions | None:

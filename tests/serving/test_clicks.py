@@ -5,9 +5,11 @@ import os
 import resource
 import signal
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from recsys_gru import check_clicks, read_clicks
@@ -15,6 +17,7 @@ from recsys_gru.errors import InputError, ParameterError
 from recsys_gru.serving.clicks import Click, ClickLog
 from recsys_gru.serving.refusal import RefusedError
 from recsys_gru.serving.segments import HEAD, OPEN, closed, free_writer, length_of, mended
+from recsys_gru.serving.service import require_believable
 from tests.serving.running import process, wait_for
 
 HOUR = 3600
@@ -59,6 +62,17 @@ def test_clicks_come_back_as_they_were_from_files_that_are_click_logs(tmp_path: 
     assert events["item_id"].to_list() == strange
     assert events["session_id"].to_list() == [f"s{n}" for n in range(5)]
     assert events["time"].dt.epoch("us").to_list() == [int((NOON + n) * 1e6) for n in range(5)]
+
+
+@pytest.mark.parametrize(("days", "good"), [(0, True), (365, True), (368, False), (20_000, False)])
+def test_a_time_is_believed_at_the_door_as_it_is_by_who_reads_the_log(days: int, good: bool) -> None:
+    past = NOON - days * 24 * HOUR
+    times = [*(NOON + n for n in range(30)), past]
+    log = pl.DataFrame({"session_id": "s", "item_id": range(31), "time": times})
+    kept = check_clicks(log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))).clicks
+    assert (30 in kept.lazy().collect()["item_id"]) is good
+    with nullcontext() if good else pytest.raises(RefusedError, match=f"{days * 86_400:,} s behind"):
+        require_believable(past, NOON)
 
 
 def test_clicks_that_come_together_are_one_writing_and_each_is_there_once(tmp_path: Path) -> None:
