@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import recsys_gru as rg
-from benchmarks.load import Figures, Kept, Stateless, closed
+from benchmarks.load import Figures, Kept, Sessions, Stateless, closed
 from benchmarks.serving import made_up, served, server_at, with_cost
 
 TOLD = ("per_second", "p50_ms", "p99_ms", "processor_us")
@@ -37,7 +37,7 @@ def main() -> None:
             served(folder, core, "--sessions", "memory") as in_memory,
             served(folder, core, "--sessions", "memory", "--clicks", f"{place}/clicks") as on_disk,
         ):
-            kinds = {
+            kinds: dict[str, tuple[int, type[Sessions]]] = {
                 "stateless": (in_memory, Stateless),
                 "sessions in memory": (in_memory, Kept),
                 "and clicks on disk": (on_disk, Kept),
@@ -52,7 +52,7 @@ def by_turns(
     asked: argparse.Namespace,
     count: int,
     ids: list[int],
-    kinds: dict[str, tuple[int, type[Stateless | Kept]]],
+    kinds: dict[str, tuple[int, type[Sessions]]],
 ) -> dict[str, list[Figures]]:
     """The figures of each kind, turn by turn; the first turn is not counted."""
     servers = {port: server_at(port) for port, _ in kinds.values()}
