@@ -12,11 +12,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipelines.plumbing import periods
 from recsys_gru import check_clicks, read_clicks
 from recsys_gru.errors import InputError, ParameterError
 from recsys_gru.serving.clicks import Click, ClickLog
 from recsys_gru.serving.refusal import RefusedError
-from recsys_gru.serving.segments import HEAD, OPEN, closed, free_writer, length_of, mended
+from recsys_gru.serving.segments import HEAD, OPEN, closed, free_writer, length_of, mended, name_of, start_of
 from recsys_gru.serving.service import require_believable
 from tests.serving.running import process, wait_for
 
@@ -223,6 +224,17 @@ def test_a_place_or_period_that_cannot_be_is_refused(tmp_path: Path) -> None:
     for every in ("7min", "1d", "90min", "an hour", "0h", "5h"):
         with pytest.raises(ParameterError, match="divide"):
             length_of(every)
+
+
+@pytest.mark.parametrize("every", ["1min", "15min", "1h", "6h", "12h"])
+def test_periods_are_cut_and_named_as_by_the_job_that_takes_them_in(every: str) -> None:
+    length, theirs = length_of(every), periods.length_of(every)
+    assert theirs.total_seconds() == length
+    for moment in (NOON, NOON + 12_345.6, NOON - 86_400 * 59.99):
+        start = int(moment // length * length)
+        period = periods.period_at(datetime.fromtimestamp(moment, UTC), theirs)
+        assert (name_of(start, length), start_of(period.name)) == (period.name, start)
+        assert period.start.timestamp() == start
 
 
 def small_files() -> None:
