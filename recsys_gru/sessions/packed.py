@@ -151,7 +151,8 @@ class Sessions:
         """The sessions at some places, or so many first events of each, without the clicks on unknown items.
 
         >>> log = pl.DataFrame({"session_id": [1, 1, 2, 2], "item_id": list("abcd"), "time": [1, 2, 3, 4]})
-        >>> sessions = Sessions.from_events(log.with_columns(pl.from_epoch("time").cast(UTC_TIME)))
+        >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+        >>> sessions = Sessions.from_events(log)
         >>> sessions.part(np.array([1]), np.array([1])).events()["item_id"].to_list()
         ['c']
         """
