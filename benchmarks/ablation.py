@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from scipy.stats import t
 
 import recsys_gru as rg
 from benchmarks.figures import asked_of, keep, known
@@ -82,12 +83,11 @@ def measured(
 
 
 def means(path: Path) -> pl.DataFrame:
-    """The mean of the seeds, and half the width of its 95 % interval (Student, over seeds)."""
+    """The mean of the seeds, and half the width of its 95 % interval (Student, over the seeds of a row)."""
     rows = pl.DataFrame(known(path))
-    student = 4.303 if rows["seed"].n_unique() == 3 else float("nan")
-    widths = [
-        (student * pl.col(name).std() / pl.len().sqrt()).alias(f"{name} +-") for name in ("recall", "mrr")
-    ]
+    factors = {seeds: float(t.ppf(0.975, seeds - 1)) for seeds in range(2, len(rows) + 1)}
+    student = pl.len().replace_strict(factors, default=None, return_dtype=pl.Float64) / pl.len().sqrt()
+    widths = [(student * pl.col(name).std()).alias(f"{name} +-") for name in ("recall", "mrr")]
     columns = [
         pl.col("recall", "mrr").mean(),
         *widths,

@@ -162,7 +162,10 @@ class Blend(Recommender):
         }
 
     def _shown(self) -> dict[str, object]:
-        return self.get_params()
+        return self.get_params(deep=False)
+
+    def _members(self) -> dict[str, list[Recommender]]:
+        return {"models": self.members()}
 
     def members(self) -> list[Recommender]:
         """Unfitted twins of the models it is to be made of.

@@ -1,7 +1,7 @@
 """Clicks that members foretold before they learned them: what the weights of a mixture are learned from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from recsys_gru.blend.gate import OF_SESSION, context_of
 from recsys_gru.blend.shares import as_shares, pieces, scores_of, shares_of
 from recsys_gru.contract import Recommender, prefix_ends
-from recsys_gru.kernels.arrays import spread
 from recsys_gru.ranking import PREFIXES
 from recsys_gru.sessions import Sessions
 
@@ -100,17 +99,7 @@ def some_of(sessions: Sessions, most: int) -> Sessions:
     if len(ends) <= most:
         return sessions
     owners = np.unique(np.searchsorted(sessions.offsets, ends, side="right") - 1)
-    chosen = owners[:: -(-len(ends) // most)]
-    lengths = sessions.lengths[chosen]
-    events = spread(sessions.offsets[chosen], lengths)
-    return replace(
-        sessions,
-        items=sessions.items[events],
-        times=sessions.times[events],
-        offsets=np.concatenate([[0], np.cumsum(lengths)]),
-        ids=sessions.ids.gather(chosen),
-        unknown=sessions.unknown.clear(),
-    )
+    return sessions.part(owners[:: -(-len(ends) // most)])
 
 
 def best_temperature(members: Sequence[Recommender], sessions: Sessions) -> Matrix:

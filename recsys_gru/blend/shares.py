@@ -1,7 +1,7 @@
 """What each member makes of prefixes, as probability distributions over the catalogue, and their mixture."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, final
 
 import numpy as np
@@ -101,16 +101,9 @@ def pieces(sessions: Sessions, ends: Ints, most: int) -> Iterator[Piece]:
     for start in range(0, len(ends), rows):
         part = ends[start : start + rows]
         first, last = np.searchsorted(sessions.offsets, part[[0, -1]], side="right") - 1
-        begin, end = sessions.offsets[first], min(part[-1] + 2, sessions.offsets[last + 1])
-        kept = replace(
-            sessions,
-            items=sessions.items[begin:end],
-            times=sessions.times[begin:end],
-            offsets=np.minimum(sessions.offsets[first : last + 2], end) - begin,
-            ids=sessions.ids[first : last + 1],
-            unknown=sessions.unknown.clear(),
-        )
-        yield Piece(kept, part - begin, part)
+        chosen, lengths = np.arange(first, last + 1), np.diff(sessions.offsets[first : last + 2])
+        lengths[-1] = min(lengths[-1], part[-1] + 2 - sessions.offsets[last])
+        yield Piece(sessions.part(chosen, lengths), part - sessions.offsets[first], part)
 
 
 def shares_of(

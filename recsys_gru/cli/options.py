@@ -11,6 +11,7 @@ from typing import Any, TypeVar, final
 
 import click
 
+from recsys_gru.arguments import place
 from recsys_gru.cli.doors import require_log
 from recsys_gru.errors import ParameterError
 
@@ -137,6 +138,16 @@ threads_option = click.option(
     callback=_use_threads,
     help="Most threads of the network; it takes fewer while other programs hold cores.",
 )
+
+
+def _require_store(_context: click.Context, _option: click.Parameter, where: str) -> str:
+    """Refuse what can be no store before anything is done of which it is to be told."""
+    from recsys_gru.tracking.delivery import store_at
+
+    store_at(place("--tracking-uri", where))
+    return where
+
+
 tracking_option = click.option(
     "--tracking-uri",
     "where",
@@ -144,6 +155,7 @@ tracking_option = click.option(
     show_default=True,
     envvar="MLFLOW_TRACKING_URI",
     show_envvar=True,
+    callback=_require_store,
     help="Folder of the MLflow store, or the URI of a server or database.",
 )
 

@@ -45,6 +45,13 @@ DEMO_FOLDER = Path("demo/model")
     show_default=True,
     help="Forget after.",
 )
+@click.option(
+    "--most-sessions",
+    type=click.IntRange(1),
+    default=1_000_000,
+    show_default=True,
+    help="In memory; those longest without a click go first.",
+)
 @click.option("--clicks", type=click.Path(path_type=Path, file_okay=False), help="Folder of the click log.")
 @click.option(
     "--every", default="1h", show_default=True, help="Periods of the log, as fresh.every: 15min, 1h."

@@ -66,9 +66,10 @@ def tune(
 
     require_room_for_model(out)
     fixed, ledger = parse_parameters(parameters, kind), Ledger()
+    asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
+    asked.space()
     prepared, final = parting.search_parts(log, test_days, ledger)
     printing.show_prepared(prepared)
-    asked = Search(kind, fixed, trials, study or f"{kind} on {log.name}", log.name, seed)
     asked = asked.of(prepared.train, prepared.validation)
     best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)
     model, report = refit(asked, best, *final(), where)

@@ -2,6 +2,7 @@
 
 import inspect
 from abc import ABC
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from recsys_gru.arguments import known_names
@@ -16,20 +17,43 @@ class Estimator(ABC):  # noqa: B024 - it is abstract though a subclass may leave
     """
 
     def get_params(self, deep: bool = True) -> dict[str, object]:
-        """The hyper-parameters by name, as they were given; no model has others inside (``deep``)."""
-        del deep
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        """The hyper-parameters by name, as they were given; ``deep``: those of models inside too, of which
+        the first one's are named ``models__0__NAME``.
+        """
+        own = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        members = self._members() if deep else {}
+        return own | {
+            f"{name}__{place}__{inner}": value
+            for name, models in members.items()
+            for place, model in enumerate(models)
+            for inner, value in model.get_params().items()
+        }
 
     def set_params(self, **parameters: object) -> Self:
-        """Give hyper-parameters new values; what is fitted already stays as it was fitted.
+        """Give hyper-parameters new values, by the names of ``get_params`` also those of models inside: new
+        ones take their places. What is fitted already stays as it was fitted.
 
         Raises:
             ParameterError: if there is no such hyper-parameter; then none is changed.
         """
-        known_names(type(self).__name__, parameters, readers_of(type(self)))
-        for name, value in parameters.items():
+        inner = {name: value for name, value in parameters.items() if "__" in name}
+        own = {name: value for name, value in parameters.items() if name not in inner}
+        known_names(type(self).__name__, own, readers_of(type(self)))
+        members = type(self)(**self.get_params(deep=False) | own)._members() if inner else {}
+        for name, value in inner.items():
+            kind, place, of_member = [*name.split("__", 2), ""][:3]
+            models = members.get(kind, ())
+            if not of_member or not place.isdecimal() or int(place) >= len(models):
+                raise ParameterError(f"{type(self).__name__} has no parameter {name!r}; see get_params()")
+            models[int(place)].set_params(**{of_member: value})
+        own |= {kind: members[kind] for kind in {name.partition("__")[0] for name in inner}}
+        for name, value in own.items():
             setattr(self, name, value)
         return self
+
+    def _members(self) -> Mapping[str, Sequence["Estimator"]]:
+        """Unfitted twins of the models inside, by the hyper-parameter that holds them."""
+        return {}
 
     def parameters(self) -> dict[str, object]:
         """The hyper-parameters by name as plain values: a path as text, a list as a tuple, NumPy's numbers as
@@ -64,4 +88,4 @@ class Estimator(ABC):  # noqa: B024 - it is abstract though a subclass may leave
         try:
             return self.parameters()
         except ParameterError:  # a representation never fails
-            return self.get_params()
+            return self.get_params(deep=False)

@@ -1,7 +1,5 @@
 """Single cases for the eye: example recommendations and the sessions a model does worst on."""
 
-from dataclasses import replace
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -10,7 +8,7 @@ from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.ledger import rank_values
 from recsys_gru.evaluation.lists import recommendation_lists
 from recsys_gru.ranking import ItemFilter, Scorer
-from recsys_gru.sessions import SessionData, Sessions, as_sessions
+from recsys_gru.sessions import SessionData, as_sessions
 
 
 def example_recommendations(
@@ -44,7 +42,7 @@ def example_recommendations(
     if not len(long):
         raise ClickLogError(f"expected a session of {least} known events, got none: ask for fewer")
     chosen = np.sort(np.random.default_rng(seed).choice(long, min(n, len(long)), replace=False))
-    begun = beginnings(sessions, chosen, sessions.lengths[chosen] - 1)
+    begun = sessions.part(chosen, sessions.lengths[chosen] - 1)
     lists = recommendation_lists(model, begun, k, items=items, every=False)
     starts, ends = sessions.offsets[chosen], sessions.offsets[chosen + 1] - 1
     hits = lists.items == sessions.items[ends, None]  # (n, k)
@@ -58,20 +56,6 @@ def example_recommendations(
             "place": [int(row.argmax()) + 1 if row.any() else None for row in hits],
         },
         schema_overrides={"place": pl.Int64},
-    )
-
-
-def beginnings(sessions: Sessions, chosen: NDArray[np.int64], lengths: NDArray[np.int64]) -> Sessions:
-    """The first known events of the chosen sessions, so many of each (n,)."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    events = np.arange(offsets[-1]) + np.repeat(sessions.offsets[chosen] - offsets[:-1], lengths)
-    return replace(
-        sessions,
-        items=sessions.items[events],
-        offsets=offsets,
-        times=sessions.times[events],
-        ids=sessions.ids.gather(chosen),
-        unknown=sessions.unknown.clear(),
     )
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import whole_number
 from recsys_gru.errors import ClickLogError, ParameterError
-from recsys_gru.evaluation.cases import beginnings
 from recsys_gru.evaluation.slices import ratio_error
 from recsys_gru.evaluation.views import what_is_there
 from recsys_gru.forked import need_threads
@@ -113,7 +112,7 @@ def reliability(
         raise ClickLogError("expected test sessions with a second click" + what_is_there(packed))
     if len(owners) > sessions:
         owners = np.sort(np.random.default_rng(seed).choice(owners, sessions, replace=False))
-    chosen = beginnings(packed, owners, packed.lengths[owners])
+    chosen = packed.part(owners)
     lost = packed.unknown.filter(pl.col("session_id").is_in(chosen.ids.implode()))
     return _held_against(model, replace(chosen, unknown=lost), k)
 

@@ -36,6 +36,7 @@ def report_page(
     data_ledger: pl.DataFrame | None = None,
     facts: Mapping[str, object] | None = None,
     items: ItemFilter | None = None,
+    believed: bool = True,
 ) -> ReportPage:
     """Gather everything the report page tells about a model.
 
@@ -50,6 +51,7 @@ def report_page(
         data_ledger: what each step of preparation removed.
         facts: parameters and the like.
         items: the filter the report was made with; the lists and examples keep it too.
+        believed: hold probabilities, where the model gives some, against what came; it answers once more.
 
     >>> import recsys_gru as rg
     >>> from datetime import timedelta
@@ -77,7 +79,9 @@ def report_page(
         examples=example_recommendations(model, sessions, items=items, least=2) if listed else None,
         facts=facts or {},
         first_seen=None if train is None else first_seen(train),
-        reliability=reliability(model, sessions, k) if listed and gives_probabilities(model) else None,
+        reliability=reliability(model, sessions, k)
+        if believed and listed and gives_probabilities(model)
+        else None,
     )
 
 

@@ -6,12 +6,14 @@ import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +28,7 @@ from recsys_gru.serving.requests import (
     JSON,
     asked,
     body_of,
+    query_of,
     require_host,
     require_known,
     require_token,
@@ -126,14 +129,13 @@ async def _read_often(measures: Measures) -> None:
 
 
 async def _recommend(service: Service, request: Request) -> Response:
-    require_known(request)
+    require_known(query_of(request))
     body = await body_of(request, service.settings.body, service.settings.slow)
     return _json(await service.recommend(parsed(Recommend, body)))
 
 
 async def _click(service: Service, request: Request) -> Response:
-    require_known(request, "k", "exclude_seen")
-    k, exclude_seen = asked(request, "k", COUNT, 20), asked(request, "exclude_seen", FLAG, True)
+    k, exclude_seen = _wanted(request.scope["query_string"])
     session = value_of(SESSION, request.path_params["session_id"], "session_id")
     body = await body_of(request, service.settings.body, service.settings.slow)
     click = parsed(Click, body)
@@ -141,16 +143,25 @@ async def _click(service: Service, request: Request) -> Response:
     return _json(await service.click(session, kept, k, exclude_seen, click.consent))
 
 
+@lru_cache(maxsize=64)
+def _wanted(query: bytes) -> tuple[int, bool]:
+    """What stands behind the question mark of a click: mostly the same each time, and dear to read."""
+    given = QueryParams(query)
+    require_known(given, "k", "exclude_seen")
+    return asked(given, "k", COUNT, 20), asked(given, "exclude_seen", FLAG, True)
+
+
 async def _forget(service: Service, request: Request) -> Response:
-    require_known(request)
+    require_known(query_of(request))
     await service.forget(value_of(SESSION, request.path_params["session_id"], "session_id"))
     return Response(status_code=204)
 
 
 async def _similar(service: Service, request: Request) -> Response:
-    require_known(request, "k", "model")
+    given = query_of(request)
+    require_known(given, "k", "model")
     item = value_of(TypeAdapter(TextId), request.path_params["item_id"], "item_id")
-    k, which = asked(request, "k", COUNT, 20), asked(request, "model", WHICH, "main")
+    k, which = asked(given, "k", COUNT, 20), asked(given, "model", WHICH, "main")
     return _json(await service.similar(which, item, k))
 
 

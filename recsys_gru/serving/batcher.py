@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from typing import final
 
 from recsys_gru.contract import Question, Ranking
+from recsys_gru.serving.gathering import Gathering
 from recsys_gru.serving.refusal import busy
 from recsys_gru.serving.served import Served
 
 log = logging.getLogger("recsys_gru.serving")
-
-ROUNDS = 3
-"""Rounds of the loop without a new request after which a pass is made: from a connection to its question it
-takes so many."""
 
 
 @final
@@ -48,8 +45,9 @@ class Batcher:
     ) -> None:
         self._batch, self._queue, self._deadline, self._observe = batch, queue, deadline, observe
         self._jobs: deque[_Job] = deque()
-        self._planned = self._closed = False
+        self._closed = False
         self._loop = asyncio.get_running_loop()
+        self._gathering = Gathering(self.__len__, batch, self._pass)
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -64,7 +62,7 @@ class Batcher:
             raise busy(f"{len(self._jobs)} requests are waiting, which is all that may")
         future: asyncio.Future[Ranking] = self._loop.create_future()
         self._jobs.append(_Job(served, question, future, time.monotonic() + self._deadline))
-        self._plan()
+        self._gathering.begin()
         return await future
 
     def close(self) -> None:
@@ -73,29 +71,15 @@ class Batcher:
         while self._jobs:
             self._pass()
 
-    def _plan(self) -> None:
-        """See to it that there will be a pass."""
-        if self._jobs and not self._planned:
-            self._planned = True
-            self._loop.call_soon(self._gather, len(self._jobs), 0)
-
-    def _gather(self, before: int, quiet: int) -> None:
-        """Let the loop go round as long as that brings more: it takes up one connection each time."""
-        quiet = quiet + 1 if len(self._jobs) == before else 0
-        if quiet < ROUNDS and len(self._jobs) < self._batch:
-            self._loop.call_soon(self._gather, len(self._jobs), quiet)
-        else:
-            self._pass()
-
     def _pass(self) -> None:
-        self._planned = False
         if jobs := self._taken():
             began = time.monotonic()
             answers = _answered(jobs)
             self._observe(len(jobs), time.monotonic() - began)
             for job, found in zip(jobs, answers, strict=True):
                 _settle(job, found)
-        self._plan()
+        if self._jobs:
+            self._gathering.begin()
 
     def _taken(self) -> list[_Job]:
         """The next questions to one and the same model; those that have waited too long are refused."""

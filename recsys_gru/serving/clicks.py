@@ -19,6 +19,7 @@ from typing import final
 
 from recsys_gru.errors import InputError
 from recsys_gru.files import sync
+from recsys_gru.serving.gathering import Gathering
 from recsys_gru.serving.refusal import busy
 from recsys_gru.serving.segments import (
     HEAD,
@@ -43,6 +44,10 @@ MOST_WAITING = 20_000
 """Clicks that wait for the disk at most."""
 
 
+ENOUGH = 64
+"""Clicks that wait for no others before they are handed to the disk."""
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class Click:
@@ -51,13 +56,6 @@ class Click:
     session: str
     item: int | str
     time: float
-
-    def line(self) -> bytes:
-        """Its line of the file."""
-        text = io.StringIO()
-        stamp = datetime.fromtimestamp(self.time, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        csv.writer(text, lineterminator="\n").writerow((self.session, self.item, stamp))
-        return text.getvalue().encode()
 
 
 _Waiting = tuple[Click, "asyncio.Future[None]"]
@@ -85,6 +83,7 @@ class ClickLog:
     ) -> None:
         self.folder, self.trouble = folder, ""
         self._length, self._clock, self._observe = length_of(every), clock, observe
+        self._come: list[_Waiting] = []
         self._waiting: list[_Waiting] = []
         self._wake = threading.Condition()
         self._closing = False
@@ -96,32 +95,43 @@ class ClickLog:
             self._take_up()
         except OSError as error:
             raise InputError(f"cannot write clicks into {folder}: {error}") from error
+        self._gathering = Gathering(lambda: len(self._come), ENOUGH, self._hand_over)
         self._thread = threading.Thread(target=self._work, name="recsys-gru clicks", daemon=True)
         self._thread.start()
 
-    async def add(self, click: Click) -> None:
-        """Come back when the disk has the click.
+    def add(self, click: Click) -> "asyncio.Future[None]":
+        """What is done when the disk has the click; RefusedError, 503, if it does not take it.
 
         Raises:
-            RefusedError: 503 if it does not take it; then it is not in the log.
+            RefusedError: 503 if too many wait already; then as else it is not in the log.
         """
         future: asyncio.Future[None] = self._loop.create_future()
         with self._wake:
-            if self._closing or len(self._waiting) >= MOST_WAITING:
-                raise busy(f"{len(self._waiting)} clicks are waiting for the disk, which is all that may")
-            self._waiting.append((click, future))
-            self._wake.notify()
-        await future
+            waiting = len(self._waiting) + len(self._come)
+            if self._closing or waiting >= MOST_WAITING:
+                raise busy(f"{waiting} clicks are waiting for the disk, which is all that may")
+            self._come.append((click, future))
+        self._gathering.begin()
+        return future
 
     def close(self) -> None:
         """Write what waits, then end; the open segment is taken up by the next start."""
         with self._wake:
             self._closing = True
+            self._waiting += self._come
+            self._come = []
             self._wake.notify()
         self._thread.join()
         for _, handle in self._segments.values():
             os.close(handle)
         self._guard.close()
+
+    def _hand_over(self) -> None:
+        """To the thread: the clicks of one pass over the catalogue are one writing, done meanwhile."""
+        with self._wake:
+            self._waiting += self._come
+            self._come = []
+            self._wake.notify()
 
     def _take_up(self) -> None:
         """What was left open, also by a crash, is closed or gone on with; no service, no clicks."""
@@ -174,17 +184,17 @@ class ClickLog:
         Raises:
             OSError: if it does not.
         """
-        lines: dict[int, list[bytes]] = {}
+        parts: dict[int, list[Click]] = {}
         current = self._start(self._clock())
         for click in clicks:
             own = self._start(click.time)
-            lines.setdefault(own if own in self._segments else current, []).append(click.line())
+            parts.setdefault(own if own in self._segments else current, []).append(click)
         grown: list[tuple[int, int]] = []
         try:
-            for start, found in lines.items():
+            for start, found in parts.items():
                 handle = self._segment(start)
                 grown.append((handle, os.fstat(handle).st_size))
-                _write_all(handle, b"".join(found))
+                _write_all(handle, _lines(found))
             for handle, _ in grown:
                 os.fsync(handle)
         except OSError:
@@ -228,6 +238,19 @@ class ClickLog:
 
     def _start(self, moment: float) -> int:
         return int(moment // self._length * self._length)
+
+
+def _lines(clicks: list[Click]) -> bytes:
+    """Their lines of the file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        (click.session, click.item, _stamp(click.time)) for click in clicks
+    )
+    return text.getvalue().encode()
+
+
+def _stamp(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC).isoformat(timespec='microseconds')[:26]}Z"
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -5,12 +5,14 @@ import hmac
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 
 from recsys_gru.serving.refusal import RefusedError
 
 Value = TypeVar("Value")
 JSON = "application/json"
+NOTHING = QueryParams()
 
 
 def require_host(request: Request, names: frozenset[str] | None) -> None:
@@ -83,13 +85,19 @@ def value_of(kind: TypeAdapter[Value], text: str, name: str) -> Value:
         raise RefusedError(422, f"{name}: {said}") from None
 
 
-def asked(request: Request, name: str, kind: TypeAdapter[Value], default: Value) -> Value:
+def query_of(request: Request) -> QueryParams:
+    """What stands behind the question mark."""
+    query = request.scope["query_string"]
+    return QueryParams(query) if query else NOTHING
+
+
+def asked(query: QueryParams, name: str, kind: TypeAdapter[Value], default: Value) -> Value:
     """A parameter behind the question mark.
 
     Raises:
         RefusedError: 422.
     """
-    given = request.query_params.getlist(name)
+    given = query.getlist(name)
     if not given:
         return default
     if len(given) > 1:
@@ -97,13 +105,13 @@ def asked(request: Request, name: str, kind: TypeAdapter[Value], default: Value)
     return value_of(kind, given[0], name)
 
 
-def require_known(request: Request, *names: str) -> None:
+def require_known(query: QueryParams, *names: str) -> None:
     """Refuse parameters that mean nothing here: they are slips.
 
     Raises:
         RefusedError: 422.
     """
-    if request.scope["query_string"] and (strange := sorted(set(request.query_params) - set(names))):
+    if query and (strange := sorted(set(query) - set(names))):
         raise RefusedError(
             422, f"there is no parameter {strange[0][:80]!r}; there are {', '.join(names) or 'none'}"
         )

@@ -1,5 +1,7 @@
 """Where the log of clicks is cut: a file for each period, named and made as the job `fresh` takes it in.
 
+The job's own rule is in the pipelines, which know this room as little as it knows them; a test compares both.
+
 FOLDER/2026-01-31T13.csv            clicks of a period that is over; it appears whole, and stays as it is
 FOLDER/open/2026-01-31T14.0.csv     of the present one, of the writer that holds open/writer-0
 """

@@ -20,8 +20,9 @@ from recsys_gru.serving.sessions import Ids, InMemory, InRedis, Sessions
 from recsys_gru.serving.settings import Settings
 from recsys_gru.serving.wire import Recommend
 
-AHEAD = 60.0
-"""Seconds that a click may be ahead of the clock."""
+AHEAD, BEHIND = 60.0, 366 * 86_400.0
+"""Seconds that a click may be ahead of the clock, and behind it: `check_clicks` sets aside what lies further
+from the clicks around it."""
 FRESH = 1.0
 """Seconds for which an answered golden request says that the service is ready."""
 Told = dict[str, Any]
@@ -77,19 +78,20 @@ class Service:
             raise RefusedError(
                 409, "this service keeps neither sessions nor clicks: start it with --sessions or --clicks"
             )
-        if click.time > self.clock() + AHEAD:
-            raise RefusedError(
-                422, f"time: expected one that is at most {AHEAD:g} s ahead of the service's clock"
-            )
+        require_believable(click.time, self.clock())
         if not consent:
             return await self.answer("main", (click.item,), k, exclude_seen)
         before = () if self.sessions is None else await self.sessions.items(session)
         ids = (*before, click.item)[-self.settings.session_items :]
-        keeping = asyncio.ensure_future(self._keep(session, click))
+        kept = None if self.clicks is None else self.clicks.add(click)
         try:
             return await self.answer("main", ids, k, exclude_seen)
-        finally:
-            await keeping  # what it says of a click that is not kept goes before any answer
+        finally:  # what the disk says of a click that it does not keep goes before any answer
+            if kept is not None:
+                await kept
+            if self.sessions is not None:
+                await self.sessions.add(session, click.item)
+            self.recent.add(click.item, self.clock())
 
     async def forget(self, session: str) -> None:
         """Drop a session's clicks; those in the log stay, they name no person.
@@ -171,14 +173,6 @@ class Service:
         if self.sessions is not None:
             await self.sessions.close()
 
-    async def _keep(self, session: str, click: Click) -> None:
-        """On disk first, then in the session: what is answered as kept is kept."""
-        if self.clicks is not None:
-            await self.clicks.add(click)
-        if self.sessions is not None:
-            await self.sessions.add(session, click.item)
-        self.recent.add(click.item, self.clock())
-
     def _recent(self, served: Served, question: Question, popular: Ranking) -> tuple[Ranking, str]:
         """The items clicked of late, and behind them those that were ever popular."""
         barred, allowed = set(question.barred.tolist()), question.allowed
@@ -226,6 +220,20 @@ class Service:
     def _age(self) -> float:
         until = self.places["main"].served.until
         return float("nan") if until is None else self.clock() - until
+
+
+def require_believable(moment: float, now: float) -> None:
+    """Refuse a time that no reader of the log would believe: of a clock that was never set, or is wrong.
+
+    Raises:
+        RefusedError: 422.
+    """
+    if not now - BEHIND <= moment <= now + AHEAD:
+        raise RefusedError(
+            422,
+            f"time: expected one at most {AHEAD:g} s ahead of the service's clock and {BEHIND / 86_400:g} "
+            f"days behind it, got one {abs(moment - now):,.0f} s {'ahead' if moment > now else 'behind'}",
+        )
 
 
 def _sessions(settings: Settings) -> Sessions | None:

@@ -61,7 +61,8 @@ class InMemory:
         return found[1] if found is not None and found[0] > self._clock() else ()
 
     async def add(self, session: str, item: int | str) -> None:
-        before, now = await self.items(session), self._clock()
+        now, found = self._clock(), self._kept.get(session)
+        before = found[1] if found is not None and found[0] > now else ()
         self._kept[session] = now + self._ttl, (*before, item)[-self._longest :]
         self._kept.move_to_end(session)
         while self._kept and (len(self._kept) > self._most or next(iter(self._kept.values()))[0] <= now):

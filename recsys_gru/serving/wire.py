@@ -1,9 +1,10 @@
 """The JSON of requests and answers; a kind that is nearly right, such as true for 1, is refused."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from recsys_gru.serving.refusal import RefusedError
 
@@ -12,11 +13,20 @@ LONGEST_ID = 256
 TOLD = 5
 """Mistakes of a request that are told."""
 
+DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
+
 NumberId = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 TextId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^\x00-\x1f\x7f]+$")]
 ItemId = NumberId | TextId
 K = Annotated[int, Field(ge=1, le=MOST_K, description="Items wanted.")]
 Which = Literal["main", "beside"]
+
+
+def _written(time: object) -> object:
+    """A time that is written out: pydantic would read "5" as five seconds after 1970."""
+    if not isinstance(time, str) or not DATE.match(time):
+        raise ValueError("expected ISO 8601 with a zone, such as 2026-01-31T13:00:00Z")
+    return time
 
 
 class Strict(BaseModel):
@@ -46,11 +56,11 @@ class Recommend(Strict):
 
 
 class Click(Strict):
-    """A click of a session, now or at a time not long ahead of the service's clock."""
+    """A click of a session, now or at a time that is to be believed by the service's clock."""
 
     item_id: ItemId
     time: Annotated[
-        AwareDatetime | None,
+        Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written)] | None,
         Field(description="ISO 8601 with a zone; the time of arrival if not given."),
     ] = None
     consent: Annotated[
@@ -109,7 +119,7 @@ def parsed(kind: type[Body], body: bytes) -> Body:
         return kind.model_validate_json(body)
     except ValidationError as error:
         said = [
-            f"{_place(one['loc'])}: {one['msg']}"
+            f"{_place(one['loc'])}: {one['msg'].removeprefix('Value error, ')}"
             for one in error.errors(include_url=False, include_input=False, include_context=False)
         ]
         more = f"; and {len(said) - TOLD} more" if len(said) > TOLD else ""

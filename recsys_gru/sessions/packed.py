@@ -23,6 +23,7 @@ from recsys_gru.clicks.frames import (
 )
 from recsys_gru.clicks.order import codes, run_starts, sorted_rows
 from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
+from recsys_gru.kernels.arrays import spread
 from recsys_gru.sessions.fingerprint import digest_of
 from recsys_gru.sessions.vocabulary import Vocabulary, as_ids
 
@@ -145,6 +146,26 @@ class Sessions:
         [False, False, True]
         """
         return replace(self, since=microseconds(since))
+
+    def part(self, chosen: NDArray[np.int64], lengths: NDArray[np.int64] | None = None) -> "Sessions":
+        """The sessions at some places, or so many first events of each, without the clicks on unknown items.
+
+        >>> log = pl.DataFrame({"session_id": [1, 1, 2, 2], "item_id": list("abcd"), "time": [1, 2, 3, 4]})
+        >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
+        >>> sessions = Sessions.from_events(log)
+        >>> sessions.part(np.array([1]), np.array([1])).events()["item_id"].to_list()
+        ['c']
+        """
+        lengths = self.offsets[chosen + 1] - self.offsets[chosen] if lengths is None else lengths
+        events = spread(self.offsets[chosen], lengths)
+        return replace(
+            self,
+            items=self.items[events],
+            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+            times=self.times[events],
+            ids=self.ids.gather(chosen),
+            unknown=self.unknown.clear(),
+        )
 
     @property
     def counted(self) -> NDArray[np.bool_]:

@@ -156,8 +156,9 @@ class Tracker:
             report,
             facts=fit.parameters,
             items=cast("ItemFilter | None", event.items),
+            believed=not on_trial,
         )
-        if page.reliability is not None and not on_trial:
+        if page.reliability is not None:
             run.log({"test/calibration_error": page.reliability.calibration_error})
         run.file("report", partial(write_report, page, pictures=not on_trial))
 

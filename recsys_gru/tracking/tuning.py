@@ -32,7 +32,9 @@ STARTUP_TRIALS, WARMUP_EPOCHS = 5, 1
 NAMESPACE = uuid.UUID("6a1d1d3c-7f5e-4a52-9d0e-6f6d3a7c2b10")
 """Makes the names of studies into tickets; any other would do."""
 HISTORY = "plots/optimization_history.png"
-PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice", "plot_intermediate_values")
+PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice")
+OF_EPOCHS = "plot_intermediate_values"
+"""Of models without epochs Optuna says that there is none."""
 
 
 @final
@@ -270,7 +272,8 @@ def _describe(parent: Run, asked: Search, study: "Study") -> None:
     parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, NOTE: note})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Optuna calls its plots experimental
-        for plot in PLOTS:
+        in_epochs = any(trial.intermediate_values for trial in study.trials)
+        for plot in (*PLOTS, OF_EPOCHS) if in_epochs else PLOTS:
             _draw(parent, study, plot)
 
 

@@ -56,6 +56,23 @@ def test_a_server_that_does_not_answer(refused: Call) -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("fit", "--tracking-uri", ""), "--tracking-uri as a path, got ''"),
+        (("fit", "--tracking-uri", "file:///tmp/runs"), "expected a folder or the URI of a server"),
+        (("tune", "--model", "Markov"), "no hyper-parameter left to search"),
+        (("tune", "--study", " "), "study"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_log_is_read(
+    refused: Call, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "log.csv").write_text("no,click,log\n")
+    command, *options = words
+    assert said in refused(command, tmp_path / "log.csv", *options)
+
+
+@pytest.mark.parametrize(
     "options",
     [
         ("describe", "--gap", "nan"), ("describe", "--gap", "inf"), ("describe", "--gap", "-1"),

@@ -105,7 +105,7 @@ def test_an_unknown_name_is_refused_with_the_nearest(kind: type[Recommender]) ->
     model = kind()
     with pytest.raises(ParameterError, match="nonsense"):
         model.set_params(nonsense=1)
-    for name in model.get_params():
+    for name in model.get_params(deep=False):
         with pytest.raises(ParameterError, match=f"did you mean.*{name}"):
             model.set_params(**{f"{name}s": 1})
 
@@ -131,13 +131,41 @@ def test_neighbour_models_name_the_parameter_as_it_was_given(kind: type[Recommen
 @pytest.mark.parametrize("kind", KINDS)
 def test_sklearn_clones_it_and_get_params_gives_what_was_given(kind: type[Recommender]) -> None:
     model = kind()
-    assert clone(model).get_params() == model.get_params(deep=False) == vars(model)
+    assert clone(model).get_params(deep=False) == model.get_params(deep=False) == vars(model)
     if kind is rg.GRU4Rec:
         layers = [8, 4]
         given = rg.GRU4Rec(layers=layers, checkpoint_dir=Path("a"))
         assert given.layers is layers
         assert clone(given).get_params() == given.get_params()
         assert clone(given.set_params(layers=3)).layers == 3
+
+
+def test_models_inside_are_reached_by_name_as_in_a_pipeline_of_sklearn() -> None:
+    network = rg.GRU4Rec(n_epochs=3)
+    blend = rg.Blend([network, {"model": "STAN", "neighbors": 7}])
+    told = blend.get_params()
+    assert (told["models__0__n_epochs"], told["models__1__neighbors"]) == (3, 7)
+    assert "models__0__n_epochs" not in blend.get_params(deep=False)
+    blend.set_params(models__0__n_epochs=1, models__1__sample_size=50, strength=2.0)
+    assert blend.get_params() == told | {
+        "models": blend.models, "models__0__n_epochs": 1, "models__1__sample_size": 50, "strength": 2.0
+    }  # fmt: skip
+    assert network.n_epochs == 3
+    blend.set_params(models=[rg.Markov(), rg.STAN()], models__1__neighbors=9)
+    assert [type(model).__name__ for model in blend.members()] == ["Markov", "STAN"]
+    assert clone(blend).get_params()["models__1__neighbors"] == 9
+
+
+@pytest.mark.parametrize(
+    "name", ["models__2__neighbors", "models__x__neighbors", "models__1", "models__1__", "other__1__k",
+             "models__1__nonsense", "models__-1__neighbors", "models____neighbors"],
+)  # fmt: skip
+def test_a_model_inside_that_is_not_there_is_refused_and_nothing_is_changed(name: str) -> None:
+    blend = rg.Blend([rg.Markov(), rg.STAN()])
+    before = blend.get_params()
+    with pytest.raises(ParameterError, match="no parameter"):
+        blend.set_params(strength=9.0, **{name: 5})
+    assert blend.get_params(deep=False) == {name: before[name] for name in ("models", "held_out", "strength")}
 
 
 def test_fit_changes_no_hyper_parameter_and_a_clone_is_unfitted() -> None:

@@ -108,7 +108,7 @@ def test_it_says_that_it_lives_and_is_ready_and_what_serves(service: Here) -> No
     assert service.figure("batch_size_count") > 0
 
 
-NO_ZONE, TO_COME = "2026-01-01T00:00:00", "2226-01-01T00:00:00Z"
+NO_ZONE, TO_COME, UNSET = "2026-01-01T00:00:00", "2226-01-01T00:00:00Z", "1970-01-01T00:00:05Z"
 REFUSED = {
     "a kind": ("POST", "/v1/recommend", {"items": [True]}, 422, "items.0"),
     "no list": ("POST", "/v1/recommend", {"items": "100"}, 422, "items"),
@@ -131,6 +131,16 @@ REFUSED = {
     "a time without zone": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": NO_ZONE}, 422, "time"),
     "a time as a number": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": 1.5}, 422, "time"),
     "a time to come": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": TO_COME}, 422, "ahead"),
+    "an unset clock": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": UNSET}, 422, "behind"),
+    "a number as a text": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": "5"}, 422, "ISO 8601"),
+    "seconds as a text": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": "1793000000"}, 422, "ISO"),
+    "a day": ("POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": "2026-01-01"}, 422, "ISO 8601"),
+    "a year of no calendar": (
+        "POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": "0000-01-01T00:00:00Z"}, 422, "time",
+    ),
+    "the first year": (
+        "POST", "/v1/sessions/a/clicks", {"item_id": 1, "time": "0001-01-01T00:00:00+14:00"}, 422, "time",
+    ),
     "a long name": ("POST", f"/v1/sessions/{'a' * 300}/clicks", {"item_id": 1}, 422, "session_id"),
     "too large": ("POST", "/v1/recommend", b" " * 300_000, 413, "262,144"),
     "no path": ("GET", "/v1/nothing", None, 404, "Not Found"),

@@ -17,7 +17,7 @@ from recsys_gru.serving import Settings
 from recsys_gru.serving.recent import MOST, Recent
 from recsys_gru.serving.refusal import RefusedError
 from recsys_gru.serving.sessions import PATIENCE, InMemory, InRedis, Sessions
-from tests.serving.running import running, wait_for
+from tests.serving.running import process, running, wait_for
 
 
 @contextmanager
@@ -115,6 +115,15 @@ def test_memory_forgets_after_a_time_and_the_longest_silent_first() -> None:
         assert kept.count() == 1
 
     asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_the_command_holds_so_many_sessions_and_no_more(folder: Path) -> None:
+    with process(folder, "--sessions", "memory", "--most-sessions", "2") as service:
+        for name in "abc":
+            service.click(name, 100)
+        assert [service.recommend(session_id=name).body["known"] for name in "abc"] == [0, 1, 1]
+        assert service.figure("sessions") == 2
 
 
 def test_a_redis_that_is_not_there_is_said_and_answers_without_sessions_go_on(folder: Path) -> None:

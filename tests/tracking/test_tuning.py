@@ -1,8 +1,10 @@
 """A search resumes where it stopped, gives up bad trials, and is no worse than the defaults on validation."""
 
+import json
 from pathlib import Path
 
 import pytest
+from mlflow.entities import Run as MlflowRun
 
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.errors import ParameterError
@@ -43,6 +45,25 @@ def test_a_search_of_the_network_gives_up_bad_trials_and_keeps_each_as_a_run(mlr
     plots = {file.path for file in client_of(mlruns).list_artifacts(parent.info.run_id, "plots")}
     assert "plots/optimization_history.png" in plots
     assert parent.data.tags["best.learning_rate"] == str(study.best_params["learning_rate"])
+
+
+def test_probabilities_are_held_against_what_came_in_the_test_and_in_no_trial(
+    mlruns: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = Search("Blend", {"models": [{"model": "Markov"}, {"model": "Popularity"}]}, trials=1)
+    refit(asked, search(asked, TRAIN, VALIDATION, where=mlruns), TRAIN, VALIDATION, mlruns)
+    told = {
+        run.data.tags["role"]: json.loads((artifacts_of(run) / "report.json").read_text())
+        for run in client_of(mlruns).search_runs(["1"], "tags.role != 'parent'")
+    }
+    assert "calibration_error" not in told.pop("trial")
+    assert ["calibration_error" in report for report in told.values()] == [True]
+    assert capsys.readouterr() == ("", "")
+
+
+def artifacts_of(run: MlflowRun) -> Path:
+    """Where the run's files are."""
+    return Path(str(run.info.artifact_uri).removeprefix("file://"))
 
 
 def test_a_search_goes_on_where_it_stopped(mlruns: Path) -> None:
