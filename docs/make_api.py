@@ -31,17 +31,26 @@ def page() -> str:
 
 
 def entry(name: str, thing: object) -> str:
-    """One name: signature, docstring, and the public methods that a class itself defines."""
+    """One name: signature, docstring, and the public methods that a class or its own room defines."""
     if isinstance(thing, Mapping):
         return f"### `{name}`\n\n```python\n{name} = {dict(thing)}\n```\n"
     lines = [f"### `{name}`\n", f"```python\n{name}{signature(thing)}\n```\n", text(thing)]
     if inspect.isclass(thing):
         for method, function in inspect.getmembers(thing, is_callable_or_property):
-            if method.startswith("_") or method not in vars(thing) or not inspect.getdoc(function):
+            if method.startswith("_") or not is_of(thing, method) or not inspect.getdoc(function):
                 continue
             shown = "" if isinstance(function, property) else signature(function)
             lines.append(f"#### `{name}.{method}`\n\n```python\n{method}{shown}\n```\n\n{text(function)}")
     return "\n".join(lines)
+
+
+def is_of(thing: type, method: str) -> bool:
+    """Whether a class defines a method, or one of its room that it extends and that has no entry itself."""
+    named = {name for names in _HOMES.values() for name in names}
+    if method in vars(thing) or any(method in vars(k) for k in thing.__mro__ if k.__name__ in named):
+        return method in vars(thing)
+    home = thing.__module__.rpartition(".")[0]
+    return any(method in vars(kind) for kind in thing.__mro__ if kind.__module__.startswith(f"{home}."))
 
 
 def is_callable_or_property(thing: object) -> bool:

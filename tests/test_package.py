@@ -36,11 +36,11 @@ ROOMS = {
     ),
     "blend": ({"recommender", "contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
     "recommender": (
-        {"contract", "evaluation", "training", "ranking", "model", "sessions", "kernels", "files"},
+        {"contract", "evaluation", "training", "ranking", "model", "facts", "sessions", "kernels", "files"},
         {"torch", "polars", "scipy", "rich"} | NUMBERS,
     ),
     "baselines": ({"contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
-    "contract": ({"ranking", "sessions", "files"}, {"polars", "safetensors"} | NUMBERS),
+    "contract": ({"ranking", "facts", "sessions", "files"}, {"polars", "safetensors"} | NUMBERS),
     "evaluation": ({"ranking", "sessions", "files", "pages"}, {"polars", "matplotlib", "rich"} | NUMBERS),
     "training": ({"model", "kernels", "files"}, {"torch", "safetensors"} | NUMBERS),
     "ranking": ({"sessions", "kernels"}, {"polars"} | NUMBERS),

@@ -17,7 +17,7 @@ from recsys_gru.sessions import Sessions, Vocabulary
 
 log = logging.getLogger("recsys_gru")
 
-SOURCES = pl.Series("source", ["model", "popularity"])
+SOURCES = pl.Series("source", ["model", "popularity", "facts"])
 
 Allowed = Iterable[int | str] | ItemFilter | None
 
@@ -47,13 +47,14 @@ class Answers:
             "rank": pl.Series(self.rank.astype(np.int32)),
             "item_id": vocabulary.take(self.items),
             "score": pl.Series(self.scores),
-            "source": self._sources(),
+            "source": self._sources(vocabulary),
         }
 
-    def _sources(self) -> pl.Series:
-        if not self.popular.any():  # nearly always, and then ten times as fast
+    def _sources(self, vocabulary: Vocabulary) -> pl.Series:
+        if not vocabulary.has_unclicked and not self.popular.any():  # nearly always, and ten times as fast
             return SOURCES.new_from_index(0, len(self.popular))
-        return SOURCES[self.popular.astype(np.uint32)]
+        of_facts = 2 * (vocabulary.support[self.items] == 0)
+        return SOURCES[np.where(self.popular, 1, of_facts).astype(np.uint32)]
 
 
 def ranked_items(scorer: Scorer, sessions: Sessions, k: int, bound: BoundFilter) -> Answers:

@@ -18,8 +18,9 @@ from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace
 from recsys_gru.contract.reading import read_bundle, refused_as_bundle
 from recsys_gru.contract.span import Span, span_in, span_of, with_span
-from recsys_gru.contract.trainable import trainable
+from recsys_gru.contract.trainable import refuse_facts, trainable
 from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
+from recsys_gru.facts import ItemsData
 from recsys_gru.files import Layout
 from recsys_gru.forked import need_threads
 from recsys_gru.observers import fitting
@@ -50,19 +51,23 @@ class Recommender(Estimator):
     logits: ClassVar[bool] = False
     probabilities: ClassVar[bool] = False
 
-    def fit(self, train: SessionData, validation: "SessionData | None" = None) -> Self:
+    def fit(
+        self, train: SessionData, validation: "SessionData | None" = None, *, items: "ItemsData | None" = None
+    ) -> Self:
         """Learn from a click log and forget what was learned before.
 
         Args:
             train: frame of session_id, item_id and time (Polars or pandas), a path to one, or Sessions.
             validation: a later log of the same kind; only models that train in epochs look at it.
+            items: facts about items, which GRU4Rec alone learns from.
 
         Raises:
-            ParameterError: if a hyper-parameter is impossible.
+            ParameterError: if a hyper-parameter is impossible, or facts are given that it cannot use.
             ClickLogError: if the log has no event or only one item.
             ForkError: in a process forked after the library had been used.
         """
         self.check_parameters()
+        refuse_facts(self, items)
         sessions = trainable(train)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
         vars(self).pop("span_", None)

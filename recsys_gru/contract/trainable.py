@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from recsys_gru.contract.span import Span
-from recsys_gru.errors import ClickLogError
+from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.forked import need_threads
 from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions, moment_of
 
@@ -26,6 +26,15 @@ def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Session
             f"{sessions.n_events} events: lower min_support or take a longer log"
         )
     return sessions
+
+
+def refuse_facts(model: object, items: object) -> None:
+    """Raise ParameterError where a model that learns from clicks alone is given facts about items."""
+    if items is not None:
+        raise ParameterError(
+            f"{type(model).__name__} learns from clicks alone: give the facts about items to GRU4Rec, "
+            "GRU4Rec(...).fit(train, items=...), or leave items out"
+        )
 
 
 def newer_clicks(

@@ -5,166 +5,21 @@ The loops are those that `training.learner.Learner.update` calls one by one, and
 to the last bit. For a small network, what Python does between those calls takes a quarter of the time.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
-from recsys_gru.kernels.dropout import dropout_mask
-from recsys_gru.kernels.gru import Gates, gru_backward, gru_forward
+from recsys_gru.kernels.facts import compose, learn_with_facts
 from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
-from recsys_gru.kernels.products import linear_shared, product_shared, transposed
+from recsys_gru.kernels.products import product_shared, transposed
 from recsys_gru.kernels.readout import look_back, looked_back
-from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score, take
-
-
-class Trained(NamedTuple):
-    """Each parameter with its Adagrad memory; the items' biases are (N,)."""
-
-    table: Memory
-    bias: Memory
-    readout: Memory
-    """(1, L), or (0, 0) where nothing is looked back at."""
-    input: Memory
-    input_bias: Memory
-    recurrent: Memory
-    recurrent_bias: Memory
-
-
-class Recipe(NamedTuple):
-    """What stays the same from update to update; `regular` and `bend` are BPR-max's bpreg and elu_param."""
-
-    bpr_max: bool
-    regular: np.float32
-    bend: np.float32
-    tiny: np.float32
-    batch_size: int
-    drop_embed: float
-    drop_hidden: float
-    momentum: np.float32
-    eps: np.float32
-    scale: np.float32
-    """Of cosine scores; 0 for dot products."""
-    threads: int
-
+from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score
+from recsys_gru.kernels.walk import Recipe, Trained, backward, forward
 
 States = tuple[Floats, Floats]
-
-
-class Tape(NamedTuple):
-    """What the P events of a window leave for the way back."""
-
-    x: Floats
-    x_mask: Floats
-    before: Floats
-    gates: Floats
-    """3 H numbers of each event: those of a step are (3, L, H), as `gru` has them."""
-    gh: Floats
-    hidden: Floats
-    mask: Floats
-
-
-@kernel
-def _multiply(x: Floats, mask: Floats) -> None:
-    for i in range(len(x)):
-        for j in range(x.shape[1]):
-            x[i, j] *= mask[i, j]
-
-
-@kernel
-def _wide(shape: tuple[int, int]) -> Floats:
-    return np.empty((shape[0], 3 * shape[1]), np.float32)
-
-
-@kernel
-def _alike(x: Floats) -> tuple[Floats, Floats]:
-    return np.empty_like(x), np.empty_like(x)
-
-
-@kernel
-def _go_on(former: Floats, source: Items, keep: Floats, state: Floats) -> None:
-    """Fill the states (L, H) that lanes begin a step with: what they had, zeros where a session begins."""
-    for i in range(len(state)):
-        had, has = former[source[i]], state[i]
-        for j in range(len(has)):
-            has[j] = had[j] * keep[i]
-
-
-@kernel
-def _begin_from(given: Floats, which: Items, state: Floats) -> None:
-    """Put the given states of sessions that began earlier into the states (L, H) before a step."""
-    for i in range(len(which)):
-        if which[i] >= 0:
-            state[i] = given[which[i]]
-
-
-@kernel
-def _gates(tape: Tape, begin: int, end: int) -> Gates:
-    units = tape.before.shape[1]
-    gates = tape.gates[3 * units * begin : 3 * units * end].reshape(3, end - begin, units)
-    return tape.before[begin:end], gates, tape.gh[begin:end]
-
-
-@kernel
-def _forward(
-    trained: Trained, window: Plan, recipe: Recipe, state: Floats, given: Floats
-) -> tuple[Tape, Floats]:
-    """Walk through a window from the lanes' states (L, H) on; return the tape, and the states after it."""
-    shape = (len(window.inputs), state.shape[1])
-    x, x_mask, gx = np.empty(shape, np.float32), np.empty(shape, np.float32), _wide(shape)
-    tape = Tape(x, x_mask, np.empty_like(x), np.empty(gx.size, np.float32), _wide(shape), *_alike(x))
-    take(trained.table[0], np.ascontiguousarray(window.inputs[:, 0]), x)
-    if recipe.drop_embed > 0:
-        dropout_mask(window.keys[0], recipe.drop_embed, x_mask.ravel())
-        _multiply(x, x_mask)
-    linear_shared(x, trained.input[0], trained.input_bias[0], gx, recipe.threads)
-    end, former, first_key = 0, state, len(window.keys) - len(window.alive)
-    for t in range(len(window.alive)):
-        begin, end = end, end + window.alive[t]
-        before, gates, gh = _gates(tape, begin, end)
-        _go_on(former, window.source[begin:end], window.keep[begin:end], before)
-        if len(window.given):
-            _begin_from(given, window.given[begin:end], before)
-        linear_shared(before, trained.recurrent[0], trained.recurrent_bias[0], gh, recipe.threads)
-        former = tape.hidden[begin:end]
-        gru_forward(gx[begin:end], gh, before, gates, former, recipe.threads)
-        if recipe.drop_hidden > 0:
-            mask = tape.mask[begin:end]
-            dropout_mask(window.keys[first_key + t], recipe.drop_hidden, mask.ravel())
-            _multiply(former, mask)
-    return tape, former
-
-
-@kernel
-def _backward(
-    trained: Trained, window: Plan, recipe: Recipe, d_hidden: Floats, tape: Tape
-) -> tuple[Floats, Floats, Floats]:
-    """Walk back; return the gradients of the inputs (P, H) and of both shares of the gates, each (P, 3 H)."""
-    d_gx, d_gh, end = np.empty_like(tape.gh), np.empty_like(tape.gh), len(d_hidden)
-    for t in range(len(window.alive) - 1, -1, -1):
-        begin = end - window.alive[t]
-        d_state = d_hidden[begin:end]
-        if recipe.drop_hidden > 0:
-            _multiply(d_state, tape.mask[begin:end])
-        kept, d_gates = np.empty_like(d_state), (d_gx[begin:end], d_gh[begin:end])
-        gru_backward(d_state, _gates(tape, begin, end), d_gates, kept, recipe.threads)
-        if t > 0:  # no gradient leaves the window
-            d_former, first = np.empty_like(d_state), begin - window.alive[t - 1]
-            product_shared(d_gates[1], trained.recurrent[0], d_former, recipe.threads)
-            for i in range(begin, end):
-                row, more, round_it = d_hidden[first + window.source[i]], d_former[i - begin], kept[i - begin]
-                for j in range(len(row)):
-                    row[j] += (more[j] + round_it[j]) * window.keep[i]
-        end = begin
-    d_x = np.empty_like(d_hidden)
-    product_shared(d_gx, trained.input[0], d_x, recipe.threads)
-    if recipe.drop_embed > 0:
-        _multiply(d_x, tape.x_mask)
-    return d_x, d_gx, d_gh
 
 
 @kernel
@@ -246,6 +101,63 @@ def _learn(memory: Memory, bias: Memory, factors: tuple[Floats, Floats], rates: 
 
 
 @kernel
+def _with_facts(trained: Trained, window: Plan, threads: int) -> tuple[Trained, Plan]:
+    """What a window is learned on: where facts are known, its items' rows with what these add, as a table of
+    their own, and the window by the places in it."""
+    known = trained.known
+    if len(known.facts[0]) == 0:
+        return trained, window
+    rows = np.empty((len(window.rows), trained.table[0].shape[1]), np.float32)
+    compose(trained.table[0], known.facts, window.rows, (known.labels[0], known.projection[0]), rows, threads)
+    bias = np.empty(len(window.rows), np.float32)
+    for i in range(len(bias)):
+        bias[i] = trained.bias[0][window.rows[i]]
+    near = Trained(
+        (rows, rows, rows),
+        (bias, bias, bias),
+        trained.readout,
+        trained.input,
+        trained.input_bias,
+        trained.recurrent,
+        trained.recurrent_bias,
+        known,
+    )
+    by_place = Plan(
+        window.input_at,
+        window.input_at,
+        window.target_at,
+        window.target_log_q,
+        window.step,
+        window.keep,
+        window.source,
+        window.given,
+        window.alive,
+        window.keys,
+        np.arange(len(rows)),
+        window.counts,
+        window.weights,
+    )
+    return near, by_place
+
+
+@kernel
+def _learn_rows(
+    trained: Trained,
+    rows: Items,
+    near: Floats,
+    factors: tuple[Floats, Floats, Items, Floats, np.float32],
+    rates: Rates,
+    threads: int,
+) -> None:
+    """Learn the rows of a window's items, and what their facts add to them where some are known."""
+    if len(trained.known.facts[0]) == 0:
+        adagrad_by_factors(trained.table, trained.bias, rows, factors, rates, threads)
+    else:
+        memories = trained.table, trained.bias
+        learn_with_facts(memories, trained.known, (near, rows), factors, rates, threads)
+
+
+@kernel
 def update_each(
     trained: Trained, plan: Plan, sizes: Sizes, at: Items, recipe: Recipe, states: States, speeds: Floats
 ) -> tuple[NDArray[np.float64], Floats]:
@@ -260,26 +172,27 @@ def update_each(
     state, given = states
     for w in range(len(speeds)):
         keys = (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
-        window = window_of(plan, sizes, w, at, keys)
-        tape, state = _forward(trained, window, recipe, state, given)
+        drawn = window_of(plan, sizes, w, at, keys)
+        near, window = _with_facts(trained, drawn, threads)
+        tape, state = forward(near, window, recipe, state, given)
 
         scored = window.rows[: sizes.candidates[w]]
         candidates = np.empty((len(scored), state.shape[1]), np.float32)
         scores = np.empty((len(scored), len(window.inputs)), np.float32)
-        read_out = _read_out(trained, window, tape.hidden)
-        source, asking = (trained.table[0], trained.bias[0], scored), _asking(read_out, recipe.scale)
+        read_out = _read_out(near, window, tape.hidden)
+        source, asking = (near.table[0], near.bias[0], scored), _asking(read_out, recipe.scale)
         score(source, asking, (candidates, scores), recipe.scale, threads)
         losses[w] = _lose(window, recipe, scores)  # the gradient stands in the place of the scores
         d_hidden = np.empty_like(tape.hidden)
         product_shared(scores.T, candidates, d_hidden, threads)
         if recipe.scale > 0:
             across_each(d_hidden, read_out, np.float32(1))
-        d_weights, d_rows = _through_read_out(trained, window, d_hidden)
-        d_x, d_gx, d_gh = _backward(trained, window, recipe, d_hidden, tape)
+        d_weights, d_rows = _through_read_out(near, window, d_hidden)
+        d_x, d_gx, d_gh = backward(near, window, recipe, d_hidden, tape)
 
         rates = speeds[w], recipe.momentum, recipe.eps
         factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale
-        adagrad_by_factors(trained.table, trained.bias, window.rows, factors, rates, threads)
+        _learn_rows(trained, drawn.rows, near.table[0], factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)
         _learn(trained.input, trained.input_bias, (d_gx, tape.x), rates, threads)
         if len(trained.readout[0]) > 0:

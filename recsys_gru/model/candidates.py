@@ -160,13 +160,20 @@ def steps_of(windows: list[list[int]]) -> Ints:
 
 @final
 class EveryItem(Candidates):
-    """The whole catalogue as candidates, each item once: the full softmax of small catalogues."""
+    """Every item that was clicked as a candidate, once: the full softmax of small catalogues."""
 
     def __init__(
-        self, n_items: int, *, dtype: torch.dtype = torch.float32, device: torch.device | None = None
+        self,
+        support: NDArray[np.int64] | NDArray[np.float64],
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | None = None,
     ) -> None:
-        self._rows = torch.arange(n_items, device=device)
-        self._ones = torch.ones(n_items, dtype=dtype, device=device)
+        clicked = np.flatnonzero(support > 0)
+        self._rows = torch.from_numpy(clicked).to(device)
+        self._ones = torch.ones(len(clicked), dtype=dtype, device=device)
+        self._place = np.full(len(support) + 1, -1)  # the last one: of none
+        self._place[clicked] = np.arange(len(clicked))
 
     def collect(
         self,
@@ -176,9 +183,10 @@ class EveryItem(Candidates):
         windows: list[list[int]],
     ) -> Iterator[Rows]:
         device, sizes = self._rows.device, [sum(window) for window in windows]
-        every = [torch.split(torch.from_numpy(values).to(device), sizes) for values in (inputs, targets)]
-        for read, target, window in zip(*every, windows, strict=True):
+        places = (self._place[values] for values in (inputs, targets))
+        every = (torch.split(torch.from_numpy(v).to(device), sizes) for v in (inputs, *places))
+        for read, read_at, target, window in zip(*every, windows, strict=True):
             step = torch.repeat_interleave(torch.tensor(window, device=device))
             ones, zeros = self._ones.expand(len(window), -1), self._ones.new_zeros(len(target))
             columns = Columns(target, step, ones, ones, zeros, zeros[: len(window)])
-            yield Rows(self._rows, len(self._rows), read, read, columns)
+            yield Rows(self._rows, len(self._rows), read, read_at, columns)

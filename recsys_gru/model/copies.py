@@ -1,7 +1,7 @@
-"""What answers need of the item table beside the table itself: made when first asked for, forgotten while it
-changes."""
+"""What answers need of the item tables beside the tables themselves: made when first asked for, forgotten
+while they change."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from torch import Tensor
@@ -12,12 +12,28 @@ from recsys_gru.model.rows import stretched
 
 
 class Copies:
-    """Copies of one table, which is told each time that they are asked for."""
+    """Copies of the table that is scored by, which is told each time that they are asked for; and of tables
+    with the items' facts in their rows."""
 
     def __init__(self) -> None:
+        self._composed: dict[str, Tensor] = {}
         self._stretched: Tensor | None = None
         self._coarse: Coarse | None = None
         self._changes = False
+
+    def composed(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """Return a table with facts in its rows, made once."""
+        if name in self._composed:
+            return self._composed[name]
+        table = make()
+        if not self._changes:
+            self._composed[name] = table
+        return table
+
+    @property
+    def kept(self) -> bool:
+        """Whether copies are kept now."""
+        return not self._changes
 
     def stretched(self, table: Tensor, length: float) -> Tensor:
         """Return the table's rows, each of this length; the table itself where that is 0."""
@@ -38,8 +54,22 @@ class Copies:
     @contextmanager
     def changing(self) -> Iterator[None]:
         """Forget the copies, and keep none meanwhile."""
-        self._stretched, self._coarse, self._changes = None, None, True
+        self._forget()
+        self._changes = True
         try:
             yield
         finally:
             self._changes = False
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """Keep copies meanwhile, in the midst of changes; and forget them."""
+        changes, self._changes = self._changes, False
+        try:
+            yield
+        finally:
+            self._forget()
+            self._changes = changes
+
+    def _forget(self) -> None:
+        self._composed, self._stretched, self._coarse = {}, None, None

@@ -26,7 +26,7 @@ class NegativeSampler:
         alpha: float,
         seed: np.random.SeedSequence,
     ) -> None:
-        weights = support.astype(np.float64) ** alpha
+        weights = np.where(support > 0, support.astype(np.float64) ** alpha, 0.0)  # never what had no click
         self._share = np.empty(len(support), np.float64)
         self._other = np.empty(len(support), np.int32)
         alias_table(weights / weights.sum(), self._share, self._other)

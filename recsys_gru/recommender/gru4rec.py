@@ -1,34 +1,28 @@
 """GRU4Rec: the estimator that brings clicks, lanes, network, evaluation and saved models together."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Self, final
 
-import numpy as np
-import polars as pl
 import torch
-from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag, whole_number
-from recsys_gru.contract import Recommender, SearchSpace, newer_clicks, trainable
-from recsys_gru.files import Layout
-from recsys_gru.model.network import Network
+from recsys_gru.contract import SearchSpace, newer_clicks, trainable
+from recsys_gru.facts import ItemsData
 from recsys_gru.observers import fitting
-from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.recommender.layout import arrays_of, network_layout, network_of
+from recsys_gru.recommender.catalogue import Known, with_items
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
+from recsys_gru.recommender.network_recommender import NetworkRecommender
 from recsys_gru.recommender.recency import Forgetting, Recency
-from recsys_gru.recommender.scoring import cosines, network_blocks
 from recsys_gru.recommender.space import SEARCH_SPACE
-from recsys_gru.recommender.stream import Fitted, go_on, require_same
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
-from recsys_gru.training import EpochReport, GoingOn, Settings, device_at_hand, resolve_device
+from recsys_gru.training import Settings, resolve_device
 
 
 @final
-class GRU4Rec(Recommender):
+class GRU4Rec(NetworkRecommender):
     """Next-item recommendation by a gated recurrent network over the clicks of a session.
 
     The parameters up to `logq` bear the names and defaults of the published PyTorch reference.
@@ -71,7 +65,8 @@ class GRU4Rec(Recommender):
     Attributes:
         network_: the trained parameters.
         history_: an EpochReport for each epoch of the last fit.
-        new_items_: ids that the last partial_fit added to the catalogue.
+        new_items_: ids that the last partial_fit or add_items added to the catalogue.
+        encoding_: what the columns of facts became, `encoding_.told()`; None where it was fitted without.
 
     Source: Hidasi et al. 2016 (ICLR); Hidasi & Karatzoglou 2018 (CIKM).
 
@@ -80,13 +75,6 @@ class GRU4Rec(Recommender):
     >>> model.fit(clicks_of("abc", "abc", "dbc")).recommend_one(["a"], k=1)["item_id"].to_list()
     ['b']
     """
-
-    logits = True
-    network_: Network
-    slots_: dict[str, dict[str, torch.Tensor]]
-    history_: tuple[EpochReport, ...]
-    new_items_: pl.Series
-    recency_: Recency
 
     def __init__(
         self,
@@ -163,6 +151,7 @@ class GRU4Rec(Recommender):
         train: SessionData,
         validation: "SessionData | None" = None,
         *,
+        items: "ItemsData | None" = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         checkpoint_every: int | None = None,
         on_epoch: OnEpoch | None = None,
@@ -176,6 +165,8 @@ class GRU4Rec(Recommender):
         Args:
             train: frame with session_id, item_id and time (Polars or pandas), a path to one, or Sessions.
             validation: a later log of the same kind, evaluated after each epoch.
+            items: facts about items, item_id and any columns, as `check_items` takes them: an item's row is
+                its own and its facts' rows, and items without a click are recommended from facts alone.
             checkpoint_dir, checkpoint_every: in place of the constructor's.
             on_epoch: called with the EpochReport of each epoch.
             progress: whether to draw a progress bar per epoch, on terminals only.
@@ -185,9 +176,11 @@ class GRU4Rec(Recommender):
             ParameterError, DivergedError, CheckpointError: as their names say.
         """
         loop = self._loop(on_epoch, progress).but_with(checkpoint_dir, checkpoint_every)
-        sessions = trainable(train)
+        sessions, known = trainable(train), None
+        if items is not None:
+            sessions, known = with_items(sessions, items)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
-        return self._fitted(sessions, held_out, loop)
+        return self._fitted(sessions, held_out, loop, known)
 
     def partial_fit(
         self,
@@ -226,34 +219,16 @@ class GRU4Rec(Recommender):
             self._go_on(sessions, loop, flag("keep_vanished", keep_vanished))
         return self
 
-    def _fitted(self, sessions: Sessions, held_out: Sessions | None, loop: Loop) -> Self:
+    def _fitted(
+        self, sessions: Sessions, held_out: Sessions | None, loop: Loop, known: Known | None = None
+    ) -> Self:
         with fitting(self, sessions, held_out):
-            self._fit(sessions, held_out, loop)
+            self._fit(sessions, held_out, loop, known)
         return self
-
-    def _go_on(self, sessions: Sessions, loop: Loop, keep_vanished: bool) -> None:
-        require_same(loop.settings, self.network_, self.slots_)
-        fitted = Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
-        with self.network_.copies.changing():
-            extension, self.recency_ = go_on(fitted, sessions, loop.forgetting, keep_vanished)
-            sessions, self.new_items_ = extension.sessions, extension.new_items
-            with fitting(self, sessions):
-                self._remember(sessions)
-                if not (lanes := lanes_needed(sessions, loop.settings)):
-                    return
-                learned = None if sessions.since is None else fitted.recency.until
-                going_on = GoingOn(self.network_, self.slots_, learned)
-                support = loop.forgetting.support(self.vocabulary_, self.recency_)
-                learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)), going_on)
-                self.slots_ = learner.optimiser.slots
-                self.history_ = loop.alone().train(self, learner, sessions, None)
 
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
         return Settings.of(self.parameters() | own)
-
-    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
-        return network_blocks(self.network_, sessions, every, rows)
 
     @classmethod
     def search_space(cls) -> SearchSpace:
@@ -266,9 +241,6 @@ class GRU4Rec(Recommender):
     def _require_possible(self) -> None:
         self._loop_of(self.settings())  # but the device: what was learned on one answers on any
 
-    def _similarities(self, number: int) -> NDArray[np.float32]:
-        return cosines(self.network_, number)
-
     def _loop(self, on_epoch: OnEpoch | None = None, progress: bool = False, **own: object) -> Loop:
         plain = self._plain()
         resolve_device(str(plain.device))
@@ -278,23 +250,18 @@ class GRU4Rec(Recommender):
         forgetting = Forgetting(self.half_life, self.forget_after)
         return Loop(settings, self.patience, self.checkpoint_dir, self.checkpoint_every, forgetting)
 
-    def _fit(self, sessions: Sessions, validation: Sessions | None, loop: Loop | None = None) -> None:
+    def _fit(
+        self,
+        sessions: Sessions,
+        validation: Sessions | None,
+        loop: Loop | None = None,
+        known: Known | None = None,
+    ) -> None:
         loop, support = loop or self._loop(), sessions.vocabulary.support
         lanes, device = max(1, lanes_needed(sessions, loop.settings)), resolve_device(str(self.device))
-        learner = loop.settings.learner(support, lanes, device)
+        learner = loop.settings.learner(support, lanes, device, known=known and known.for_network)
         self._remember(sessions)
         self.network_, self.slots_ = learner.network, learner.optimiser.slots
-        self.recency_ = Recency.of(sessions, loop.forgetting.half_life)
+        self.encoding_ = known and known.encoding
+        self.recency_ = Recency.of(sessions, loop.forgetting.half_life).begun(support == 0)
         self.history_ = loop.train(self, learner, sessions, validation)
-
-    def _state(self) -> dict[str, NDArray[np.generic]]:
-        return arrays_of(self.network_, self.slots_) | self.recency_.state()
-
-    def _layout(self) -> Layout:
-        return {**network_layout(self.settings()), **Recency.layout()}
-
-    def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        architecture = self.settings().architecture(len(self.vocabulary_))
-        self.network_, self.slots_ = network_of(state, architecture, device_at_hand(str(self.device)))
-        self.recency_ = Recency.restored(state, self.vocabulary_.support, (self.span_ or (0, 0))[1])
-        self.history_ = ()

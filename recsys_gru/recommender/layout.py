@@ -1,15 +1,18 @@
 """The saved arrays of a network: what they must be, told by its hyper-parameters, and how they come back."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from recsys_gru.facts import Encoding
 from recsys_gru.files import Field, Layout
 from recsys_gru.model.architecture import Architecture
 from recsys_gru.model.cells import Cell
+from recsys_gru.model.facts import Facts
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import OPTIMISERS, Slots
 from recsys_gru.training import Settings
@@ -22,19 +25,44 @@ def network_layout(settings: Settings) -> Layout:
     """Every parameter, and in its shape what optimisers remember of it: `optimizer` may be another by now."""
     fields: dict[str, Field] = {}
     for name, shape in parameter_shapes(settings.architecture(0)).items():
-        fields[f"weights/{name}"] = Field("float32", shape)
-        for slot in sorted({slot for kind in OPTIMISERS.values() for slot in kind.slot_names}):
-            low = 0 if slot in NEVER_BELOW_ZERO else None
-            fields[f"slots/{name}/{slot}"] = Field("float32", shape, low=low, optional=True)
+        fields |= _with_slots(name, shape)
+    return fields | _facts_layout(settings.architecture(0))
+
+
+def _with_slots(name: str, shape: tuple[int | str, ...]) -> dict[str, Field]:
+    """A parameter and its optimiser's memory."""
+    fields = {f"weights/{name}": Field("float32", shape)}
+    for slot in sorted({slot for kind in OPTIMISERS.values() for slot in kind.slot_names}):
+        low = 0 if slot in NEVER_BELOW_ZERO else None
+        fields[f"slots/{name}/{slot}"] = Field("float32", shape, low=low, optional=True)
     return fields
+
+
+def _facts_layout(architecture: Architecture) -> dict[str, Field]:
+    """What is known about the items, what it adds to their rows, and how it became what it is; L labels, V
+    numbers."""
+    fields = {
+        "items/offsets": Field("int64", ("N+1",), ends="entries"),
+        "items/labels": Field("int32", ("entries",), low=0, below="L"),
+        "items/weights": Field("float32", ("entries",)),
+        "items/numbers": Field("float32", ("N", "V")),
+    }
+    for table, (_, width) in item_shapes(architecture).items():
+        for name, length in (("labels", "L"), ("projection", "V")):
+            if table != "bias":
+                fields |= _with_slots(f"facts.{table}.{name}", (length, width))
+    fields |= Encoding.layout()
+    return {name: replace(field, optional=True) for name, field in fields.items()}
 
 
 def arrays_of(network: Network, slots: Mapping[str, Slots]) -> dict[str, NDArray[np.generic]]:
     """The arrays of a network and of its optimiser's memory, by the names of the layout."""
+    facts = {} if network.facts is None else network.facts._asdict()
+    known = {f"items/{name}": values for name, values in facts.items()}
     state = {f"weights/{name}": values for name, values in network.parameters()}
     for name, memory in slots.items():
         state |= {f"slots/{name}/{slot}": values for slot, values in memory.items()}
-    return {name: values.cpu().numpy() for name, values in state.items()}
+    return {name: values.cpu().numpy() for name, values in state.items()} | known
 
 
 def network_of(
@@ -43,6 +71,8 @@ def network_of(
     """The network and the memory that these arrays, which are as the layout says, came from."""
     tensors = {name: torch.from_numpy(values) for name, values in state.items()}
     network = Network(architecture, generator=torch.Generator())
+    if facts := [state[f"items/{name}"].copy() for name in Facts._fields if f"items/{name}" in state]:
+        network.know(Facts(*facts), len(state["weights/facts.output.labels"]))  # type: ignore[arg-type]
     for name, parameter in network.parameters():
         parameter.copy_(tensors[f"weights/{name}"])
     network = network.to(device)
@@ -69,19 +99,22 @@ def parameter_shapes(architecture: Architecture) -> dict[str, tuple[int | str, .
     (6, 2)
     """
     cells = architecture.cells()
-    shapes: dict[str, tuple[int | str, ...]] = {
-        "output": ("N", architecture.layers[-1]),
-        "bias": ("N", 1),
-    }
-    if architecture.mode == "separate":
-        shapes["input"] = ("N", architecture.embedding)
-    if architecture.mode == "one-hot":
-        shapes["input"] = ("N", cells[0].gates * cells[0].units)
+    shapes: dict[str, tuple[int | str, ...]] = {**item_shapes(architecture)}
     if architecture.look_back:
         shapes["readout.weights"] = (1, architecture.look_back)
     for i, (cell, width) in enumerate(zip(cells, architecture.input_widths(), strict=True)):
         for name, shape in _layer_shapes(cell, width).items():
             shapes[f"layers.{i}.{name}"] = shape
+    return shapes
+
+
+def item_shapes(architecture: Architecture) -> dict[str, tuple[str, int]]:
+    """The shapes of the item tables."""
+    first = architecture.cells()[0]
+    shapes = {"output": ("N", architecture.layers[-1]), "bias": ("N", 1)}
+    if architecture.mode != "tied":
+        separate = architecture.mode == "separate"
+        shapes["input"] = ("N", architecture.embedding if separate else first.gates * first.units)
     return shapes
 
 

@@ -14,6 +14,7 @@ from recsys_gru.arguments import flag, place, whole_number
 from recsys_gru.contract import NO_PAIR, prefix_ends
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
+from recsys_gru.model.facts import Facts
 from recsys_gru.observers import EpochEnded, announce
 from recsys_gru.recommender.recency import Forgetting
 from recsys_gru.sessions import Sessions
@@ -91,7 +92,7 @@ class Loop:
     ) -> tuple[EpochReport, ...]:
         data = TrainingData.of(sessions.items, sessions.offsets, sessions.counted)
         self._require(data, validation)
-        checkpoints = self._checkpoints(sessions, validation)
+        checkpoints = self._checkpoints(sessions, validation, learner.network.facts)
         run = (checkpoints.read(learner) if checkpoints else None) or Run()
         while run.position.epoch < self.settings.n_epochs and not self._is_over(run):
             pause = min(PAUSE, self.checkpoint_every or PAUSE)
@@ -111,7 +112,8 @@ class Loop:
     def _close_epoch(
         self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None
     ) -> None:
-        metrics = {} if validation is None else evaluate(model, validation, CUTOFFS, unknown="miss").figures()
+        with learner.network.copies.resting():
+            metrics = {} if validation is None else _figures(model, validation)
         report = end_epoch(run.position, metrics)
         if self.patience is not None and metrics[WATCHED] > max(
             [past.metrics.get(WATCHED, -1) for past in run.history], default=-1
@@ -134,13 +136,17 @@ class Loop:
                 "patience needs a validation log to watch: fit(train, validation=...), or patience=None"
             )
 
-    def _checkpoints(self, sessions: Sessions, validation: Sessions | None) -> Checkpoints | None:
+    def _checkpoints(
+        self, sessions: Sessions, validation: Sessions | None, known: Facts | None
+    ) -> Checkpoints | None:
         if self.checkpoint_dir is None:
             return None
         held_out = validation.fingerprint() if validation else None
         values = asdict(self.settings)
         settings = {name: value for name, value in values.items() if value or name not in SINCE_THEN}
         facts = [CHECKPOINT_FORMAT, settings, self.patience, sessions.fingerprint(), held_out]
+        if known is not None:
+            facts.append([hashlib.sha256(values.tobytes()).hexdigest() for values in known])
         return Checkpoints(self.checkpoint_dir, hashlib.sha256(json.dumps(facts).encode()).hexdigest())
 
     def _watched(self, positions: Iterator[Position], data: TrainingData) -> Iterator[Position]:
@@ -148,6 +154,10 @@ class Loop:
             for at in positions:
                 pulse(at)
                 yield at
+
+
+def _figures(model: "Recommender", validation: Sessions) -> dict[str, float]:
+    return evaluate(model, validation, CUTOFFS, unknown="miss").figures()
 
 
 def lanes_needed(sessions: Sessions, settings: Settings) -> int:

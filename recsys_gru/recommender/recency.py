@@ -1,7 +1,7 @@
 """What clicks leave beside the weights: when each item was last clicked, and how often of late."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,9 @@ class Forgetting:
 
     def support(self, vocabulary: Vocabulary, recency: "Recency") -> NDArray[np.int64] | NDArray[np.float64]:
         """What the samples (N,) follow."""
-        return vocabulary.support if self.half_life is None else np.maximum(recency.recent, LEAST)
+        if self.half_life is None:
+            return vocabulary.support
+        return np.where(vocabulary.support > 0, np.maximum(recency.recent, LEAST), 0.0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,24 @@ class Recency:
         seen[: len(kept)] = np.maximum(seen[: len(kept)], self.seen[kept])
         recent[: len(kept)] += self.recent[kept] * remaining(np.array(newer.clicks), half_life)
         return Recency(last, seen, recent, max(newer.until, self.until), self.clicks + newer.clicks)
+
+    def followed_by(self, count: int) -> "Recency":
+        """The same with so many more items that have no click: they count as of today."""
+        last, seen = np.full(count, self.until), np.zeros(count, np.int64)
+        return replace(
+            self,
+            last=np.concatenate([self.last, last]),
+            seen=np.concatenate([self.seen, seen]),
+            recent=np.concatenate([self.recent, np.zeros(count)]),
+        )
+
+    def begun(self, unclicked: NDArray[np.bool_]) -> "Recency":
+        """The same with items (N,) that have no click counted as of today."""
+        return replace(self, last=np.where(unclicked, self.until, self.last))
+
+    def chosen(self, items: NDArray[np.int64]) -> "Recency":
+        """That of some items alone."""
+        return replace(self, last=self.last[items], seen=self.seen[items], recent=self.recent[items])
 
     def kept(self, forget_after: float, now: int) -> NDArray[np.bool_]:
         """Which items (N,) were clicked less than so many days before `now`."""

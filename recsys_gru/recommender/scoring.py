@@ -167,7 +167,7 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
 
 def cosines(network: Network, number: int) -> NDArray[np.float32]:
     """The cosine (N,) of every item's row of the output table with one item's."""
-    rows = network.tables["output"].cpu().numpy()  # (N, H)
+    rows = network.rows("output").cpu().numpy()  # (N, H)
     lengths = np.maximum(np.linalg.norm(rows, axis=1), np.finfo(np.float32).tiny)  # (N,)
     found: NDArray[np.float32] = (rows / lengths[:, None]) @ (rows[number] / lengths[number])
     return found.clip(-1, 1)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
+from recsys_gru.model.facts import Facts
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import OPTIMISERS, Slots
 from recsys_gru.model.rows import appended
@@ -45,8 +46,12 @@ def grow(extension: Extension, network: Network, slots: dict[str, Slots]) -> Non
     catalogue; new rows are the only ones that are written where no item is dropped.
     """
     for name, table in network.tables.items():
-        network.tables[name] = _grown(extension, table)
-        slots[name] = {slot: _grown(extension, values) for slot, values in slots[name].items()}
+        rows = table if network.facts is None or name == "bias" else network.rows(name)
+        network.tables[name] = _grown(extension, table, rows)
+        slots[name] = {slot: _grown(extension, values, values) for slot, values in slots[name].items()}
+    if network.facts is not None:
+        unknown = Facts.nothing(len(extension.new_items), network.facts.numbers.shape[1])
+        network.facts = network.facts.of(extension.kept).followed_by(unknown)
     network.architecture = replace(network.architecture, n_items=len(extension.sessions.vocabulary))
 
 
@@ -63,8 +68,10 @@ def require_same(settings: Settings, network: Network, slots: dict[str, Slots]) 
         )
 
 
-def _grown(extension: Extension, table: Tensor) -> Tensor:
-    new = torch.from_numpy(extension.new_rows(table.cpu().numpy())).to(table.device)
+def _grown(extension: Extension, table: Tensor, rows: Tensor) -> Tensor:
+    """The table of the extended catalogue; the new items' rows, of which no facts are known, are made of old
+    ones with theirs."""
+    new = torch.from_numpy(extension.new_rows(rows.cpu().numpy())).to(table.device)
     if not extension.drops:
         return appended(table, new)
     moved = np.flatnonzero(extension.kept != np.arange(len(extension.kept)))

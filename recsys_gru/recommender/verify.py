@@ -23,7 +23,7 @@ from torch import Tensor
 from recsys_gru.errors import InputError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.evaluation.replay import Ties
-from recsys_gru.model.network import Flow
+from recsys_gru.model.walk import Flow
 from recsys_gru.recommender.gru4rec import GRU4Rec
 from recsys_gru.sessions import Sessions, Vocabulary
 from recsys_gru.training import Learner

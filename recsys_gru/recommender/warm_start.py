@@ -57,10 +57,9 @@ def extend(old: Vocabulary, newer: Sessions, keep: NDArray[np.bool_] | None = No
     Of the old items (N,) that the newer sessions lack, only those to `keep` stay; all of them if not given.
     """
     sessions, kept = renumbered(old, newer, keep)
-    seen = Vocabulary(
-        sessions.vocabulary.ids, np.maximum(sessions.vocabulary.support, 1)
-    )  # also in a context
-    sessions = replace(sessions, vocabulary=seen)
+    support = sessions.vocabulary.support.copy()
+    support[sessions.items] = np.maximum(support[sessions.items], 1)  # also in a context
+    sessions = replace(sessions, vocabulary=Vocabulary(sessions.vocabulary.ids, support))
     return Extension(sessions, kept, *_beside(sessions, len(kept)), drops=len(kept) < len(old))
 
 

@@ -68,6 +68,11 @@ class Vocabulary:
         """Whether some ids are whole numbers kept as text, so that a number may stand for one of them."""
         return any(isinstance(item, str) and item == _plain(item) for item in self._number_of)
 
+    @cached_property
+    def has_unclicked(self) -> bool:
+        """Whether some items have no training event: only facts are known of them."""
+        return bool((self.support == 0).any())
+
     def number(self, item: int | str) -> int:
         """The number of one item, -1 where it is unknown."""
         return self._number_of.get(item, -1)

@@ -8,11 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from recsys_gru.kernels.facts import Known
 from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.plans import Plan, Sizes
-from recsys_gru.kernels.step import Recipe, Trained, update_each
+from recsys_gru.kernels.step import update_each
+from recsys_gru.kernels.walk import Recipe, Trained
 from recsys_gru.model import losses
 from recsys_gru.model.candidates import SampledCandidates, steps_of
+from recsys_gru.model.facts import Facts
 from recsys_gru.model.losses import TINY
 from recsys_gru.model.optimisers import Adagrad
 from recsys_gru.training.data import TrainingData
@@ -20,6 +23,8 @@ from recsys_gru.training.lanes import Window
 from recsys_gru.training.learner import Learner
 
 NO_WEIGHTS = np.empty((0, 0), np.float32)
+ADDED = ("labels", "projection")
+NO_FACTS = Facts.nothing(0, 0)._replace(offsets=np.empty(0, np.int64))
 
 
 class CompiledLearner(Learner):
@@ -91,8 +96,18 @@ class CompiledLearner(Learner):
         w, acc, v = (values.reshape(-1) for values in memory["bias"])
         layer = ("input", "input_bias", "recurrent", "recurrent_bias")
         readout = memory.get("readout.weights", (NO_WEIGHTS,) * 3)
+        nothing = (NO_WEIGHTS,) * 3
+        labels, projection = (memory.get(f"facts.output.{name}", nothing) for name in ADDED)
+        first, bias, recurrent, recurrent_bias = (memory[f"layers.0.{name}"] for name in layer)
         return Trained(
-            memory["output"], (w, acc, v), readout, *(memory[f"layers.0.{name}"] for name in layer)
+            memory["output"],
+            (w, acc, v),
+            readout,
+            first,
+            bias,
+            recurrent,
+            recurrent_bias,
+            Known(self.network.facts or NO_FACTS, labels, projection),
         )
 
     def _recipe(self) -> Recipe:

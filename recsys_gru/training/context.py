@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import spread
-from recsys_gru.model.network import Flow, Given, Network, States
+from recsys_gru.model.network import Network, States
+from recsys_gru.model.walk import Flow, Given
 from recsys_gru.training.lanes import Window
 
 Ints = NDArray[np.int64]

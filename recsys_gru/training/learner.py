@@ -14,17 +14,17 @@ from recsys_gru.model.candidates import Candidates, Rows
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.gradients import value_and_gradient
 from recsys_gru.model.losses import Loss
-from recsys_gru.model.network import Flow, Network, States
+from recsys_gru.model.near import Gradient, near, through_facts
+from recsys_gru.model.network import Network, States
 from recsys_gru.model.optimisers import Optimiser
 from recsys_gru.model.rows import RowGradient, score_rows
 from recsys_gru.model.sampling import NegativeSampler
+from recsys_gru.model.walk import Flow
 from recsys_gru.training.context import Begun, Context
 from recsys_gru.training.data import TrainingData
 from recsys_gru.training.lanes import Window
 
 Ints = NDArray[np.int64]
-Gradient = tuple[str, str | None, RowGradient]
-"""The names of a parameter and of its bias, and the gradient of both."""
 
 
 @dataclass
@@ -73,26 +73,37 @@ class Learner:
     def update(self, rows: Rows, flow: Flow) -> float:
         """Update the network on a window; return its loss, summed over events and divided by lanes and
         steps."""
-        tables = self.network.tables
-        tied = self.network.architecture.mode == "tied"
-        looked_up = self.network.input_rows(rows.inputs[:, 0].contiguous())  # (P, E)
+        facts = self.network.facts
+        if facts is None:
+            loss, gradients = self._gradients(self.network, rows, flow)
+        else:
+            window = near(self.network, rows)
+            loss, of_window = self._gradients(window.network, window.rows, flow)
+            gradients = [*through_facts(self.network, facts, window, of_window)]
+        self._apply(gradients)
+        return loss
+
+    def _gradients(self, network: Network, rows: Rows, flow: Flow) -> tuple[float, list[Gradient]]:
+        """Return a window's loss and the gradients of all that it touches; the lanes' states go on."""
+        tables = network.tables
+        looked_up = network.input_rows(rows.inputs[:, 0].contiguous())  # (P, E)
         mask = self.embed_dropout.mask(looked_up)
         x = looked_up if mask is None else looked_up * mask
-        hidden, self.states, tape = self.network.forward(x, flow, self.states, self.hidden_dropout)  # (P, H)
-        read_out = self.network.read_out(hidden, rows.inputs)  # (P, H)
-        scored, scale = rows.rows[: rows.n_candidates], self.network.architecture.scale
-        asking = self.network.asking(read_out)  # (P, H)
+        hidden, self.states, tape = network.forward(x, flow, self.states, self.hidden_dropout)  # (P, H)
+        read_out = network.read_out(hidden, rows.inputs)  # (P, H)
+        scored, scale = rows.rows[: rows.n_candidates], network.architecture.scale
+        asking = network.asking(read_out)  # (P, H)
         candidates, scores = score_rows(
             tables["output"], tables["bias"], scored, asking, scale
         )  # (U, H), (P, U)
         share = 1 / (self.batch_size * len(flow.alive))
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
         d_asking = matmul(d_scores, candidates)
-        d_hidden, d_weights, d_rows = self.network.through_read_out(d_asking, read_out, rows.inputs)
-        d_x, d_layers = self.network.backward(d_hidden, flow, tape)
+        d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
+        d_x, d_layers = network.backward(d_hidden, flow, tape)
         added = _added(d_x if mask is None else d_x * mask, d_rows)
         gradients: list[Gradient] = []
-        if tied:
+        if network.architecture.mode == "tied":
             inside = (rows.input_at.flatten(), added)
             gradients.append(("output", "bias", RowGradient(d_scores, asking, rows.rows, inside, scale)))
         else:
@@ -104,10 +115,9 @@ class Learner:
             gradients.append(("readout.weights", None, d_weights))
         for i, layer in enumerate(d_layers):
             for name, gradient in layer.items():
-                bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in self.network.layers[i] else None
+                bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in network.layers[i] else None
                 gradients.append((f"layers.{i}.{name}", bias, gradient))
-        self._apply(gradients)
-        return float(losses.sum()) * share
+        return float(losses.sum()) * share, gradients
 
     def _apply(self, gradients: list[Gradient]) -> None:
         scale = _clip(gradients, self.optimiser.parameters, self.grad_clip) if self.grad_clip else 1.0

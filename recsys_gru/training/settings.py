@@ -16,6 +16,7 @@ from recsys_gru.model.architecture import Architecture, InputMode
 from recsys_gru.model.candidates import Candidates, EveryItem, SampledCandidates
 from recsys_gru.model.cells import CELLS
 from recsys_gru.model.dropout import Dropout
+from recsys_gru.model.facts import Facts
 from recsys_gru.model.losses import Loss
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import OPTIMISERS, Slots, make_optimiser
@@ -145,11 +146,13 @@ class Settings:
         n_lanes: int,
         device: torch.device,
         going_on: GoingOn | None = None,
+        known: tuple[Facts, int] | None = None,
     ) -> Learner:
         """Return an untrained network, or the one to go on with, with all that trains it.
 
         Samples follow `support` (N,); every generator comes from `seed` and, where it goes on, from what was
-        learned before.
+        learned before. What is `known` are facts about the items, and how many labels they have; the own row
+        of an item without a click is zeros then.
         """
         learned = None if going_on is None else going_on.learned
         seed = self.seed if learned is None else (self.seed, learned)
@@ -157,7 +160,11 @@ class Settings:
         optimiser = make_optimiser(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
         if going_on is None:
             architecture = self.architecture(len(support))
-            network = Network(architecture, generator=_torch_generator(for_weights)).to(device)
+            network = Network(architecture, generator=_torch_generator(for_weights))
+            if known is not None:
+                network.know(*known)
+                network.clear(np.flatnonzero(support == 0))
+            network = network.to(device)
         else:
             network = going_on.network.to(device)
         for name, parameter in network.parameters():
@@ -200,7 +207,7 @@ class Settings:
         self, support: NDArray[np.int64] | NDArray[np.float64], device: torch.device
     ) -> Candidates:
         if self.loss == "softmax":
-            return EveryItem(len(support), device=device)
+            return EveryItem(support, device=device)
         logq = self.logq if self.loss == "cross-entropy" else 0.0
         return SampledCandidates(
             support,

@@ -201,7 +201,7 @@ def test_excluding_every_negative_leaves_a_zero_softmax() -> None:
 
 def test_the_full_softmax_is_cross_entropy_over_every_item() -> None:
     every = scores_of(2)
-    rows = step_of(EveryItem(len(SUPPORT), dtype=torch.float64), [3, 3], [])
+    rows = step_of(EveryItem(np.ones(len(SUPPORT), np.int64), dtype=torch.float64), [3, 3], [])
     expected = torch.nn.functional.cross_entropy(every, torch.tensor([3, 3]), reduction="none")
     torch.testing.assert_close(losses.cross_entropy(every[:, rows.rows], rows.columns), expected)
     assert rows.input_at.tolist() == rows.inputs.tolist() == [[3], [3]]

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from recsys_gru.model.architecture import Architecture, InputMode
 from recsys_gru.model.dropout import Dropout
-from recsys_gru.model.network import Flow, Network
+from recsys_gru.model.network import Network
+from recsys_gru.model.walk import Flow
 
 TIED = Architecture(11, (5,))
 SHAPES = [

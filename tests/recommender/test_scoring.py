@@ -15,7 +15,8 @@ from polars.testing import assert_frame_equal
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.contract import Question, answer
 from recsys_gru.kernels.tiles import Heaps
-from recsys_gru.model.network import Flow, Network
+from recsys_gru.model.network import Network
+from recsys_gru.model.walk import Flow
 from recsys_gru.ranking import topk
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_states

@@ -12,7 +12,7 @@ from numba.core import event
 from numpy.typing import NDArray
 
 from recsys_gru.errors import DivergedError
-from recsys_gru.model.network import Flow
+from recsys_gru.model.walk import Flow
 from recsys_gru.training import Learner, Position, Settings, TrainingData, end_epoch, train_epoch
 from recsys_gru.training.compiled import CompiledLearner
 from recsys_gru.training.lanes import Window

@@ -1,0 +1,155 @@
+"""What a recommender by a network does once it is fitted: score, compare, change its catalogue, be saved."""
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from recsys_gru.contract import Recommender
+from recsys_gru.errors import InputError, ParameterError
+from recsys_gru.facts import Encoding, ItemsData
+from recsys_gru.files import Layout
+from recsys_gru.forked import need_threads
+from recsys_gru.model.facts import Facts
+from recsys_gru.model.network import Network
+from recsys_gru.observers import fitting
+from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.recommender.catalogue import with_added, without
+from recsys_gru.recommender.layout import arrays_of, network_layout, network_of
+from recsys_gru.recommender.loop import Loop, lanes_needed
+from recsys_gru.recommender.recency import Recency
+from recsys_gru.recommender.scoring import cosines, network_blocks
+from recsys_gru.recommender.stream import Fitted, go_on, require_same
+from recsys_gru.sessions import Sessions, asked_numbers
+from recsys_gru.training import EpochReport, GoingOn, Settings, device_at_hand, resolve_device
+
+
+class NetworkRecommender(Recommender):
+    """A recommender whose scores are a network's. What it learned with, a subclass says."""
+
+    logits = True
+    network_: Network
+    slots_: dict[str, dict[str, torch.Tensor]]
+    history_: tuple[EpochReport, ...]
+    new_items_: pl.Series
+    recency_: Recency
+    encoding_: Encoding | None
+    device: str | torch.device
+
+    def add_items(self, items: ItemsData) -> Self:
+        """Take items into the catalogue, to be recommended at once from what is known about them; those that
+        are there already get these facts in place of the ones they had. Nothing is learned.
+
+        Args:
+            items: facts of the columns that `fit` was given; in an item's row all its facts are told anew.
+
+        Raises:
+            NotFittedError: before `fit`.
+            ParameterError: if it was fitted without facts.
+            SchemaError, InputError: if the columns are others, or no row can be used.
+
+        >>> from recsys_gru import GRU4Rec
+        >>> from recsys_gru.contract.toy import clicks_of
+        >>> facts = pl.DataFrame({"item_id": ["a", "b", "c"], "kind": ["x", "y", "z"]})
+        >>> model = GRU4Rec(layers=(8,), batch_size=2, n_sample=4, n_epochs=20, seed=1)
+        >>> model = model.fit(clicks_of("abc", "abc", "dbc"), items=facts)
+        >>> model = model.add_items(pl.DataFrame({"item_id": ["new"], "kind": ["y"]}))
+        >>> model.recommend_one(["a"], k=2).select("item_id", "source").rows()
+        [('b', 'model'), ('new', 'facts')]
+        """
+        need_threads("fit")
+        fitted, facts = self._fitted_now(), self.network_.facts
+        if self.encoding_ is None or facts is None:
+            raise ParameterError(
+                "add_items needs a model fitted with facts: fit(train, items=...) learns what they say"
+            )
+        with self.network_.copies.changing():
+            self._take(with_added(fitted, self.encoding_, facts, items))
+        self.new_items_ = self.vocabulary_.ids.slice(len(fitted.vocabulary))
+        return self
+
+    def retire_items(self, ids: Iterable[int | str]) -> Self:
+        """Take items out of the catalogue: they are recommended no more, and their clicks are unknown ones.
+
+        Raises:
+            NotFittedError: before `fit`.
+            InputError: if the model does not know one of them, or fewer than two items would be left.
+        """
+        fitted, asked = self._fitted_now(), list(ids)
+        numbers = asked_numbers(self.vocabulary_, asked, "ids")
+        if strange := [one for one, number in zip(asked, numbers.tolist(), strict=True) if number < 0]:
+            raise InputError(f"expected items of the catalogue, got {strange[:5]}: the model lacks these")
+        keep = np.ones(len(self.vocabulary_), np.bool_)
+        keep[numbers] = False
+        if keep.sum() < 2:
+            raise InputError(f"expected two items or more to be left, got {keep.sum()} of {len(keep)}")
+        with self.network_.copies.changing():
+            self._take(without(fitted, keep))
+        return self
+
+    def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
+        return network_blocks(self.network_, sessions, every, rows)
+
+    @abstractmethod
+    def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
+        """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
+
+    def _fitted_now(self) -> Fitted:
+        return Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
+
+    def _take(self, fitted: Fitted) -> None:
+        """The catalogue that it has now."""
+        self.vocabulary_, self.recency_ = fitted.vocabulary, fitted.recency
+
+    def _go_on(self, sessions: Sessions, loop: Loop, keep_vanished: bool) -> None:
+        """Learn newer sessions besides."""
+        require_same(loop.settings, self.network_, self.slots_)
+        fitted = self._fitted_now()
+        with self.network_.copies.changing():
+            extension, self.recency_ = go_on(fitted, sessions, loop.forgetting, keep_vanished)
+            sessions, self.new_items_ = extension.sessions, extension.new_items
+            with fitting(self, sessions):
+                self._remember(sessions)
+                if not (lanes := lanes_needed(sessions, loop.settings)):
+                    return
+                learned = None if sessions.since is None else fitted.recency.until
+                going_on = GoingOn(self.network_, self.slots_, learned)
+                support = loop.forgetting.support(self.vocabulary_, self.recency_)
+                learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)), going_on)
+                self.slots_ = learner.optimiser.slots
+                self.history_ = loop.alone().train(self, learner, sessions, None)
+
+    def _similarities(self, number: int) -> NDArray[np.float32]:
+        return cosines(self.network_, number)
+
+    def _state(self) -> dict[str, NDArray[np.generic]]:
+        facts = {} if self.encoding_ is None else self.encoding_.state()
+        return arrays_of(self.network_, self.slots_) | self.recency_.state() | facts
+
+    def _layout(self) -> Layout:
+        return {**network_layout(self.settings()), **Recency.layout()}
+
+    def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        architecture = self.settings().architecture(len(self.vocabulary_))
+        self.network_, self.slots_ = network_of(state, architecture, device_at_hand(str(self.device)))
+        self.encoding_ = encoding_in(state)
+        self.recency_ = Recency.restored(state, self.vocabulary_.support, (self.span_ or (0, 0))[1])
+        self.history_ = ()
+
+
+def encoding_in(state: Mapping[str, NDArray[np.generic]]) -> Encoding | None:
+    """What the columns of facts had become, in a saved model that has some.
+
+    Raises:
+        InputError: if some of its arrays are missing.
+    """
+    if not any(name.startswith(("items/", "facts/", "weights/facts.")) for name in state):
+        return None
+    needed = {*Encoding.layout(), *(f"items/{name}" for name in Facts._fields)}
+    if missing := sorted(needed - state.keys()):
+        raise InputError(f"expected all that tells of facts, or nothing; missing: {missing[:5]}")
+    return Encoding.restored(state)
