@@ -180,7 +180,7 @@ best_model_option = click.option(
     "--model",
     "kind",
     type=click.Choice(MODELS),
-    show_default="the recommended Blend; with --param, GRU4Rec",
+    show_default="the recommended Blend; with --param or --items, GRU4Rec",
     help="Which recommender.",
 )
 parameters_option = click.option(
