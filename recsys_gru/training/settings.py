@@ -131,15 +131,7 @@ class Settings:
     def architecture(self, n_items: int) -> Architecture:
         """Return the shape of the network over N items."""
         separate = self._input_width if self.mode == "separate" else 0
-        return Architecture(
-            n_items,
-            self.layers,
-            self.mode,
-            separate,
-            self.cell,
-            self.scale,
-            self.look_back,
-        )
+        return Architecture(n_items, self.layers, self.mode, separate, self.cell, self.scale, self.look_back)
 
     def lanes(self, offsets: NDArray[np.int64]) -> Lanes:
         """Return the schedule of one epoch over sessions between these offsets."""
