@@ -1,7 +1,8 @@
 """Clicks to sessions that the service keeps beside requests that bring theirs: `python -m benchmarks.state`.
 
-By turns in one run: stateless, sessions in memory, and those with each click on disk before its answer. Told
-is the median of each, and that of its ratios to the stateless run of the same turn. Prints a table.
+Two services, one that keeps sessions in memory and one that has each click on disk besides before it answers;
+each is asked both ways by turns. Told is the median, and that of the ratios to the stateless run of the same
+turn and service. Prints a table.
 """
 
 import argparse
@@ -37,44 +38,40 @@ def main() -> None:
             served(folder, core, "--sessions", "memory") as in_memory,
             served(folder, core, "--sessions", "memory", "--clicks", f"{place}/clicks") as on_disk,
         ):
-            kinds: dict[str, tuple[int, type[Sessions]]] = {
-                "stateless": (in_memory, Stateless),
-                "sessions in memory": (in_memory, Kept),
-                "and clicks on disk": (on_disk, Kept),
-            }
+            services = {"sessions in memory": in_memory, "and clicks on disk": on_disk}
             print("| at once | what | requests/s | p50, ms | p99, ms | processor, us |")
             print("|---|---|---|---|---|---|")
             for count in asked.together:
-                show(count, by_turns(asked, count, ids, kinds))
+                show(count, by_turns(asked, count, ids, services))
 
 
 def by_turns(
-    asked: argparse.Namespace,
-    count: int,
-    ids: list[int],
-    kinds: dict[str, tuple[int, type[Sessions]]],
-) -> dict[str, list[Figures]]:
-    """The figures of each kind, turn by turn; the first turn is not counted."""
-    servers = {port: server_at(port) for port, _ in kinds.values()}
-    found: dict[str, list[Figures]] = {name: [] for name in kinds}
+    asked: argparse.Namespace, count: int, ids: list[int], services: dict[str, int]
+) -> dict[str, list[tuple[Figures, Figures]]]:
+    """The figures of each service, without and with state, turn by turn; the first turn is not counted."""
+    found: dict[str, list[tuple[Figures, Figures]]] = {name: [] for name in services}
+    servers = {name: server_at(port) for name, port in services.items()}
+
+    def run(name: str, sessions: Sessions) -> Figures:
+        request, port = sessions.next, services[name]
+        return with_cost(servers[name], lambda: closed(port, count, asked.seconds, request))
+
     for _ in range(1 + asked.turns):
-        for name, (port, kind) in kinds.items():
-            request = kind(ids).next
-            run = with_cost(servers[port], lambda: closed(port, count, asked.seconds, request))  # noqa: B023
-            found[name].append(run)
+        for name in services:
+            found[name].append((run(name, Stateless(ids)), run(name, Kept(ids))))
     return {name: runs[1:] for name, runs in found.items()}
 
 
-def show(count: int, found: dict[str, list[Figures]]) -> None:
-    """A line of each kind."""
-    beside = found["stateless"]
-    for name, runs in found.items():
-        cells = [
-            f"{statistics.median(run[what] for run in runs):,.1f} "
-            f"({statistics.median(run[what] / one[what] for run, one in zip(runs, beside, strict=True)):.2f})"
-            for what in TOLD
-        ]
-        print(f"| {count} | {name} | {' | '.join(cells)} |", flush=True)
+def show(count: int, found: dict[str, list[tuple[Figures, Figures]]]) -> None:
+    """Two lines of each service."""
+    for name, turns in found.items():
+        for what, place in (("stateless", 0), (name, 1)):
+            cells = [
+                f"{statistics.median(turn[place][told] for turn in turns):,.1f} "
+                f"({statistics.median(turn[place][told] / turn[0][told] for turn in turns):.2f})"
+                for told in TOLD
+            ]
+            print(f"| {count} | {what} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ def demo(
     click.echo(f"\nreport     {REPORT}     intervals, where it is good, examples: open it in a browser")
     click.echo(f"model      {DEMO_FOLDER}/     {us} recommend {DEMO_FOLDER} --items ID,ID,...")
     click.echo(f"registry   {registered(done.gru, done.tracker, where)}")
+    click.echo(f"service    {us} serve     needs recsys-gru[serve]; a page to play with, the model over HTTP")
     click.echo(f"dashboard  {us} dashboard     the runs lie in {without_secrets(where)}")
     click.echo(f"compare    {us} compare Markov GRU4Rec     any two runs, by name or id")
 

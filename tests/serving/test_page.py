@@ -83,7 +83,13 @@ def test_the_page_is_played_with_on_phone_and_desk_by_day_and_by_night(service: 
         page = opened(browser, service, PHONE, path="docs")
         page.wait_for_selector("h2:has-text('/v1/recommend')")
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE
-        for name in ("Recommend", "exclude_seen", "503", "/v1/items/{item_id}/similar"):
+        for name in (
+            "Recommend",
+            "exclude_seen",
+            "503",
+            "/v1/items/{item_id}/similar",
+            "default 20. Items wanted.",
+        ):
             assert name in page.inner_text("body")
         pictured(page, "docs-phone")
 
