@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from recsys_gru.exploration import describe as describe
     from recsys_gru.facts import CheckedItems as CheckedItems
     from recsys_gru.facts import check_items as check_items
+    from recsys_gru.facts import shuffle_facts as shuffle_facts
     from recsys_gru.preparation import ClickStore as ClickStore
     from recsys_gru.preparation import prepare as prepare
     from recsys_gru.preparation import read_prepared as read_prepared
@@ -101,7 +102,7 @@ _HOMES = {
         "tail_cut",
         "write_sessions",
     ),
-    "recsys_gru.facts": ("CheckedItems", "check_items"),
+    "recsys_gru.facts": ("CheckedItems", "check_items", "shuffle_facts"),
     "recsys_gru.preparation": ("ClickStore", "prepare", "read_prepared"),
     "recsys_gru.exploration": ("describe",),
     "recsys_gru.ranking": ("ItemFilter",),

@@ -21,7 +21,7 @@ NUMBERS = {"numpy"}
 ROOMS = {
     "cli": (
         {
-            "serving", "tracking", "blend", "recommender", "contract", "training", "evaluation",
+            "serving", "tracking", "blend", "recommender", "contract", "training", "evaluation", "facts",
             "exploration", "preparation", "sessions", "clicks",
         },
         {"click", "polars"} | NUMBERS,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recsys_gru.cli.calling import program
+from recsys_gru.cli.facts import ItemsFile, items_options
 from recsys_gru.cli.options import (
     Log,
     optional_log_options,
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from recsys_gru.cli.preparing import Prepared
     from recsys_gru.contract import Recommender
     from recsys_gru.evaluation import Report, ReportPage
+    from recsys_gru.facts import CheckedItems
     from recsys_gru.sessions import Sessions
     from recsys_gru.tracking import Tracker
 
 BASELINES = ("Popularity", "Markov", "ItemKNN", "VSKNN")
 DEMO_FOLDER, REPORT = Path("demo/model"), Path("demo/report.html")
+WITH_FACTS = "GRU4Rec with facts"
 EXAMPLES = 5
 MADE_UP = "made up: few items are clicked often, and what was clicked says what comes next"
 
@@ -46,6 +49,7 @@ MADE_UP = "made up: few items are clicked often, and what was clicked says what 
 )
 @test_days_option
 @parameters_option
+@items_options
 @threads_option
 @tracking_option
 def compare(
@@ -54,15 +58,18 @@ def compare(
     out: Path,
     test_days: float | None,
     parameters: tuple[str, ...],
+    items: ItemsFile,
     where: str,
 ) -> None:
     """Fit GRU4Rec, baselines and a blend of them on CLICKS, or compare two evaluated runs: RUN_A RUN_B.
+
+    With --items there is a GRU4Rec that learns facts about items too, beside the one without.
 
     A run is given by its id or its name, which means the newest of that name with a rank ledger. Both are
     compared event by event from their stored ledgers, without scoring again; a picture goes to --out.
     """
     if run_b is None:
-        compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where)
+        compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where, items)
     else:
         compared_runs(str(log.clicks), run_b, where, out)
 
@@ -72,13 +79,16 @@ def compare(
 @verify_option
 @test_days_option
 @parameters_option
+@items_options
 @threads_option
 @tracking_option
-def demo(log: Log, test_days: float | None, parameters: tuple[str, ...], where: str) -> None:
+def demo(
+    log: Log, test_days: float | None, parameters: tuple[str, ...], items: ItemsFile, where: str
+) -> None:
     """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
     from recsys_gru.cli.examples import show_examples
 
-    done = compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where)
+    done = compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where, items)
     show_examples(done.gru, done.test, EXAMPLES)
     done.gru.save(DEMO_FOLDER)
     done.page.write(REPORT)
@@ -115,7 +125,9 @@ class Compared:
     tracker: "Tracker"
 
 
-def compared(log: Log, test_days: float | None, parameters: dict[str, object], where: str) -> Compared:
+def compared(
+    log: Log, test_days: float | None, parameters: dict[str, object], where: str, items: ItemsFile
+) -> Compared:
     """Prepare the log, fit and evaluate each model inside a tracking run, and print all of it."""
     from recsys_gru import tracking
     from recsys_gru.cli import parting, printing
@@ -128,7 +140,7 @@ def compared(log: Log, test_days: float | None, parameters: dict[str, object], w
     prepared = parting.parts(log, test_days, ledger)
     printing.show_prepared(prepared)
     with tracking.run(where, name=tracking.dated(f"compare {log.name}"), data=log.name) as tracker:
-        models = fitted_models(prepared, parameters)
+        models = fitted_models(prepared, parameters, items.read(prepared.train.vocabulary))
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)
         gru, others = models["GRU4Rec"], {name: reports[name] for name in BASELINES}
@@ -163,8 +175,11 @@ def compared_runs(run_a: str, run_b: str, where: str, out: Path) -> None:
     click.echo(f"drawn in {out}")
 
 
-def fitted_models(prepared: "Prepared", parameters: dict[str, object]) -> "dict[str, Recommender]":
-    """The baselines, the GRU, and the recommended blend, which takes over those of them that it asks for."""
+def fitted_models(
+    prepared: "Prepared", parameters: dict[str, object], items: "CheckedItems | None" = None
+) -> "dict[str, Recommender]":
+    """The baselines, the GRU, and the recommended blend, which takes over those of them that it asks for;
+    with facts about items one more GRU, which knows them."""
     from recsys_gru.cli.fitting import fit_aloud
     from recsys_gru.cli.models import new_model
 
@@ -172,7 +187,11 @@ def fitted_models(prepared: "Prepared", parameters: dict[str, object]) -> "dict[
     models = {name: new_model(name, {}) for name in BASELINES} | {"GRU4Rec": new_model("GRU4Rec", parameters)}
     for model in models.values():
         fit_aloud(model, prepared.train, prepared.validation)
-    return models | {"Blend": blended(models, prepared)}
+    models["Blend"] = blended(models, prepared)
+    if items is not None:
+        knowing = new_model("GRU4Rec", parameters)
+        models[WITH_FACTS] = fit_aloud(knowing, prepared.train, prepared.validation, items)
+    return models
 
 
 def blended(fitted: "dict[str, Recommender]", prepared: "Prepared") -> "Recommender":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from recsys_gru.cli.doors import require_room_for_model
+from recsys_gru.cli.facts import ItemsFile, items_options
 from recsys_gru.cli.options import (
     LENGTH,
     Log,
@@ -22,6 +23,7 @@ from recsys_gru.cli.options import (
 
 if TYPE_CHECKING:
     from recsys_gru.contract import Recommender
+    from recsys_gru.facts import CheckedItems
     from recsys_gru.sessions import Sessions
 
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 @verify_option
 @model_option
 @parameters_option
+@items_options
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
 )
@@ -37,7 +40,13 @@ if TYPE_CHECKING:
 @threads_option
 @tracking_option
 def fit(
-    log: Log, kind: str, parameters: tuple[str, ...], out: Path, test_days: float | None, where: str
+    log: Log,
+    kind: str,
+    parameters: tuple[str, ...],
+    items: ItemsFile,
+    out: Path,
+    test_days: float | None,
+    where: str,
 ) -> None:
     """Fit a model on a click log, the whole of it or all but its last days, and save it."""
     from recsys_gru import tracking
@@ -49,7 +58,7 @@ def fit(
     model = new_model(kind, parse_parameters(parameters, kind))
     train = parting.training(log, test_days, Ledger())
     with tracking.run(where, name=tracking.dated(f"fit {log.name}"), data=log.name):
-        model = fit_aloud(model, train)
+        model = fit_aloud(model, train, items=items.read(train.vocabulary))
     model.save(out)
     click.echo(f"saved in {out}/")
 
@@ -93,17 +102,27 @@ def evaluate(
     printing.show_reports({type(model).__name__: report})
 
 
-def fit_aloud(model: "Recommender", train: "Sessions", validation: "Sessions | None" = None) -> "Recommender":
+def fit_aloud(
+    model: "Recommender",
+    train: "Sessions",
+    validation: "Sessions | None" = None,
+    items: "CheckedItems | None" = None,
+) -> "Recommender":
     """Fit; a model that learns in epochs prints a line for each, and a bar on a terminal."""
+    from recsys_gru.cli.facts import show_encoding
     from recsys_gru.cli.printing import epoch_line
     from recsys_gru.recommender import GRU4Rec
 
     if not isinstance(model, GRU4Rec):
-        model.fit(train, validation)
+        model.fit(train, validation, items=items)
         click.echo(f"fitted     {in_short(model)}")
         return model
     click.echo(f"fitting    {in_short(model)}")
-    return model.fit(train, validation, on_epoch=epoch_line(model.n_epochs), progress=sys.stderr.isatty())
+    tell, progress = epoch_line(model.n_epochs), sys.stderr.isatty()
+    model.fit(train, validation, items=items, on_epoch=tell, progress=progress)
+    if model.encoding_ is not None:
+        show_encoding(model.encoding_)
+    return model
 
 
 def in_short(model: "Recommender") -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from recsys_gru.cli.facts import ItemsFile, items_options
 from recsys_gru.cli.options import Log, log_options, test_days_option
 
 LENGTHS = (0.5, 0.9, 0.99)
@@ -12,6 +13,7 @@ LENGTHS = (0.5, 0.9, 0.99)
 
 @click.command()
 @log_options
+@items_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -19,8 +21,11 @@ LENGTHS = (0.5, 0.9, 0.99)
     show_default=True,
     help="Folder for log.html and log.png.",
 )
-def describe(log: Log, out: Path) -> None:
-    """Say what is in a click log: rows, rejected rows, sessions, items, times; and draw it as a page."""
+def describe(log: Log, items: ItemsFile, out: Path) -> None:
+    """Say what is in a click log: rows, rejected rows, sessions, items, times; and draw it as a page.
+
+    With --items also what facts about the items would become.
+    """
     from recsys_gru import exploration
     from recsys_gru.cli import preparing, printing
 
@@ -45,7 +50,24 @@ def describe(log: Log, out: Path) -> None:
         click.echo(f"pauses     a visit seems to end after {minutes:g} minutes of silence")
     for warning in found.warnings():
         click.echo(f"warning    {warning}")
+    if items.path is not None:
+        _describe_facts(log, items)
     click.echo(f"written    {out / 'log.html'}, {out / 'log.png'}")
+
+
+def _describe_facts(log: Log, items: ItemsFile) -> None:
+    """What became of each column, if a model were fitted on the whole log; and how many lack the fact."""
+    from recsys_gru.cli import facts, preparing
+    from recsys_gru.clicks import Ledger
+    from recsys_gru.facts import Encoding
+    from recsys_gru.sessions import Sessions
+
+    events = preparing.events_of(log, preparing.read(log, Ledger()))
+    vocabulary = Sessions.from_events(events).vocabulary
+    if (checked := items.read(vocabulary)) is not None:
+        facts.show_encoding(Encoding.of(checked, vocabulary))
+        missing = ", ".join(f"{name}: {checked.items[name].null_count():,}" for name in checked.kinds)
+        click.echo(f"missing    {missing}")
 
 
 def _tell(stage: str, done: int, total: int) -> None:

@@ -104,10 +104,13 @@ def epoch_line(epochs: int) -> "Callable[[EpochReport], None]":
 def show_reports(reports: "dict[str, Report]") -> None:
     """Recall and MRR of every model at the longest list under each way to count the clicks, best MRR first;
     then those of shorter lists, what the clicks are, and warnings."""
+    from recsys_gru.evaluation.views import NEVER
+
     cutoffs = list(next(iter(reports.values())).recall)
     k = cutoffs[-1]
     ordered = sorted(reports.items(), key=lambda entry: -entry[1].mrr[k])
-    found = {name: report.views().filter(k=k) for name, report in ordered}
+    facts = any(NEVER in report.views()["view"] for report in reports.values())
+    found = {name: report.views(facts).filter(k=k) for name, report in ordered}
     rows = [
         [name, *(_pair(row["recall"], row["mrr"]) for row in one.iter_rows(named=True))]
         for name, one in found.items()
@@ -115,6 +118,8 @@ def show_reports(reports: "dict[str, Report]") -> None:
     views = next(iter(found.values()))["view"].to_list()
     click.echo(f"\n{table([f'recall@{k} / MRR@{k}', *views], rows)}")
     _explain(ordered[0][1], ", as VSKNN does," if "VSKNN" in reports else "")
+    if facts:
+        click.echo("never seen   clicks on items that no click of training is on: only facts can rank them")
     if len(cutoffs) > 1:
         _show_shorter(ordered, cutoffs[:-1])
     for warning in dict.fromkeys(warning for _, report in ordered for warning in report.warnings):

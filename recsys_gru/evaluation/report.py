@@ -67,9 +67,10 @@ class Report:
         values = {"recall": list(self.recall.values()), "mrr": [self.mrr[k] for k in cutoffs]}
         return pl.DataFrame({"k": cutoffs, **values}, schema_overrides={"k": pl.Int64})
 
-    def views(self) -> pl.DataFrame:
-        """The figures of all clicks, of known clicks, and of both as shown: view, k, events, recall, mrr."""
-        return views(self.replay, self.ties, list(self.recall))
+    def views(self, never: bool | None = None) -> pl.DataFrame:
+        """The figures of all clicks, of known clicks, and of both as shown: view, k, events, recall, mrr; and
+        of clicks on never-seen items, as ``never`` says, None where the model ranks some of them."""
+        return views(self.replay, self.ties, list(self.recall), never)
 
     def shares(self) -> dict[str, float]:
         """``unknown_share`` of all clicks, ``repeat_share`` of known clicks, and ``tied_share`` of

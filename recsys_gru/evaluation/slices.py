@@ -23,11 +23,11 @@ POSITIONS: Breaks = [
     (20, "20+"),
 ]
 LENGTHS: Breaks = [(2, "2"), (3, "3"), (4, "4-5"), (6, "6-9"), (10, "10-19"), (20, "20+")]
-SUPPORTS: Breaks = [
-    (0, "0"), (1, "1-9"), (10, "10-99"), (100, "100-999"), (1000, "1,000-9,999"), (10_000, "10,000+"),
-]  # fmt: skip
+SUPPORTS: Breaks = [(0, "never"), (1, "1-4"), (5, "5-19"), (20, "20-99"), (100, "100+")]
+AGES: Breaks = [(0, "less than a day"), (1, "1-6 days"), (7, "7-29 days"), (30, "30 days or more")]
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 METRICS = ("recall", "mrr")
+DAY = timedelta(days=1).total_seconds()
 
 
 def first_seen(train: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
@@ -47,13 +47,12 @@ def slices(
     ties: str = "conservative",
     level: float = 0.95,
     first_seen: pl.DataFrame | None = None,
-    new: timedelta = timedelta(days=7),
 ) -> pl.DataFrame:
     """Recall@k and MRR@k of each part of the test.
 
-    The parts are: position of the target in its session, length of the session, training support of the
+    The parts are: position of the target in its session, length of the session, clicks of training on the
     target, hour (UTC), weekday, whether the target was clicked before in the session, and, with
-    ``first_seen`` (item_id, first_seen of training), whether its first event lies less than ``new`` back.
+    ``first_seen`` (item_id, first_seen of training), how long ago its first event is.
 
     Intervals are normal ones of a ratio of session totals, null below 10 sessions.
     Source: Cochran, Sampling Techniques, 1977, section 6.3.
@@ -71,7 +70,7 @@ def slices(
     """
     values = rank_values(ranks, ties)
     gains = [pl.Series(name, GAINS[name](values, k)) for name in METRICS]
-    frame = _with_age(ranks, first_seen, new).with_columns(*gains)
+    frame = _with_age(ranks, first_seen).with_columns(*gains)
     parts = [_one_slice(frame, name, part) for name, part in _parts(first_seen is not None).items()]
     table = pl.concat(parts)
     z = NormalDist().inv_cdf((1 + level) / 2)
@@ -92,35 +91,35 @@ def _parts(with_age: bool) -> dict[str, pl.Expr]:
     parts = {
         "position": _cut(pl.col("position"), POSITIONS),
         "session length": _cut(pl.len().over("session_id") + 1, LENGTHS),
-        "support of the target": _cut(pl.col("support"), SUPPORTS),
+        "clicks on the target": _cut(pl.col("support"), SUPPORTS),
         "weekday": pl.col("time").dt.weekday().replace_strict(range(1, 8), DAYS, return_dtype=pl.Enum(DAYS)),
         "repeat": _either("repeat", "first click", "clicked before"),
     }
-    age = {"age of the target": _either("is_new", "old", "new")} if with_age else {}
+    age = {"age of the target": _cut(pl.col("age"), AGES, "never seen")} if with_age else {}
     hours = pl.Enum([f"{hour:02}" for hour in range(24)])
     return parts | age | {"hour (UTC)": pl.col("hour").cast(pl.String).str.zfill(2).cast(hours)}
 
 
-def _cut(value: pl.Expr, breaks: Breaks) -> pl.Expr:
+def _cut(value: pl.Expr, breaks: Breaks, rest: str = "unknown item") -> pl.Expr:
     labels = [label for _, label in breaks]
     chosen: pl.Expr = pl.lit(None, pl.String)
     for least, label in breaks:
         chosen = pl.when(value >= least).then(pl.lit(label)).otherwise(chosen)
-    return chosen.fill_null("unknown item").cast(pl.Enum([*labels, "unknown item"]))
+    return chosen.fill_null(rest).cast(pl.Enum([*labels, rest]))
 
 
 def _either(flag: str, no: str, yes: str) -> pl.Expr:
     return pl.when(flag).then(pl.lit(yes)).otherwise(pl.lit(no)).cast(pl.Enum([no, yes]))
 
 
-def _with_age(ranks: pl.DataFrame, seen: pl.DataFrame | None, new: timedelta) -> pl.DataFrame:
+def _with_age(ranks: pl.DataFrame, seen: pl.DataFrame | None) -> pl.DataFrame:
+    """With the days since the first event of the target, null where training has none."""
     if seen is None:
         return ranks
     if not {"item_id", "first_seen"} <= set(seen.columns):
         raise SchemaError(f"expected first_seen with columns item_id, first_seen; got {seen.columns}")
     joined = ranks.join(seen.select("item_id", "first_seen"), on="item_id", how="left", maintain_order="left")
-    is_new = (pl.col("time") - pl.col("first_seen") < new).fill_null(value=True)
-    return joined.with_columns(is_new=is_new)
+    return joined.with_columns(age=(pl.col("time") - pl.col("first_seen")).dt.total_seconds() / DAY)
 
 
 def _one_slice(frame: pl.DataFrame, name: str, part: pl.Expr) -> pl.DataFrame:

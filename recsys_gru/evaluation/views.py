@@ -8,15 +8,16 @@ from recsys_gru.sessions import TIED_LIMIT, Sessions, tied_warning
 
 MODEL, POPULARITY, UNKNOWN = "model", "popularity", "unknown"
 """Of a ledger's column ``source``: who ranked the click; nobody, where the item is unknown."""
-ALL, KNOWN = "all clicks", "known clicks"
+ALL, KNOWN, NEVER = "all clicks", "known clicks", "clicks on never-seen items"
 SHOWN = ", as shown"
 NAMES = {
     ALL: "every click from the second of its session on; one on an item that training lacks is a miss",
     KNOWN: "clicks on known items after a known one; the others are left out, as in most published tables",
     ALL + SHOWN: "all clicks, without the items that the session holds, which recommend does not show again",
     KNOWN + SHOWN: "known clicks, likewise: a click on an item of the session is a miss",
+    NEVER: "of all clicks, those on items that no click of training is on: 0 for a model without facts",
 }
-"""The views and what they count."""
+"""The views and what they count; the last only where a model ranks an item that no click was on."""
 MANY_UNKNOWN = 0.2
 
 
@@ -25,10 +26,20 @@ def known_clicks(replay: pl.DataFrame) -> pl.DataFrame:
     return replay.filter(pl.col("source") == MODEL)
 
 
-def views(replay: pl.DataFrame, ties: str, cutoffs: list[int]) -> pl.DataFrame:
+def never_seen(replay: pl.DataFrame) -> pl.DataFrame:
+    """The clicks on items that no click of training is on, those on unknown items among them.
+
+    >>> never_seen(pl.DataFrame({"support": [0, 3]})).height
+    1
+    """
+    return replay.filter(pl.col("support") == 0) if "support" in replay.columns else replay.clear()
+
+
+def views(replay: pl.DataFrame, ties: str, cutoffs: list[int], never: bool | None = None) -> pl.DataFrame:
     """Recall and MRR of each view at each cut-off: view, k, events, recall, mrr (null without an event).
 
-    ``ties`` is the rule of the figures over all items; those of the lists as shown are conservative.
+    ``ties`` is the rule of the figures over all items; those of the lists as shown are conservative. Clicks
+    on never-seen items are a view as ``never`` says, None where the model ranks some of them.
 
     >>> never = float("inf")
     >>> replay = pl.DataFrame({"source": ["model", "unknown"], "rank": [2.0, never]})
@@ -36,13 +47,17 @@ def views(replay: pl.DataFrame, ties: str, cutoffs: list[int]) -> pl.DataFrame:
     >>> views(replay, "conservative", [5])["recall"].to_list()
     [0.5, 1.0, 0.5, 1.0]
     """
+    known, new, rank = known_clicks(replay), never_seen(replay), RANK_OF_TIES[ties]
+    parts = {ALL: (replay, rank), KNOWN: (known, rank)}
+    parts |= {ALL + SHOWN: (replay, "rank_shown"), KNOWN + SHOWN: (known, "rank_shown")}
+    if never or (never is None and known_clicks(new).height):
+        parts[NEVER] = (new, rank)
     rows = []
-    for column, suffix in ((RANK_OF_TIES[ties], ""), ("rank_shown", SHOWN)):
-        for name, part in ((ALL, replay), (KNOWN, known_clicks(replay))):
-            ranks = part[column].to_numpy()
-            for k in cutoffs:
-                means = [mean_gain(gain, ranks, k) if len(ranks) else None for gain in ("recall", "mrr")]
-                rows.append((name + suffix, k, len(ranks), *means))
+    for name, (part, column) in parts.items():
+        ranks = part[column].to_numpy()
+        for k in cutoffs:
+            means = [mean_gain(gain, ranks, k) if len(ranks) else None for gain in ("recall", "mrr")]
+            rows.append((name, k, len(ranks), *means))
     numbers = {"k": pl.Int64, "events": pl.Int64, "recall": pl.Float64, "mrr": pl.Float64}
     return pl.DataFrame(rows, schema={"view": pl.String, **numbers}, orient="row")
 

@@ -6,6 +6,6 @@ and the command line. It must never import a model, torch, or what ranks and mea
 """
 
 from recsys_gru.facts.encoding import Encoding, ItemFacts
-from recsys_gru.facts.items import CheckedItems, ItemsData, check_items
+from recsys_gru.facts.items import CheckedItems, ItemsData, check_items, shuffle_facts
 
-__all__ = ["CheckedItems", "Encoding", "ItemFacts", "ItemsData", "check_items"]
+__all__ = ["CheckedItems", "Encoding", "ItemFacts", "ItemsData", "check_items", "shuffle_facts"]

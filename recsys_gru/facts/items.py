@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
 import polars as pl
 
-from recsys_gru.arguments import word
+from recsys_gru.arguments import whole_number, word
 from recsys_gru.clicks.frames import ITEM
 from recsys_gru.clicks.ids import NULL_WORDS, ODD_WORDS, TEXT, WHOLE, id_facts, id_plan
 from recsys_gru.clicks.ledger import Ledger, Size, notes_in
@@ -220,3 +221,17 @@ def _with_ids_like(checked: CheckedItems, like: Vocabulary | None) -> CheckedIte
         "the log's item ids are whole numbers, those of the items are text: "
         f"{checked.items[ITEM].head(5).to_list()}. What to do: cast the column to whole numbers"
     )
+
+
+def shuffle_facts(items: ItemsData, seed: int = 0) -> CheckedItems:
+    """The facts dealt out to the items at random, each item's facts together: what a model gains from them
+    is what facts as such are worth, and should be nothing.
+
+    >>> checked = check_items({"item_id": [1, 2, 3], "size": [1, 2, 3]})
+    >>> sorted(shuffle_facts(checked, seed=5).items["size"].to_list())
+    [1.0, 2.0, 3.0]
+    """
+    checked = check_items(items)
+    rng = np.random.default_rng(whole_number("seed", seed, 0))
+    facts = checked.items.drop(ITEM)[rng.permutation(checked.items.height)]
+    return replace(checked, items=checked.items.select(ITEM).hstack(facts))

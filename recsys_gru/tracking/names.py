@@ -20,6 +20,8 @@ METRICS = {
     "test_all_shown/mrr_at_K": "MRR@K likewise",
     "test_known_shown/recall_at_K": "recall@K of known clicks as shown",
     "test_known_shown/mrr_at_K": "MRR@K likewise",
+    "test_never_seen/recall_at_K": "recall@K of clicks on items that training has no click on, from facts",
+    "test_never_seen/mrr_at_K": "MRR@K likewise",
     "test/unknown_share": "share of all clicks that are on items outside the training vocabulary",
     "test/repeat_share": "share of known clicks that are on an item of their session",
     "test/tied_share": "share of neighbouring known clicks of a session that have the same time",

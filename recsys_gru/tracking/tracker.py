@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from recsys_gru.evaluation import Report, intervals, report_page, write_report
 from recsys_gru.evaluation.stream_page import StreamPage
-from recsys_gru.evaluation.views import ALL, KNOWN, SHOWN
+from recsys_gru.evaluation.views import ALL, KNOWN, NEVER, SHOWN
 from recsys_gru.observers import EpochEnded, Evaluated, Event, FitEnded, FitStarted, Followed
 from recsys_gru.sessions import Sessions
 from recsys_gru.tracking.delivery import RUN_ID, Run, Taker, facts
@@ -26,6 +26,7 @@ SECTIONS = {
     KNOWN: "test_known",
     ALL + SHOWN: "test_all_shown",
     KNOWN + SHOWN: "test_known_shown",
+    NEVER: "test_never_seen",
 }
 """Where the figures of each view stand on the dashboard."""
 WINDOW = ("first", "last")

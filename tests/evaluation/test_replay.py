@@ -14,7 +14,7 @@ from recsys_gru.clicks import generate_clicks
 from recsys_gru.errors import ClickLogError, NonFiniteScoresError, ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.ranking import ItemFilter, top_k
-from recsys_gru.sessions import Sessions, split_by_time
+from recsys_gru.sessions import Sessions, Vocabulary, split_by_time
 from tests.oracles import slow_replay, slow_views
 from tests.ranking.scorers import TableScorer, events_of, random_table, vocabulary_of
 
@@ -222,6 +222,20 @@ def test_figures_of_all_clicks_of_known_ones_and_as_shown_stand_beside_each_othe
     assert report.warnings[0].startswith("25% of the clicks are on items that training does not know")
     assert "all clicks, as shown" in repr(report)
     assert "warning: 25%" in repr(report)
+
+
+def test_clicks_on_items_that_training_has_no_click_on_are_a_view_where_a_model_ranks_them() -> None:
+    known = vocabulary_of(4)
+    catalogue = Vocabulary(known.ids, np.array([5, 2, 0, 0]))
+    model = TableScorer(catalogue, np.tile(np.array([4, 3, 2, 1], dtype=np.float32), (4, 1)))
+    log = events_of([[0, 1, 2], [3, 3, 9]])
+    report = evaluate(model, log, cutoffs=(1, 3))
+    found = report.views().filter(view="clicks on never-seen items")
+    assert found.select("k", "events", "recall").rows() == [(1, 3, 0.0), (3, 3, 1 / 3)]
+    assert "clicks on never-seen items" in repr(report)
+    plain = evaluate(TableScorer(known, model.table), log, cutoffs=(1, 3))
+    assert plain.views()["view"].n_unique() == 4
+    assert plain.views(never=True).filter(view="clicks on never-seen items")["recall"].to_list() == [0, 0]
 
 
 def test_few_unknown_clicks_raise_no_warning() -> None:

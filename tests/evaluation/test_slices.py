@@ -23,7 +23,8 @@ def part(table: pl.DataFrame, name: str, label: str) -> dict[str, float]:
         ("position", "5-9", pl.col("position").is_between(5, 9)),
         ("session length", "3", pl.len().over("session_id") == 2),
         ("session length", "6-9", pl.len().over("session_id").is_between(5, 8)),
-        ("support of the target", "100-999", pl.col("support").is_between(100, 999)),
+        ("clicks on the target", "20-99", pl.col("support").is_between(20, 99)),
+        ("clicks on the target", "100+", pl.col("support") >= 100),
         ("hour (UTC)", "07", pl.col("hour") == 7),
         ("weekday", "Sunday", pl.col("time").dt.weekday() == 7),
         ("repeat", "clicked before", pl.col("repeat")),
@@ -61,16 +62,31 @@ def test_a_part_of_few_sessions_has_no_interval() -> None:
     assert found["mrr_high"].is_null().all()
 
 
-def test_new_and_old_items_are_told_apart_by_their_first_training_event() -> None:
+def test_items_are_told_apart_by_the_days_since_their_first_training_event() -> None:
+    days = [28.5 if item < 10 else 27.9 if item < 20 else 22 if item < 30 else -10 for item in range(39)]
     start = datetime(2026, 2, 1, tzinfo=UTC)
-    train = pl.DataFrame(
-        {"item_id": range(39), "time": [start + timedelta(days=i // 20 * 27) for i in range(39)]}
-    )
-    found = slices(RANKS, first_seen=first_seen(train), new=timedelta(days=14))
-    fresh = RANKS.filter(pl.col("item_id") >= 20)
-    assert part(found, "age of the target", "new")["events"] == fresh.height
+    train = pl.DataFrame({"item_id": range(39), "time": [start + timedelta(days=one) for one in days]})
+    one_day = RANKS.with_columns(time=pl.lit(start + timedelta(days=29)))
+    found = slices(one_day, first_seen=first_seen(train))
+    for label, items in (
+        ("less than a day", range(10)),
+        ("1-6 days", range(10, 20)),
+        ("7-29 days", range(20, 30)),
+        ("30 days or more", range(30, 39)),
+        ("never seen", range(39, 40)),
+    ):
+        expected = RANKS.filter(pl.col("item_id").is_in(items)).height
+        assert part(found, "age of the target", label)["events"] == expected
     with pytest.raises(SchemaError, match="first_seen"):
         slices(RANKS, first_seen=train)
+
+
+def test_items_that_training_has_no_click_on_are_a_part_of_their_own() -> None:
+    some = RANKS.with_columns(support=pl.when(pl.col("item_id") < 5).then(0).otherwise("support"))
+    chosen = some.filter(support=0)
+    found = part(slices(some), "clicks on the target", "never")
+    assert found["events"] == chosen.height
+    assert found["recall"] == pytest.approx(metrics_from_ranks(chosen, ["recall"], [20])["recall_at_20"])
 
 
 def test_unknown_items_are_a_part_of_their_own() -> None:

@@ -203,3 +203,14 @@ def test_moments_of_any_unit_are_seconds() -> None:
     ):
         frame = pl.DataFrame({"item_id": [1], "since": moments})
         assert check_items(frame, kinds={"since": "number"}).items["since"].to_list() == [1577923200.0]
+
+
+def test_shuffled_facts_are_the_same_facts_of_other_items_and_stay_together() -> None:
+    frame = pl.DataFrame({"item_id": range(50), "size": range(50), "brand": [f"b{i}" for i in range(50)]})
+    one, again, other = (rg.shuffle_facts(frame, seed=seed) for seed in (1, 1, 2))
+    assert one.items.equals(again.items)
+    assert not one.items.equals(other.items)
+    assert one.items["item_id"].to_list() == list(range(50))
+    assert sorted(one.items["size"]) == list(range(50))
+    assert [f"b{size:.0f}" for size in one.items["size"]] == one.items["brand"].to_list()
+    assert (one.items["size"] == frame["size"]).sum() < 10
