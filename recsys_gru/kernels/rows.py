@@ -183,3 +183,25 @@ def adagrad_by_factors(
     Twin: one number at a time, tests/kernels/test_rows.py::test_adagrad_is_its_formula_on_each_number.
     """
     share_out(_adagrad_part, (memory, bias, rows, factors, rates), -(-len(rows) // CHUNK), threads)
+
+
+@kernel
+def _rows_part(state: tuple[Memory, Items, Floats, Rates], part: int) -> None:
+    memory, rows, gradient, rates = state
+    begin = part * CHUNK
+    end = min(begin + CHUNK, len(rows))
+    _ask_memory(memory, rows, begin, begin + TALL, rates[1])
+    for first in range(begin, end, TALL):
+        last = min(first + TALL, end)
+        _ask_memory(memory, rows, last, last + TALL, rates[1])
+        _adagrad(memory, rows[first:last], gradient[first:last], rates)
+
+
+@kernel
+def adagrad_of_rows(memory: Memory, rows: Items, gradient: Floats, rates: Rates, threads: int) -> None:
+    """Apply `model.optimisers.Adagrad` to the named rows (R,), distinct, of a memory (N, D), with a gradient
+    (R, D) that is no product of factors.
+
+    Twin: `adagrad_by_factors`, tests/kernels/test_rows.py::test_a_gradient_and_its_factors_move_rows_alike.
+    """
+    share_out(_rows_part, (memory, rows, gradient, rates), -(-len(rows) // CHUNK), threads)
