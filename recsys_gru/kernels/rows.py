@@ -94,6 +94,22 @@ def score(
 
 
 @kernel
+def _score_all_part(state: tuple[Floats, Floats, Floats, Floats], part: int) -> None:
+    table, bias, turned, scores = state
+    begin, end = part * CHUNK, min(part * CHUNK + CHUNK, len(table))
+    product(table[begin:end], turned, scores[begin:end], bias[begin:end])
+
+
+@kernel
+def score_all(table: Floats, bias: Floats, x: Floats, scores: Floats, threads: int) -> None:
+    """As `score` for all rows of a table (U, D), which are read where they lie.
+
+    Twin: `score`, tests/kernels/test_rows.py::test_rows_are_scored_where_they_lie_as_in_a_copy.
+    """
+    share_out(_score_all_part, (table, bias, transposed(x), scores), -(-len(table) // CHUNK), threads)
+
+
+@kernel
 def _adagrad(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
     """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, in one pass and on the named rows of the
     memory (N, D) only, for a gradient (R, D)."""

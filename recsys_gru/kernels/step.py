@@ -16,7 +16,7 @@ from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
 from recsys_gru.kernels.products import product_shared, transposed
 from recsys_gru.kernels.readout import look_back, looked_back
-from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score
+from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score, score_all
 from recsys_gru.kernels.walk import Recipe, Trained, backward, forward
 
 States = tuple[Floats, Floats]
@@ -177,11 +177,15 @@ def update_each(
         tape, state = forward(near, window, recipe, state, given)
 
         scored = window.rows[: sizes.candidates[w]]
-        candidates = np.empty((len(scored), state.shape[1]), np.float32)
         scores = np.empty((len(scored), len(window.inputs)), np.float32)
         read_out = _read_out(near, window, tape.hidden)
         source, asking = (near.table[0], near.bias[0], scored), _asking(read_out, recipe.scale)
-        score(source, asking, (candidates, scores), recipe.scale, threads)
+        if len(trained.known.facts[0]) > 0 and recipe.scale == 0:
+            candidates = near.table[0][: len(scored)]
+            score_all(candidates, near.bias[0], asking, scores, threads)
+        else:
+            candidates = np.empty((len(scored), state.shape[1]), np.float32)
+            score(source, asking, (candidates, scores), recipe.scale, threads)
         losses[w] = _lose(window, recipe, scores)  # the gradient stands in the place of the scores
         d_hidden = np.empty_like(tape.hidden)
         product_shared(scores.T, candidates, d_hidden, threads)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats
-from recsys_gru.kernels.rows import Memory, adagrad_by_factors, adagrad_of_rows
+from recsys_gru.kernels.rows import Memory, adagrad_by_factors, adagrad_of_rows, score, score_all
 
 pytestmark = pytest.mark.kernels
 N_ITEMS = 90
@@ -116,3 +116,14 @@ def test_a_gradient_and_its_factors_move_rows_alike(columns: int, momentum: floa
     adagrad_by_factors(one, (none,) * 3, rows, factors, rates, 1)
     adagrad_of_rows((other[0], other[1], other[2]), rows, gradient, rates, 1)
     assert all(np.array_equal(found, expected) for found, expected in zip(other, one, strict=True))
+
+
+@pytest.mark.parametrize("rows", [1, 70])
+def test_rows_are_scored_where_they_lie_as_in_a_copy(rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    table, x = (generator.standard_normal((count, 21), np.float32) for count in (rows, 5))
+    bias = generator.standard_normal(rows, np.float32)
+    found, expected = np.empty((2, rows, 5), np.float32)
+    score_all(table, bias, x, found, 1)
+    score((table, bias, np.arange(rows)), x, (np.empty_like(table), expected), np.float32(0), 1)
+    assert np.array_equal(found, expected)
