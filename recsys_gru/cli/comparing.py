@@ -118,7 +118,8 @@ def registered(model: "Recommender", tracker: "Tracker", where: str) -> str:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison leaves: the fitted GRU, the test sessions, the report page and where the runs are."""
+    """What a comparison leaves: the fitted GRU (with facts, where there are some), the test sessions, the
+    report page and where the runs are."""
 
     gru: "Recommender"
     test: "Sessions"
@@ -144,13 +145,14 @@ def compared(
         models = fitted_models(prepared, parameters, items.read(prepared.train.vocabulary))
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)
-        gru, others = models["GRU4Rec"], {name: reports[name] for name in BASELINES}
+        name = WITH_FACTS if WITH_FACTS in models else "GRU4Rec"
+        gru, others = models[name], {*BASELINES, "GRU4Rec"} - {name}
         page = report_page(
-            f"GRU4Rec on {log.name}",
+            f"{name} on {log.name}",
             gru,
             prepared.test,
-            reports["GRU4Rec"],
-            baselines=others,
+            reports[name],
+            baselines={other: reports[other] for other in models if other in others},
             train=prepared.train.events(),
             data_ledger=printing.in_words(ledger).table(),
             facts=gru.parameters(),

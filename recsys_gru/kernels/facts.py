@@ -9,16 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
-from recsys_gru.kernels.cosines import across
+from recsys_gru.kernels.cosines import across, dot
 from recsys_gru.kernels.machine.jit import in_order, kernel
+from recsys_gru.kernels.machine.prefetch import prefetch
 from recsys_gru.kernels.machine.threads import share_out
-from recsys_gru.kernels.products import CHUNK, product, transposed
-from recsys_gru.kernels.rows import Factors, Memory, Rates, adagrad_by_factors
+from recsys_gru.kernels.products import CHUNK, product, product_shared
+from recsys_gru.kernels.rows import Factors, Memory, Rates, adagrad_of_rows, take
 
 Facts = tuple[Items, NDArray[np.int32], Floats, Floats]
 """Of N items: where the labels of each begin (N + 1,), labels and their weights (nnz,), numbers (N, V)."""
+NARROW = 8
+"""Numbers of an item that are quicker added one by one than as a product."""
 COLUMNS = 32
-"""Columns of a gradient that make a part of the work."""
+"""Columns of a gradient that are worth a thread."""
 
 
 class Known(NamedTuple):
@@ -31,13 +34,49 @@ class Known(NamedTuple):
     """(V, D)"""
 
 
+@kernel
+def facts_of(facts: Facts, items: Items) -> Facts:
+    """The facts of some items (R,), in this order, side by side in memory.
+
+    Twin: `Facts.of`, tests/kernels/test_facts.py::test_facts_of_some_items_are_gathered.
+    """
+    begins, labels, weights, numbers = facts
+    of_labels, of_weights = labels.reshape(-1, 1), weights.reshape(-1, 1)
+    offsets = np.zeros(len(items) + 1, np.int64)
+    for i in range(len(items)):
+        first, last = begins[items[i]], begins[items[i] + 1]
+        offsets[i + 1] = offsets[i] + last - first
+        prefetch(of_labels, first, 0)
+        prefetch(of_weights, first, 0)
+        prefetch(numbers, items[i], 0)
+    of_items, their_weights = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
+    own, at = np.empty((len(items), numbers.shape[1]), np.float32), 0
+    for i in range(len(items)):
+        for f in range(begins[items[i]], begins[items[i] + 1]):
+            of_items[at], their_weights[at] = labels[f], weights[f]
+            at += 1
+        for v in range(own.shape[1]):
+            own[i, v] = numbers[items[i], v]
+    return offsets, of_items, their_weights, own
+
+
 @in_order
-def _add_labels(facts: Facts, item: int, table: Floats, row: Floats) -> None:
-    offsets, labels, weights = facts[0], facts[1], facts[2]
-    for f in range(offsets[item], offsets[item + 1]):
-        label, weight = table[labels[f]], weights[f]
-        for j in range(len(row)):
-            row[j] += weight * label[j]
+def _add_weighted(
+    out: Floats, i: int, table: Floats, which: tuple[NDArray[np.int32], Floats], begin: int, end: int
+) -> None:
+    """Add those rows of a table that `which` names from begin to end, each times its weight, to row i of
+    `out`; four at a time, which the processor likes better than one."""
+    places, weights = which
+    whole = end - (end - begin) % 4
+    for f in range(begin, whole, 4):
+        a, b, c, d = places[f], places[f + 1], places[f + 2], places[f + 3]
+        v, w, x, y = weights[f], weights[f + 1], weights[f + 2], weights[f + 3]
+        for j in range(out.shape[1]):
+            out[i, j] += (v * table[a, j] + w * table[b, j]) + (x * table[c, j] + y * table[d, j])
+    for f in range(whole, end):
+        a, v = places[f], weights[f]
+        for j in range(out.shape[1]):
+            out[i, j] += v * table[a, j]
 
 
 @in_order
@@ -47,39 +86,41 @@ def _add_row(row: Floats, out: Floats) -> None:
 
 
 @kernel
-def _compose_part(state: tuple[Floats, Facts, Items, Floats, Floats, Floats], part: int) -> None:
-    own, facts, items, labels, projection, out = state
-    begin, width = part * CHUNK, len(projection)
+def _compose_part(state: tuple[Floats, Items, Facts, Floats, Floats, Floats], part: int) -> None:
+    own, items, facts, labels, projection, out = state
+    begin = part * CHUNK
     end = min(begin + CHUNK, len(items))
-    if width > 0:
-        numbers, start = np.empty((end - begin, width), np.float32), np.zeros(end - begin, np.float32)
-        for i in range(begin, end):
-            numbers[i - begin] = facts[3][items[i]]
-        product(numbers, projection, out[begin:end], start)
-    else:
-        out[begin:end] = 0
+    offsets, of_labels, numbers = facts[0], (facts[1], facts[2]), facts[3]
+    width = len(projection)
+    take(own, items[begin:end], out[begin:end])
     for i in range(begin, end):
-        _add_row(own[items[i]], out[i])
-        _add_labels(facts, items[i], labels, out[i])
+        _add_weighted(out, i, labels, of_labels, offsets[i], offsets[i + 1])
+        if width <= NARROW:
+            for v in range(width):
+                for j in range(out.shape[1]):
+                    out[i, j] += numbers[i, v] * projection[v, j]
+    if len(projection) > NARROW:
+        added, start = np.empty((end - begin, out.shape[1]), np.float32), np.zeros(end - begin, np.float32)
+        product(numbers[begin:end], projection, added, start)
+        for i in range(begin, end):
+            _add_row(added[i - begin], out[i])
 
 
 @kernel
 def compose(
-    own: Floats, facts: Facts, items: Items, added: tuple[Floats, Floats], out: Floats, threads: int
+    own: Floats, items: Items, facts: Facts, added: tuple[Floats, Floats], out: Floats, threads: int
 ) -> None:
-    """Set out (R, D) to the own rows of some items of a table (N, D), with their facts' rows added: of labels
-    (L, D), and of numbers by a projection (V, D).
+    """Set out (R, D) to the own rows of some items (R,) of a table (N, D), with the rows that their facts (of
+    R items) add: of labels (L, D), and of numbers by a projection (V, D).
 
     Twin: dense matrices, tests/kernels/test_facts.py::test_a_row_is_its_own_and_its_facts.
     """
-    share_out(_compose_part, (own, facts, items, *added, out), -(-len(items) // CHUNK), threads)
+    share_out(_compose_part, (own, items, facts, *added, out), -(-len(items) // CHUNK), threads)
 
 
 @kernel
-def _gradient_part(state: tuple[Floats, Factors, Floats], part: int) -> None:
-    rows, (delta, operand, at, added, length), out = state
-    begin = part * CHUNK
-    end = min(begin + CHUNK, len(rows))
+def _fill_gradients(rows: Floats, factors: Factors, out: Floats, begin: int, end: int) -> None:
+    delta, operand, at, added, length = factors
     scored, start = delta[begin:end], np.zeros(CHUNK, np.float32)
     product(scored, operand, out[begin : begin + len(scored)], start)
     if length > 0:
@@ -93,6 +134,12 @@ def _gradient_part(state: tuple[Floats, Factors, Floats], part: int) -> None:
 
 
 @kernel
+def _gradient_part(state: tuple[Floats, Factors, Floats], part: int) -> None:
+    rows, factors, out = state
+    _fill_gradients(rows, factors, out, part * CHUNK, min(part * CHUNK + CHUNK, len(rows)))
+
+
+@kernel
 def row_gradients(rows: Floats, factors: Factors, out: Floats, threads: int) -> None:
     """Set out (R, D) to the gradient that `model.rows.RowGradient` has of these factors, of rows (R, D).
 
@@ -102,92 +149,90 @@ def row_gradients(rows: Floats, factors: Factors, out: Floats, threads: int) -> 
 
 
 @in_order
-def _add_part(state: tuple[Facts, Items, Items, Floats, Floats], part: int) -> None:
-    facts, items, places, gradient, out = state
-    begin, at = part * COLUMNS, 0
-    end = min(begin + COLUMNS, gradient.shape[1])
-    for i in range(len(items)):
-        row = gradient[i, begin:end]
-        for f in range(facts[0][items[i]], facts[0][items[i] + 1]):
-            sums, weight = out[places[at], begin:end], facts[2][f]
-            at += 1
-            for j in range(len(row)):
-                sums[j] += weight * row[j]
+def _add_part(state: tuple[Facts, Items, Floats, Floats, int], part: int) -> None:
+    """Add the rows of a gradient to those of their labels, some columns of all: in the order of items,
+    however many threads there are."""
+    (offsets, _, weights, _), places, gradient, out, width = state
+    begin = part * width
+    count = np.uint64(min(width, gradient.shape[1] - begin))
+    first = np.uint64(begin)  # of what has a sign, the loop would see whether it counts from the end
+    for i in range(len(gradient)):
+        for f in range(offsets[i], offsets[i + 1]):
+            t, weight = places[f], weights[f]
+            for j in range(count):
+                out[t, first + j] += weight * gradient[i, first + j]
 
 
 @kernel
-def label_gradients(
-    facts: Facts, items: Items, n_labels: int, gradient: Floats, threads: int
-) -> tuple[Items, Floats]:
-    """Return the distinct labels (T,) of some items by first appearance, and their gradients (T, D), given
-    those of the items' rows (R, D).
+def label_gradients(facts: Facts, n_labels: int, gradient: Floats, threads: int) -> tuple[Items, Floats]:
+    """Return the distinct labels (T,) of the facts of R items by first appearance, and their gradients (T,
+    D), given those of the items' rows (R, D).
 
     Twin: dense matrices, tests/kernels/test_facts.py::test_gradients_flow_into_labels.
     """
-    offsets, labels = facts[0], facts[1]
-    count, at, used = 0, 0, 0
-    for i in range(len(items)):
-        count += offsets[items[i] + 1] - offsets[items[i]]
-    slots, places = np.full(n_labels, -1, np.int64), np.empty(count, np.int64)
-    found = np.empty(min(count, n_labels), np.int64)
-    for i in range(len(items)):
-        for f in range(offsets[items[i]], offsets[items[i] + 1]):
-            if slots[labels[f]] < 0:
-                slots[labels[f]] = used
-                found[used] = labels[f]
-                used += 1
-            places[at] = slots[labels[f]]
-            at += 1
+    labels, used = facts[1], 0
+    slots, places = np.full(n_labels, -1, np.int64), np.empty(len(labels), np.int64)
+    found = np.empty(min(len(labels), n_labels), np.int64)
+    for f in range(len(labels)):
+        slot = slots[labels[f]]
+        if slot < 0:
+            slot = used
+            slots[labels[f]], found[used] = used, labels[f]
+            used += 1
+        places[f] = slot
     out = np.zeros((used, gradient.shape[1]), np.float32)
-    share_out(_add_part, (facts, items, places, gradient, out), -(-gradient.shape[1] // COLUMNS), threads)
+    width = max(-(-gradient.shape[1] // threads), COLUMNS)
+    share_out(_add_part, (facts, places, gradient, out, width), -(-gradient.shape[1] // width), threads)
     return found[:used], out
+
+
+@kernel
+def bias_gradients(delta: Floats) -> Floats:
+    """The gradients of biases (U, 1): the sums of the rows of delta (U, P).
+
+    Twin: NumPy, tests/kernels/test_facts.py::test_gradients_of_biases_are_sums.
+    """
+    ones, out = np.ones(delta.shape[1], np.float32), np.empty((len(delta), 1), np.float32)
+    for i in range(len(delta)):
+        out[i, 0] = dot(delta[i], ones)
+    return out
+
+
+@kernel
+def _learn_part(state: tuple[Memory, Items, Floats, Factors, Floats, Rates], part: int) -> None:
+    """Fill the gradients of some rows, and learn the own ones while these are in the cache."""
+    own, items, rows, factors, gradient, rates = state
+    begin, end = part * CHUNK, min(part * CHUNK + CHUNK, len(rows))
+    _fill_gradients(rows, factors, gradient, begin, end)
+    adagrad_of_rows(own, items[begin:end], gradient[begin:end], rates, 1)
 
 
 @kernel
 def learn_with_facts(
     memories: tuple[Memory, Memory],
     known: Known,
-    near: tuple[Floats, Items],
+    near: tuple[Floats, Items, Facts],
     factors: Factors,
     rates: Rates,
     threads: int,
 ) -> None:
     """Apply Adagrad to the own rows and the biases of the items of a window, and to what their facts add.
 
-    `near` are these rows with their facts, (R, D), that the factors of the gradient belong to, and the items'
-    numbers (R,).
+    `near` are these rows with their facts, (R, D), that the factors of the gradient belong to, the items'
+    numbers (R,), and their facts.
 
     Twin: NumPy in double, tests/kernels/test_facts.py::test_own_rows_biases_labels_and_projection_learn.
     """
-    (own, bias), (rows, items), (facts, labels, projection) = memories, near, known
+    (own, bias), (rows, items, facts), (_, labels, projection) = memories, near, known
     gradient = np.empty_like(rows)
-    row_gradients(rows, factors, gradient, threads)
-    _apply_rows(own, items, gradient, rates, threads)
-    delta, ones = factors[0], np.ones((factors[0].shape[1], 1), np.float32)
+    parts = -(-len(rows) // CHUNK)
+    share_out(_learn_part, (own, items, rows, factors, gradient, rates), parts, threads)
     column = (bias[0].reshape(-1, 1), bias[1].reshape(-1, 1), bias[2].reshape(-1, 1))
-    _apply(column, items[: len(delta)], (delta, ones), rates, threads)
+    adagrad_of_rows(column, items[: len(factors[0])], bias_gradients(factors[0]), rates, 1)
     if len(labels[0]) > 0:
-        distinct, sums = label_gradients(facts, items, len(labels[0]), gradient, threads)
-        _apply_rows(labels, distinct, sums, rates, threads)
+        distinct, sums = label_gradients(facts, len(labels[0]), gradient, threads)
+        adagrad_of_rows(labels, distinct, sums, rates, threads)
     if len(projection[0]) > 0:
-        numbers = np.empty((len(items), len(projection[0])), np.float32)
-        for i in range(len(items)):
-            numbers[i] = facts[3][items[i]]
-        _apply(projection, np.arange(len(projection[0])), (transposed(numbers), gradient), rates, threads)
-
-
-@kernel
-def _apply(memory: Memory, rows: Items, factors: tuple[Floats, Floats], rates: Rates, threads: int) -> None:
-    """Adagrad of the named rows, whose gradient is delta (R, P) operand (P, D)."""
-    nowhere, nothing = np.empty(0, np.int64), factors[1][:0]
-    none = np.empty(0, np.float32)
-    whole = (factors[0], factors[1], nowhere, nothing, np.float32(0))
-    adagrad_by_factors(memory, (none, none, none), rows, whole, rates, threads)
-
-
-@kernel
-def _apply_rows(memory: Memory, rows: Items, gradient: Floats, rates: Rates, threads: int) -> None:
-    """Adagrad of the named rows (R,), whose gradient is this (R, D)."""
-    nothing, none = np.empty((0, 0), np.float32), np.empty(0, np.float32)
-    whole = (nothing, gradient[:0], np.arange(len(rows)), gradient, np.float32(0))
-    adagrad_by_factors(memory, (none, none, none), rows, whole, rates, threads)
+        every, sums = np.arange(len(projection[0])), np.empty_like(projection[0])
+        product_shared(facts[3].T, gradient, sums, threads)
+        adagrad_of_rows(projection, every, sums, rates, threads)

@@ -94,6 +94,22 @@ def score(
 
 
 @kernel
+def _score_all_part(state: tuple[Floats, Floats, Floats, Floats], part: int) -> None:
+    table, bias, turned, scores = state
+    begin, end = part * CHUNK, min(part * CHUNK + CHUNK, len(table))
+    product(table[begin:end], turned, scores[begin:end], bias[begin:end])
+
+
+@kernel
+def score_all(table: Floats, bias: Floats, x: Floats, scores: Floats, threads: int) -> None:
+    """As `score` for all rows of a table (U, D), which are read where they lie.
+
+    Twin: `score`, tests/kernels/test_rows.py::test_rows_are_scored_where_they_lie_as_in_a_copy.
+    """
+    share_out(_score_all_part, (table, bias, transposed(x), scores), -(-len(table) // CHUNK), threads)
+
+
+@kernel
 def _adagrad(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
     """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, in one pass and on the named rows of the
     memory (N, D) only, for a gradient (R, D)."""
@@ -183,3 +199,25 @@ def adagrad_by_factors(
     Twin: one number at a time, tests/kernels/test_rows.py::test_adagrad_is_its_formula_on_each_number.
     """
     share_out(_adagrad_part, (memory, bias, rows, factors, rates), -(-len(rows) // CHUNK), threads)
+
+
+@kernel
+def _rows_part(state: tuple[Memory, Items, Floats, Rates], part: int) -> None:
+    memory, rows, gradient, rates = state
+    begin = part * CHUNK
+    end = min(begin + CHUNK, len(rows))
+    _ask_memory(memory, rows, begin, begin + TALL, rates[1])
+    for first in range(begin, end, TALL):
+        last = min(first + TALL, end)
+        _ask_memory(memory, rows, last, last + TALL, rates[1])
+        _adagrad(memory, rows[first:last], gradient[first:last], rates)
+
+
+@kernel
+def adagrad_of_rows(memory: Memory, rows: Items, gradient: Floats, rates: Rates, threads: int) -> None:
+    """Apply `model.optimisers.Adagrad` to the named rows (R,), distinct, of a memory (N, D), with a gradient
+    (R, D) that is no product of factors.
+
+    Twin: `adagrad_by_factors`, tests/kernels/test_rows.py::test_a_gradient_and_its_factors_move_rows_alike.
+    """
+    share_out(_rows_part, (memory, rows, gradient, rates), -(-len(rows) // CHUNK), threads)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
-from recsys_gru.kernels.facts import compose, learn_with_facts
+from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
 from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
 from recsys_gru.kernels.products import product_shared, transposed
 from recsys_gru.kernels.readout import look_back, looked_back
-from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score
+from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score, score_all
 from recsys_gru.kernels.walk import Recipe, Trained, backward, forward
 
 States = tuple[Floats, Floats]
@@ -101,14 +101,15 @@ def _learn(memory: Memory, bias: Memory, factors: tuple[Floats, Floats], rates: 
 
 
 @kernel
-def _with_facts(trained: Trained, window: Plan, threads: int) -> tuple[Trained, Plan]:
+def _with_facts(trained: Trained, window: Plan, threads: int) -> tuple[Trained, Plan, Facts]:
     """What a window is learned on: where facts are known, its items' rows with what these add, as a table of
-    their own, and the window by the places in it."""
+    their own, the window by the places in it, and the facts."""
     known = trained.known
     if len(known.facts[0]) == 0:
-        return trained, window
+        return trained, window, facts_of(known.facts, window.rows[:0])
+    facts = facts_of(known.facts, window.rows)
     rows = np.empty((len(window.rows), trained.table[0].shape[1]), np.float32)
-    compose(trained.table[0], known.facts, window.rows, (known.labels[0], known.projection[0]), rows, threads)
+    compose(trained.table[0], window.rows, facts, (known.labels[0], known.projection[0]), rows, threads)
     bias = np.empty(len(window.rows), np.float32)
     for i in range(len(bias)):
         bias[i] = trained.bias[0][window.rows[i]]
@@ -137,24 +138,23 @@ def _with_facts(trained: Trained, window: Plan, threads: int) -> tuple[Trained, 
         window.counts,
         window.weights,
     )
-    return near, by_place
+    return near, by_place, facts
 
 
 @kernel
 def _learn_rows(
     trained: Trained,
-    rows: Items,
-    near: Floats,
+    near: tuple[Floats, Items, Facts],
     factors: tuple[Floats, Floats, Items, Floats, np.float32],
     rates: Rates,
     threads: int,
 ) -> None:
     """Learn the rows of a window's items, and what their facts add to them where some are known."""
     if len(trained.known.facts[0]) == 0:
-        adagrad_by_factors(trained.table, trained.bias, rows, factors, rates, threads)
+        adagrad_by_factors(trained.table, trained.bias, near[1], factors, rates, threads)
     else:
         memories = trained.table, trained.bias
-        learn_with_facts(memories, trained.known, (near, rows), factors, rates, threads)
+        learn_with_facts(memories, trained.known, near, factors, rates, threads)
 
 
 @kernel
@@ -173,15 +173,19 @@ def update_each(
     for w in range(len(speeds)):
         keys = (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
         drawn = window_of(plan, sizes, w, at, keys)
-        near, window = _with_facts(trained, drawn, threads)
+        near, window, facts = _with_facts(trained, drawn, threads)
         tape, state = forward(near, window, recipe, state, given)
 
         scored = window.rows[: sizes.candidates[w]]
-        candidates = np.empty((len(scored), state.shape[1]), np.float32)
         scores = np.empty((len(scored), len(window.inputs)), np.float32)
         read_out = _read_out(near, window, tape.hidden)
         source, asking = (near.table[0], near.bias[0], scored), _asking(read_out, recipe.scale)
-        score(source, asking, (candidates, scores), recipe.scale, threads)
+        if len(trained.known.facts[0]) > 0 and recipe.scale == 0:
+            candidates = near.table[0][: len(scored)]
+            score_all(candidates, near.bias[0], asking, scores, threads)
+        else:
+            candidates = np.empty((len(scored), state.shape[1]), np.float32)
+            score(source, asking, (candidates, scores), recipe.scale, threads)
         losses[w] = _lose(window, recipe, scores)  # the gradient stands in the place of the scores
         d_hidden = np.empty_like(tape.hidden)
         product_shared(scores.T, candidates, d_hidden, threads)
@@ -192,7 +196,7 @@ def update_each(
 
         rates = speeds[w], recipe.momentum, recipe.eps
         factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale
-        _learn_rows(trained, drawn.rows, near.table[0], factors, rates, threads)
+        _learn_rows(trained, (near.table[0], drawn.rows, facts), factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)
         _learn(trained.input, trained.input_bias, (d_gx, tape.x), rates, threads)
         if len(trained.readout[0]) > 0:

@@ -18,7 +18,7 @@ def composed(own: Tensor, facts: Facts, added: Added, items: Tensor) -> Tensor:
     if on_kernels(own):
         out = own.new_empty(len(items), own.shape[1])
         tables = added[0].numpy(), added[1].numpy()
-        compose(own.numpy(), facts, items.numpy(), tables, out.numpy(), n_threads())
+        compose(own.numpy(), items.numpy(), facts.of(items.numpy()), tables, out.numpy(), n_threads())
         return out
     owner, labels, weights = entries(facts, items, own)
     rows = own.index_select(0, items).index_add_(0, owner, weights[:, None] * added[0][labels])

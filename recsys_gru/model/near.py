@@ -59,8 +59,8 @@ def through_facts(
         whole = _of_rows(gradient, window.network.tables[name])  # (R, D)
         yield name, None, _as_it_is(whole, items)
         if bias is not None:
-            delta = gradient.delta
-            yield bias, None, RowGradient(delta, delta.new_ones(len(delta), 1), items[: delta.shape[1]])
+            sums = _of_biases(gradient)
+            yield bias, None, _as_it_is(sums, items[: len(sums)])
         labels, projection = (network.added[f"{name}.{kind}"] for kind in ("labels", "projection"))
         if len(labels):
             distinct, sums = _of_labels(facts, items, len(labels), whole)
@@ -86,9 +86,16 @@ def _of_rows(gradient: RowGradient, rows: Tensor) -> Tensor:
     return out
 
 
+def _of_biases(gradient: RowGradient) -> Tensor:
+    """The gradients (U, 1) of the first rows' biases."""
+    if not on_kernels(gradient.delta):
+        return gradient.of_biases()[:, None]
+    return torch.from_numpy(kernels.bias_gradients(turned(gradient.delta).numpy()))
+
+
 def _of_labels(facts: Facts, items: Tensor, n_labels: int, gradient: Tensor) -> tuple[Tensor, Tensor]:
     if on_kernels(gradient):
-        found = kernels.label_gradients(facts, items.numpy(), n_labels, gradient.numpy(), n_threads())
+        found = kernels.label_gradients(facts.of(items.numpy()), n_labels, gradient.numpy(), n_threads())
         return torch.from_numpy(found[0]), torch.from_numpy(found[1])
     owner, labels, weights = entries(facts, items, gradient)
     distinct, places = torch.unique(labels, return_inverse=True)

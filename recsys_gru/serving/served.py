@@ -46,6 +46,14 @@ class Served:
         span = self.model.span_
         return None if span is None else span[1] / 1e6
 
+    def unclicked(self, numbers: Numbers) -> list[int]:
+        """Which of some items (R,) no click was learned of: facts alone recommend them."""
+        vocabulary = self.model.vocabulary_
+        if not vocabulary.has_unclicked:
+            return []
+        places: list[int] = np.flatnonzero(vocabulary.support[numbers] == 0).tolist()
+        return places
+
     @cached_property
     def ids(self) -> list[int | str]:
         """The id of each number."""

@@ -143,6 +143,9 @@ class Service:
         self.measures.answers.labels(source).inc()
         ids_of = served.ids
         items = _listed([ids_of[number] for number in ranking.items.tolist()], ranking.scores.tolist())
+        if source == "model":
+            for place in served.unclicked(ranking.items):
+                items[place]["source"] = "facts"
         return {
             "items": items,
             "source": source,

@@ -73,6 +73,10 @@ class Item(Strict):
 
     item_id: ItemId
     score: float
+    source: Annotated[
+        Literal["facts"] | None,
+        Field(description="There where nobody has clicked the item yet, and facts alone tell of it."),
+    ] = None
 
 
 class Answer(Strict):

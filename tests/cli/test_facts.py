@@ -36,9 +36,11 @@ def test_fit_learns_facts_and_the_model_recommends_what_nobody_clicked(
     assert "never seen   clicks on items that no click of training is on" in shown
 
 
-def test_compare_shows_the_network_with_and_without_facts(call: Call, catalogue: tuple[Path, Path]) -> None:
+def test_demo_shows_the_network_with_and_without_facts_and_keeps_the_one_that_knows(
+    call: Call, catalogue: tuple[Path, Path]
+) -> None:
     log, items = catalogue
-    said = call("compare", log, "--items", items, "--test-days", 1, *SMALL, "--param", "dropout_p_hidden=0.3")
+    said = call("demo", log, "--items", items, "--test-days", 1, *SMALL, "--param", "dropout_p_hidden=0.3")
     never = {}
     for model in ("GRU4Rec", "GRU4Rec with facts", "Markov"):
         found = re.search(
@@ -47,6 +49,10 @@ def test_compare_shows_the_network_with_and_without_facts(call: Call, catalogue:
         assert found is not None, said
         never[model] = float(found[1])
     assert never["GRU4Rec"] == never["Markov"] == 0 < never["GRU4Rec with facts"]
+    assert len(rg.load("demo/model").vocabulary_) == 60
+    page = Path("demo/report.html").read_text()
+    assert "<h1>GRU4Rec with facts on shop</h1>" in page
+    assert "clicks on never-seen items" in page
 
 
 def test_describe_tells_what_facts_would_become(call: Call, catalogue: tuple[Path, Path]) -> None:

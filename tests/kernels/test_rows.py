@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats
-from recsys_gru.kernels.rows import Memory, adagrad_by_factors
+from recsys_gru.kernels.rows import Memory, adagrad_by_factors, adagrad_of_rows, score, score_all
 
 pytestmark = pytest.mark.kernels
 N_ITEMS = 90
@@ -100,3 +100,30 @@ def test_adagrad_is_its_formula_on_each_number(
         np.testing.assert_allclose(found, values, rtol=1e-4, atol=1e-5)
     for found, values in zip(bias, expected_bias, strict=True):
         np.testing.assert_allclose(found, values[:, 0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+@pytest.mark.parametrize("columns", [1, 37])
+def test_a_gradient_and_its_factors_move_rows_alike(columns: int, momentum: float) -> None:
+    generator = np.random.default_rng(columns)
+    one = memory_of(generator, columns, 0)
+    other = tuple(values.copy() for values in one)
+    rows = generator.permutation(N_ITEMS)[:70]
+    gradient = generator.standard_normal((70, columns), np.float32)
+    rates, none = (np.float32(RATE), np.float32(momentum), np.float32(EPS)), np.empty(0, np.float32)
+    nothing = np.empty((0, 0), np.float32)
+    factors = nothing, gradient[:0], np.arange(70), gradient, np.float32(0)
+    adagrad_by_factors(one, (none,) * 3, rows, factors, rates, 1)
+    adagrad_of_rows((other[0], other[1], other[2]), rows, gradient, rates, 1)
+    assert all(np.array_equal(found, expected) for found, expected in zip(other, one, strict=True))
+
+
+@pytest.mark.parametrize("rows", [1, 70])
+def test_rows_are_scored_where_they_lie_as_in_a_copy(rows: int) -> None:
+    generator = np.random.default_rng(rows)
+    table, x = (generator.standard_normal((count, 21), np.float32) for count in (rows, 5))
+    bias = generator.standard_normal(rows, np.float32)
+    found, expected = np.empty((2, rows, 5), np.float32)
+    score_all(table, bias, x, found, 1)
+    score((table, bias, np.arange(rows)), x, (np.empty_like(table), expected), np.float32(0), 1)
+    assert np.array_equal(found, expected)
