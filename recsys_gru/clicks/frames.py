@@ -71,7 +71,7 @@ def _fault(frame: Any, error: Exception) -> str:  # noqa: ANN401 - any kind of f
     for name in names if is_pandas(frame) or isinstance(frame, Mapping) else ():
         values = frame[name]
         if isinstance(values, (list, tuple)) or (is_series(values) and str(values.dtype) == "object"):
-            kinds = sorted({type(one).__name__ for one in values if one is not None and one == one})
+            kinds = sorted({type(one).__name__ for one in values if not _is_missing(one)})
             if len(kinds) > 1:
                 return (
                     f"the column {name} mixes {' and '.join(kinds)}. What to do: give it one type; for ids "
@@ -95,10 +95,15 @@ def _told_as_text(values: Any) -> Any:  # noqa: ANN401 - a column of whatever th
     """A column of UUIDs as text, and one of whole numbers that need more than 64 bits."""
     if isinstance(values, (str, bytes)) or not (isinstance(values, (list, tuple)) or is_series(values)):
         return values
-    kinds = {type(value).__name__ for value in values if value is not None and value == value}  # not NaN
+    kinds = {type(value).__name__ for value in values if not _is_missing(value)}
     if kinds == {"UUID"} or (kinds == {"int"} and any(abs(v) >= 1 << 63 for v in values if type(v) is int)):
         return pl.Series([None if type(v).__name__ not in kinds else str(v) for v in values]).to_list()
     return values
+
+
+def _is_missing(value: Any) -> bool:  # noqa: ANN401 - a value of whatever the caller has
+    """Whether a value is None, or like NaN not itself; an array, such as a vector, is a value."""
+    return value is None or (not hasattr(value, "__len__") and value != value)
 
 
 def is_series(data: object) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.errors import InputError
 from recsys_gru.facts.kinds import LABEL, LABELS, NUMBER, WORDS
 from recsys_gru.facts.words import keys_of, words_of
 
@@ -16,6 +17,8 @@ BANDS = 10
 and what follows what may lie in the middle."""
 FARTHEST = 5.0
 """Standard deviations from the mean; a number further off counts as one so far."""
+LARGEST = 1e6
+"""The same of a vector's numbers, where vectors have length 1: none becomes infinite."""
 FEWEST_BUCKETS, MOST_BUCKETS = 64, 1 << 16
 _BLOCK = 1 << 15
 
@@ -61,7 +64,11 @@ class Labelled(NamedTuple):
 
 
 def learned(values: pl.Series, kind: str) -> Learned:
-    """What a column of this kind becomes, from its values."""
+    """What a column of this kind becomes, from its values.
+
+    Raises:
+        InputError: its numbers are too large to be squared.
+    """
     nothing = np.zeros(0)
     if kind in (LABEL, LABELS, WORDS):
         texts = _texts(values, kind)
@@ -70,12 +77,15 @@ def learned(values: pl.Series, kind: str) -> Learned:
         column = Column(values.name, kind, labels=len(keys), buckets=buckets)
         return Learned(column, keys, nothing, nothing, nothing)
     missing = int(values.null_count() > 0)
-    if kind == NUMBER:
-        told = values.drop_nulls().to_numpy()
-        edges, means = _edges(told), np.array([told.mean() if len(told) else 0.0])
-        scales = np.array([(told.std() if len(told) else 0.0) or 1.0])
-    else:
-        edges, (means, scales) = nothing, _moments(values)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if kind == NUMBER:
+            told = values.drop_nulls().to_numpy()
+            edges, means = _edges(told), np.array([told.mean() if len(told) else 0.0])
+            scales = np.array([(told.std() if len(told) else 0.0) or 1.0])
+        else:
+            edges, (means, scales) = nothing, _moments(values)
+    if not np.isfinite([*means, *scales]).all():
+        raise InputError(f"the numbers of the column {values.name!r} are too large. What to do: scale them")
     bands = len(edges) + 1 if len(edges) else 0
     column = Column(values.name, kind, bands + missing, len(means), len(edges), 0, missing)
     return Learned(column, np.arange(bands + missing), edges, means, scales)
@@ -109,9 +119,8 @@ def numbers_in(values: pl.Series, known: Learned) -> Iterator[tuple[NDArray[np.i
     """Blocks of rows of a number or vector with its numbers, (B,) and (B, V); missing ones are left out."""
     for rows, block in _blocks(values):
         scaled = (block - known.means) / known.scales
-        if known.column.kind == NUMBER:
-            scaled = scaled.clip(-FARTHEST, FARTHEST)
-        yield rows, scaled.astype(np.float32)
+        most = FARTHEST if known.column.kind == NUMBER else LARGEST
+        yield rows, scaled.clip(-most, most).astype(np.float32)
 
 
 def _texts(values: pl.Series, kind: str) -> pl.DataFrame:

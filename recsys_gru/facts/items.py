@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import polars as pl
 
-from recsys_gru.arguments import whole_number, word
+from recsys_gru.arguments import shown, whole_number, word
 from recsys_gru.clicks.frames import ITEM
 from recsys_gru.clicks.ids import NULL_WORDS, ODD_WORDS, TEXT, WHOLE, id_facts, id_plan
 from recsys_gru.clicks.ledger import Ledger, Size, notes_in
@@ -79,8 +79,14 @@ def check_items(
     >>> checked.kinds
     {'brand': 'label'}
     """
+    if ids_like is not None and not isinstance(ids_like, Vocabulary):
+        raise ParameterError(
+            f"expected ids_like as a Vocabulary, got {shown(ids_like)}: a model's vocabulary_"
+        )
     if isinstance(items, CheckedItems):
         return _with_ids_like(items, ids_like)
+    if kinds is not None and not isinstance(kinds, Mapping):
+        raise ParameterError(f"expected kinds as a dict, got {shown(kinds)}: write {{'title': 'words'}}")
     raw, untyped = _rows(items, word("item", item))
     given = {} if kinds is None else dict(kinds)
     return checked_rows(raw, kinds_of(raw.drop(ITEM), given, untyped=untyped), {}, ids_like, ledger, untyped)

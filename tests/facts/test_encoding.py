@@ -198,3 +198,16 @@ def test_columns_that_do_not_hold_together_are_refused(lie: dict[str, Any]) -> N
     state["facts/columns"] = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
     with pytest.raises(InputError):
         Encoding.restored(state)
+
+
+@pytest.mark.parametrize("values", [[1e308, -1e308, 0.0], [[1e308, 1.0], [-1e308, 1.0], [0.0, 1.0]]])
+def test_numbers_too_large_to_be_standardised_are_refused_and_later_ones_stay_finite(
+    values: list[Any],
+) -> None:
+    vocabulary = vocabulary_of([1, 2, 3])
+    huge = check_items({"item_id": [1, 2, 3], "fact": values})
+    with pytest.raises(InputError, match="numbers of the column 'fact' are too large"):
+        Encoding.of(huge, vocabulary)
+    usual = [[1.0, 2.0]] * 3 if isinstance(values[0], list) else [1.0, 2.0, 3.0]
+    encoding = Encoding.of(check_items({"item_id": [1, 2, 3], "fact": usual}), vocabulary)
+    assert np.isfinite(encoding.numbers_of(huge, vocabulary).numbers).all()

@@ -214,3 +214,17 @@ def test_shuffled_facts_are_the_same_facts_of_other_items_and_stay_together() ->
     assert sorted(one.items["size"]) == list(range(50))
     assert [f"b{size:.0f}" for size in one.items["size"]] == one.items["brand"].to_list()
     assert (one.items["size"] == frame["size"]).sum() < 10
+
+
+def test_vectors_of_a_pandas_frame_may_be_arrays_or_lists() -> None:
+    for vectors in ([np.array([1.0, 2.0]), None], [[1.0, 2.0], None]):
+        frame = pd.DataFrame({"item_id": [1, 2], "vector": pd.Series(vectors, dtype=object)})
+        assert check_items(frame).items["vector"].to_list() == [[1.0, 2.0], None]
+
+
+def test_arguments_of_other_kinds_are_refused_in_words() -> None:
+    frame = pl.DataFrame({"item_id": [1], "size": [3]})
+    with pytest.raises(ParameterError, match="expected kinds as a dict, got 5"):
+        check_items(frame, kinds=5)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="expected ids_like as a Vocabulary, got 5"):
+        check_items(frame, ids_like=5)  # type: ignore[arg-type]
