@@ -86,14 +86,16 @@ def _add_row(row: Floats, out: Floats) -> None:
 
 
 @kernel
-def _compose_part(state: tuple[Floats, Items, Facts, Floats, Floats, Floats], part: int) -> None:
-    own, items, facts, labels, projection, out = state
+def _compose_part(state: tuple[Floats, Items, Floats, Facts, Floats, Floats, Floats], part: int) -> None:
+    own, items, kept, facts, labels, projection, out = state
     begin = part * CHUNK
     end = min(begin + CHUNK, len(items))
     offsets, of_labels, numbers = facts[0], (facts[1], facts[2]), facts[3]
     width = len(projection)
     take(own, items[begin:end], out[begin:end])
     for i in range(begin, end):
+        if len(kept) > 0 and kept[i] == 0:
+            out[i] = 0
         _add_weighted(out, i, labels, of_labels, offsets[i], offsets[i + 1])
         if width <= NARROW:
             for v in range(width):
@@ -108,14 +110,21 @@ def _compose_part(state: tuple[Floats, Items, Facts, Floats, Floats, Floats], pa
 
 @kernel
 def compose(
-    own: Floats, items: Items, facts: Facts, added: tuple[Floats, Floats], out: Floats, threads: int
+    own: Floats,
+    picked: tuple[Items, Floats],
+    facts: Facts,
+    added: tuple[Floats, Floats],
+    out: Floats,
+    threads: int,
 ) -> None:
     """Set out (R, D) to the own rows of some items (R,) of a table (N, D), with the rows that their facts (of
-    R items) add: of labels (L, D), and of numbers by a projection (V, D).
+    R items) add: of labels (L, D), and of numbers by a projection (V, D). Beside the items it is told which
+    of them are to be kept (R,), all if empty: where there is a zero, the own row is left out.
 
     Twin: dense matrices, tests/kernels/test_facts.py::test_a_row_is_its_own_and_its_facts.
     """
-    share_out(_compose_part, (own, items, facts, *added, out), -(-len(items) // CHUNK), threads)
+    state = (own, picked[0], picked[1], facts, added[0], added[1], out)
+    share_out(_compose_part, state, -(-len(out) // CHUNK), threads)
 
 
 @kernel
@@ -199,19 +208,25 @@ def bias_gradients(delta: Floats) -> Floats:
 
 
 @kernel
-def _learn_part(state: tuple[Memory, Items, Floats, Factors, Floats, Rates], part: int) -> None:
+def _learn_part(state: tuple[Memory, Items, Floats, Floats, Factors, Floats, Rates], part: int) -> None:
     """Fill the gradients of some rows, and learn the own ones while these are in the cache."""
-    own, items, rows, factors, gradient, rates = state
+    own, items, kept, rows, factors, gradient, rates = state
     begin, end = part * CHUNK, min(part * CHUNK + CHUNK, len(rows))
     _fill_gradients(rows, factors, gradient, begin, end)
-    adagrad_of_rows(own, items[begin:end], gradient[begin:end], rates, 1)
+    mine = gradient[begin:end]
+    if len(kept) > 0:
+        mine = mine.copy()
+        for i in range(len(mine)):
+            if kept[begin + i] == 0:
+                mine[i] = 0
+    adagrad_of_rows(own, items[begin:end], mine, rates, 1)
 
 
 @kernel
 def learn_with_facts(
     memories: tuple[Memory, Memory],
     known: Known,
-    near: tuple[Floats, Items, Facts],
+    near: tuple[Floats, Items, Facts, Floats],
     factors: Factors,
     rates: Rates,
     threads: int,
@@ -219,14 +234,14 @@ def learn_with_facts(
     """Apply Adagrad to the own rows and the biases of the items of a window, and to what their facts add.
 
     `near` are these rows with their facts, (R, D), that the factors of the gradient belong to, the items'
-    numbers (R,), and their facts.
+    numbers (R,), their facts, and which own rows were kept (R,), all if empty.
 
     Twin: NumPy in double, tests/kernels/test_facts.py::test_own_rows_biases_labels_and_projection_learn.
     """
-    (own, bias), (rows, items, facts), (_, labels, projection) = memories, near, known
+    (own, bias), (rows, items, facts, kept), (_, labels, projection) = memories, near, known
     gradient = np.empty_like(rows)
     parts = -(-len(rows) // CHUNK)
-    share_out(_learn_part, (own, items, rows, factors, gradient, rates), parts, threads)
+    share_out(_learn_part, (own, items, kept, rows, factors, gradient, rates), parts, threads)
     column = (bias[0].reshape(-1, 1), bias[1].reshape(-1, 1), bias[2].reshape(-1, 1))
     adagrad_of_rows(column, items[: len(factors[0])], bias_gradients(factors[0]), rates, 1)
     if len(labels[0]) > 0:

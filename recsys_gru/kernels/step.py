@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
+from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
 from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
 from recsys_gru.kernels.machine.jit import kernel
@@ -101,15 +102,20 @@ def _learn(memory: Memory, bias: Memory, factors: tuple[Floats, Floats], rates: 
 
 
 @kernel
-def _with_facts(trained: Trained, window: Plan, threads: int) -> tuple[Trained, Plan, Facts]:
+def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained, Plan, Facts, Floats]:
     """What a window is learned on: where facts are known, its items' rows with what these add, as a table of
-    their own, the window by the places in it, and the facts."""
+    their own, the window by the places in it, the facts, and which own rows are kept, all if empty."""
+    kept = np.empty(0, np.float32)
     known = trained.known
     if len(known.facts[0]) == 0:
-        return trained, window, facts_of(known.facts, window.rows[:0])
-    facts = facts_of(known.facts, window.rows)
+        return trained, window, facts_of(known.facts, window.rows[:0]), kept
+    facts, keys = facts_of(known.facts, window.rows), window.keys
+    if recipe.drop_own > 0:
+        kept, keys = np.empty(len(window.rows), np.float32), keys[1:]
+        dropout_mask(window.keys[0], recipe.drop_own, kept)
     rows = np.empty((len(window.rows), trained.table[0].shape[1]), np.float32)
-    compose(trained.table[0], window.rows, facts, (known.labels[0], known.projection[0]), rows, threads)
+    added = known.labels[0], known.projection[0]
+    compose(trained.table[0], (window.rows, kept), facts, added, rows, recipe.threads)
     bias = np.empty(len(window.rows), np.float32)
     for i in range(len(bias)):
         bias[i] = trained.bias[0][window.rows[i]]
@@ -133,18 +139,18 @@ def _with_facts(trained: Trained, window: Plan, threads: int) -> tuple[Trained, 
         window.source,
         window.given,
         window.alive,
-        window.keys,
+        keys,
         np.arange(len(rows)),
         window.counts,
         window.weights,
     )
-    return near, by_place, facts
+    return near, by_place, facts, kept
 
 
 @kernel
 def _learn_rows(
     trained: Trained,
-    near: tuple[Floats, Items, Facts],
+    near: tuple[Floats, Items, Facts, Floats],
     factors: tuple[Floats, Floats, Items, Floats, np.float32],
     rates: Rates,
     threads: int,
@@ -171,9 +177,9 @@ def update_each(
     losses, threads = np.empty(len(speeds), np.float64), recipe.threads
     state, given = states
     for w in range(len(speeds)):
-        keys = (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
+        keys = (recipe.drop_own > 0) + (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
         drawn = window_of(plan, sizes, w, at, keys)
-        near, window, facts = _with_facts(trained, drawn, threads)
+        near, window, facts, kept = _with_facts(trained, drawn, recipe)
         tape, state = forward(near, window, recipe, state, given)
 
         scored = window.rows[: sizes.candidates[w]]
@@ -196,7 +202,7 @@ def update_each(
 
         rates = speeds[w], recipe.momentum, recipe.eps
         factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale
-        _learn_rows(trained, (near.table[0], drawn.rows, facts), factors, rates, threads)
+        _learn_rows(trained, (near.table[0], drawn.rows, facts, kept), factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)
         _learn(trained.input, trained.input_bias, (d_gx, tape.x), rates, threads)
         if len(trained.readout[0]) > 0:

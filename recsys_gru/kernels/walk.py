@@ -38,6 +38,7 @@ class Recipe(NamedTuple):
     bend: np.float32
     tiny: np.float32
     batch_size: int
+    drop_own: float
     drop_embed: float
     drop_hidden: float
     momentum: np.float32

@@ -12,16 +12,24 @@ from recsys_gru.model.facts import Facts
 Added = tuple[Tensor, Tensor]
 """Rows of labels (L, D), and a projection of numbers (V, D)."""
 
+ALL = np.empty(0, np.float32)
+"""Rows are kept."""
 
-def composed(own: Tensor, facts: Facts, added: Added, items: Tensor) -> Tensor:
-    """Return the rows (R, D) of some items: their own of a table (N, D), and what their facts add."""
+
+def composed(own: Tensor, facts: Facts, added: Added, items: Tensor, kept: Tensor | None = None) -> Tensor:
+    """Return the rows (R, D) of some items: their own of a table (N, D), and what their facts add; where
+    `kept` (R,) has a zero, this alone."""
     if on_kernels(own):
+        left = ALL if kept is None else kept.numpy()
         out = own.new_empty(len(items), own.shape[1])
         tables = added[0].numpy(), added[1].numpy()
-        compose(own.numpy(), items.numpy(), facts.of(items.numpy()), tables, out.numpy(), n_threads())
+        picked = items.numpy(), left
+        compose(own.numpy(), picked, facts.of(picked[0]), tables, out.numpy(), n_threads())
         return out
     owner, labels, weights = entries(facts, items, own)
-    rows = own.index_select(0, items).index_add_(0, owner, weights[:, None] * added[0][labels])
+    rows = own.index_select(0, items)
+    rows = rows if kept is None else rows * (kept > 0)[:, None]
+    rows.index_add_(0, owner, weights[:, None] * added[0][labels])
     return rows + numbers_of(facts, items, own) @ added[1]
 
 

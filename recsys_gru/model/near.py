@@ -14,6 +14,7 @@ from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.products import on_kernels, turned
 from recsys_gru.model.candidates import Rows
 from recsys_gru.model.composed import entries, numbers_of
+from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.network import Network
 from recsys_gru.model.rows import RowGradient
@@ -30,10 +31,12 @@ class Near(NamedTuple):
     rows: Rows
     items: dict[str, Tensor]
     """Of each of its tables, the items (R,) in the whole one."""
+    kept: dict[str, Tensor | None]
+    """Of each, whose own rows (R,) were not dropped, not 0; None for all."""
 
 
-def near(network: Network, rows: Rows) -> Near:
-    """Gather what a window reads and changes."""
+def near(network: Network, rows: Rows, dropout: Dropout) -> Near:
+    """Gather what a window reads and changes; what is left of a row whose own part is dropped are facts."""
     items = {"output": rows.rows}
     inputs = rows.input_at
     if network.architecture.mode != "tied":
@@ -41,10 +44,11 @@ def near(network: Network, rows: Rows) -> Near:
         items["input"], places = torch.unique(rows.inputs[there], return_inverse=True)
         inputs = torch.full_like(rows.inputs, -1)
         inputs[there] = places
-    tables = {name: network.rows_of(name, chosen) for name, chosen in items.items()}
+    kept = {name: dropout.mask(network.tables["bias"][chosen, 0]) for name, chosen in items.items()}
+    tables = {name: network.rows_of(name, chosen, kept[name]) for name, chosen in items.items()}
     tables["bias"] = network.tables["bias"][rows.rows]
     numbers = torch.arange(len(rows.rows), device=rows.rows.device)
-    return Near(network.of_tables(tables), rows._replace(rows=numbers, inputs=inputs), items)
+    return Near(network.of_tables(tables), rows._replace(rows=numbers, inputs=inputs), items, kept)
 
 
 def through_facts(
@@ -57,7 +61,9 @@ def through_facts(
             continue
         items = window.items[name]
         whole = _of_rows(gradient, window.network.tables[name])  # (R, D)
-        yield name, None, _as_it_is(whole, items)
+        kept = window.kept[name]
+        own = whole if kept is None else whole.masked_fill((kept == 0)[:, None], 0)
+        yield name, None, _as_it_is(own, items)
         if bias is not None:
             sums = _of_biases(gradient)
             yield bias, None, _as_it_is(sums, items[: len(sums)])

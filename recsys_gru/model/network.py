@@ -91,12 +91,13 @@ class Network:
         for table in self.tables.values():
             table[torch.from_numpy(items)] = 0
 
-    def rows_of(self, name: str, items: Tensor) -> Tensor:
-        """Return some items' rows (R, D) of a table, with what their facts add."""
+    def rows_of(self, name: str, items: Tensor, kept: Tensor | None = None) -> Tensor:
+        """Return some items' rows (R, D) of a table, with what their facts add; own rows only where `kept`
+        (R,) is not 0."""
         if self.facts is None:
             return take_rows(self.tables[name], items)
         added = self.added[f"{name}.labels"], self.added[f"{name}.projection"]
-        return composed(self.tables[name], self.facts, added, items)
+        return composed(self.tables[name], self.facts, added, items, kept)
 
     def rows(self, name: str) -> Tensor:
         """Return all items' rows (N, D) of a table, with what their facts add."""

@@ -62,6 +62,7 @@ class GRU4Rec(NetworkRecommender):
         checkpoint_every: updates between two checkpoints; None for one at the end of each epoch.
         half_life: clicks in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
         forget_after: days without a click after which partial_fit drops an item; None for never.
+        dropout_p_own: probability that an update leaves an own row out, so that facts learn to do without.
 
     Attributes:
         network_: the trained parameters.
@@ -112,6 +113,7 @@ class GRU4Rec(NetworkRecommender):
         checkpoint_every: int | None = None,
         half_life: float | None = None,
         forget_after: float | None = None,
+        dropout_p_own: float = 0.0,
     ) -> None:
         self.layers = layers
         self.loss = loss
@@ -146,6 +148,7 @@ class GRU4Rec(NetworkRecommender):
         self.checkpoint_every = checkpoint_every
         self.half_life = half_life
         self.forget_after = forget_after
+        self.dropout_p_own = dropout_p_own
 
     def fit(
         self,

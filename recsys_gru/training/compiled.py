@@ -64,7 +64,8 @@ class CompiledLearner(Learner):
         inputs, targets, samples, alive = self._events(data, windows)
         drawn = cast("SampledCandidates", self.candidates).draw(inputs, targets, samples, alive)
         steps = np.array([len(lanes) for lanes in alive])
-        masks = int(self.embed_dropout.p > 0) * len(windows) + int(self.hidden_dropout.p > 0) * steps.sum()
+        masks = (int(self.own_dropout.p > 0) + int(self.embed_dropout.p > 0)) * len(windows)
+        masks += int(self.hidden_dropout.p > 0) * steps.sum()
         plan = Plan(
             inputs,
             drawn.input_at,
@@ -118,6 +119,7 @@ class CompiledLearner(Learner):
             np.float32(options.get("elu_param", 0)),
             np.float32(TINY),
             self.batch_size,
+            self.own_dropout.p,
             self.embed_dropout.p,
             self.hidden_dropout.p,
             np.float32(self.optimiser.momentum),

@@ -37,6 +37,7 @@ class Learner:
     loss: Loss
     candidates: Candidates
     sampler: NegativeSampler
+    own_dropout: Dropout
     embed_dropout: Dropout
     hidden_dropout: Dropout
     batch_size: int
@@ -77,7 +78,7 @@ class Learner:
         if facts is None:
             loss, gradients = self._gradients(self.network, rows, flow)
         else:
-            window = near(self.network, rows)
+            window = near(self.network, rows, self.own_dropout)
             loss, of_window = self._gradients(window.network, window.rows, flow)
             gradients = [*through_facts(self.network, facts, window, of_window)]
         self._apply(gradients)

@@ -49,6 +49,7 @@ class Settings:
     layers: tuple[int, ...] = (100,)
     loss: str = "cross-entropy"
     batch_size: int = 64
+    dropout_p_own: float = 0.0
     dropout_p_embed: float = 0.0
     dropout_p_hidden: float = 0.0
     learning_rate: float = 0.05
@@ -175,6 +176,7 @@ class Settings:
             loss=self.loss_function(len(support)),
             candidates=self._candidates(support, device),
             sampler=NegativeSampler(support, n_sample, alpha=self.sample_alpha, seed=for_samples),
+            own_dropout=Dropout(0.0 if network.facts is None else self.dropout_p_own, dropping),
             embed_dropout=Dropout(self.dropout_p_embed, dropping),
             hidden_dropout=Dropout(self.dropout_p_hidden, dropping),
             batch_size=self.batch_size,
@@ -274,7 +276,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("n_sample seed look_back", lambda v: _is_count(v, 0), "a whole number, 0 or more"),
     ("batch_size n_sample", lambda v: v <= MOST_ROWS, f"at most {MOST_ROWS:,}"),
     (
-        "dropout_p_embed dropout_p_hidden momentum label_smoothing",
+        "dropout_p_own dropout_p_embed dropout_p_hidden momentum label_smoothing",
         lambda v: _is_real(v, least=0, below=1),
         "from 0 to below 1",
     ),

@@ -42,6 +42,8 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "last clicks and cosine": {"look_back": 2, "scale": 8.0, "steps_per_update": 3, "dropout_p_embed": 0.3},
     "odd sizes": {"layers": (17,), "batch_size": 3, "dropout_p_embed": 0.2},
     "wide": {"layers": (70,), "n_sample": 60},
+    "own rows dropped": {"dropout_p_own": 0.4, "momentum": 0.2},
+    "all dropped": {"dropout_p_own": 0.5, "dropout_p_embed": 0.2, "dropout_p_hidden": 0.3, "scale": 4.0},
 }
 
 
@@ -119,3 +121,14 @@ def test_other_optimisers_learn_what_facts_add(optimizer: str) -> None:
     for name, values in learner.network.added.items():
         assert (values != start.network.added[name]).any(1).all()
         assert torch.isfinite(values).all()
+
+
+def test_where_own_rows_are_dropped_facts_alone_are_learned() -> None:
+    settings = replace(SETTINGS, dropout_p_own=0.999, momentum=0.0)
+    learner, start = learner_of(settings), learner_of(settings)
+    for window in windows_of(settings)[:3]:
+        learn(learner, window)
+    (name, own), *_ = learner.network.parameters()
+    assert name == "output"
+    assert (own == start.network.tables["output"]).all(1).float().mean() > 0.8
+    assert (learner.network.added["output.labels"] != start.network.added["output.labels"]).any()
