@@ -1,11 +1,13 @@
-"""The blend of `demo` and `compare`: made of what is fitted already, each model once."""
+"""The blend on the command line: in `demo` and `compare` of what is fitted already, and in `fit`."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import recsys_gru as rg
 from recsys_gru.cli.comparing import blended
 from recsys_gru.cli.preparing import Prepared
 from recsys_gru.clicks.ledger import Ledger
+from tests.cli.conftest import SMALL, Call
 
 
 def test_each_fitted_model_is_a_member_once_and_the_others_are_fitted() -> None:
@@ -22,3 +24,12 @@ def test_each_fitted_model_is_a_member_once_and_the_others_are_fitted() -> None:
     assert (first.scale, second.scale) == (rg.RECOMMENDED["scale"], 0)
     assert fitted["Markov"] in blend.members_
     assert len(fitted) == 2
+
+
+def test_fit_takes_the_recommended_blend_and_the_network_where_its_parameters_are_named(
+    call: Call, log: Path
+) -> None:
+    assert "fitted     Blend()" in call("fit", log, "--out", "best")
+    assert rg.load("best").parameters() == rg.recommended().parameters()
+    call("fit", log, *SMALL, "--out", "small")
+    assert isinstance(rg.load("small"), rg.GRU4Rec)
