@@ -35,6 +35,28 @@ def dot(a: Floats, b: Floats) -> np.float32:
 
 
 @in_order
+def summed(a: Floats) -> np.float32:
+    """Return the sum of a_j, (n,), in eight sums as of `dot`.
+
+    Twin: NumPy in double, tests/kernels/test_cosines.py::test_a_sum_of_products_is_that_of_doubles.
+    """
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = np.float32(0)
+    whole = len(a) - len(a) % 8
+    for j in range(0, whole, 8):
+        s0 += a[j]
+        s1 += a[j + 1]
+        s2 += a[j + 2]
+        s3 += a[j + 3]
+        s4 += a[j + 4]
+        s5 += a[j + 5]
+        s6 += a[j + 6]
+        s7 += a[j + 7]
+    for j in range(whole, len(a)):
+        s0 += a[j]
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+
+
+@in_order
 def set_length(row: Floats, length: np.float32) -> None:
     """Give a row (H,) this length, in its place.
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
-from recsys_gru.kernels.cosines import across, dot
+from recsys_gru.kernels.cosines import across, summed
 from recsys_gru.kernels.machine.jit import in_order, kernel
 from recsys_gru.kernels.machine.prefetch import prefetch
 from recsys_gru.kernels.machine.threads import share_out
@@ -201,9 +201,9 @@ def bias_gradients(delta: Floats) -> Floats:
 
     Twin: NumPy, tests/kernels/test_facts.py::test_gradients_of_biases_are_sums.
     """
-    ones, out = np.ones(delta.shape[1], np.float32), np.empty((len(delta), 1), np.float32)
+    out = np.empty((len(delta), 1), np.float32)
     for i in range(len(delta)):
-        out[i, 0] = dot(delta[i], ones)
+        out[i, 0] = summed(delta[i])
     return out
 
 

@@ -5,8 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.cosines import dot, summed
 from recsys_gru.kernels.gru import halves_of_exp
-from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.machine.jit import in_order, kernel
 from recsys_gru.kernels.machine.threads import share_out
 from recsys_gru.kernels.products import transpose
 
@@ -93,7 +94,7 @@ def _bend(r: Floats, a: np.float32, e: Floats, bits: NDArray[np.int32]) -> None:
         r[j] = r[j] if r[j] > zero else a * (e[j] * powers[j] - one)
 
 
-@kernel
+@in_order
 def _bpr_max_row(r: Floats, weights: Floats, target: int, options: Options, scratch: Scratch) -> np.float32:
     """Return a row's BPR-max loss and overwrite its scores r (U,) by its gradient, times a factor.
 
@@ -115,27 +116,24 @@ def _bpr_max_row(r: Floats, weights: Floats, target: int, options: Options, scra
     for j in range(len(r)):
         e[j] = min(r[j] - top, zero)
     halves_of_exp(e, zero, bits)
-    total = zero
     for j in range(len(r)):
         e[j] *= powers[j]
         weights[j] *= e[j]
-        total += weights[j]
+    total = summed(weights)
     share = one / total if total > zero else zero
     lift = np.exp(min(max(top - y, np.float32(-80)), np.float32(80)))
-    wins, penalty = zero, zero
     for j in range(len(r)):
         weights[j] *= share
         won[j] = one / (one + e[j] * lift)
-        wins += weights[j] * won[j]
-        penalty += weights[j] * r[j] * r[j]
+        e[j] = weights[j] * r[j]
+    wins, penalty = dot(weights, won), dot(e, r)
     inverse = one / (wins + tiny)
-    mean, given = bpreg * penalty - wins * inverse, zero
+    mean = bpreg * penalty - wins * inverse
     for j in range(len(r)):
-        slope = weights[j] * won[j] * (one - won[j]) * inverse
-        given += slope
+        e[j] = weights[j] * won[j] * (one - won[j]) * inverse
         pull = bpreg * r[j] * r[j] - won[j] * inverse - mean + two * bpreg * r[j]
-        won[j] = slope + weights[j] * pull
-    won[target] -= given
+        won[j] = e[j] + weights[j] * pull
+    won[target] -= summed(e)
     for j in range(len(r)):
         r[j] = factor * won[j] * (r[j] + a if r[j] < edge else one)
     loss: np.float32 = bpreg * penalty - np.log(wins + tiny)

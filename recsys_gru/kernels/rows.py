@@ -6,8 +6,8 @@ Those of a chunk come TALL at a time, while the next TALL are on their way.
 import numpy as np
 
 from recsys_gru.kernels.arrays import Floats, Items
-from recsys_gru.kernels.cosines import across, set_length
-from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.cosines import across, set_length, summed
+from recsys_gru.kernels.machine.jit import in_order, kernel
 from recsys_gru.kernels.machine.prefetch import prefetch
 from recsys_gru.kernels.machine.simd import TALL
 from recsys_gru.kernels.machine.threads import share_out
@@ -109,7 +109,7 @@ def score_all(table: Floats, bias: Floats, x: Floats, scores: Floats, threads: i
     share_out(_score_all_part, (table, bias, transposed(x), scores), -(-len(table) // CHUNK), threads)
 
 
-@kernel
+@in_order
 def _adagrad(memory: Memory, rows: Items, gradient: Floats, rates: Rates) -> None:
     """acc += g^2; v = momentum v - rate g / sqrt(acc + eps); w += v, in one pass and on the named rows of the
     memory (N, D) only, for a gradient (R, D)."""
@@ -172,12 +172,8 @@ def _adagrad_bias(bias: Memory, rows: Items, delta: Floats, rates: Rates) -> Non
     P)."""
     taken = np.empty((4, len(delta)), np.float32)  # w, acc, v, gradient
     for i in range(len(delta)):
-        total = np.float32(0)
-        line = delta[i]
-        for p in range(len(line)):
-            total += line[p]
         taken[0, i], taken[1, i], taken[2, i] = bias[0][rows[i]], bias[1][rows[i]], bias[2][rows[i]]
-        taken[3, i] = total
+        taken[3, i] = summed(delta[i])
     memory = (taken[0:1], taken[1:2], taken[2:3])
     _adagrad(memory, np.zeros(1, np.int64), taken[3:4], rates)
     for i in range(len(delta)):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_gru.kernels.cosines import across, across_each, directions, dot, set_length
+from recsys_gru.kernels.cosines import across, across_each, directions, dot, set_length, summed
 
 pytestmark = pytest.mark.kernels
 SHAPES = pytest.mark.parametrize("shape", [(1, 1), (3, 16), (7, 45)], ids=str)
@@ -14,6 +14,7 @@ SHAPES = pytest.mark.parametrize("shape", [(1, 1), (3, 16), (7, 45)], ids=str)
 def test_a_sum_of_products_is_that_of_doubles(n: int) -> None:
     a, b = np.random.default_rng(n).standard_normal((2, n), np.float32)
     assert dot(a, b) == pytest.approx(float(a.astype(np.float64) @ b), rel=1e-5, abs=1e-5)
+    assert summed(a) == pytest.approx(float(a.astype(np.float64).sum()), rel=1e-5, abs=1e-5)
 
 
 @SHAPES
