@@ -9,8 +9,7 @@ import torch
 
 from recsys_gru.model.facts import Facts
 from recsys_gru.training import Learner, Position, Settings, train_epoch
-from recsys_gru.training.compiled import CompiledLearner
-from tests.training.test_learner import N_ITEMS, N_LANES, SETTINGS, learn, log, windows_of
+from tests.training.test_learner import N_ITEMS, N_LANES, SETTINGS, learn, log, train_alike, windows_of
 
 N_LABELS = 6
 
@@ -53,22 +52,9 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 def test_the_compiled_loop_is_the_separate_calls_to_the_bit(given: dict[str, Any], numbers: int) -> None:
     settings = replace(SETTINGS, **given)
     compiled, plain = learner_of(settings, facts(numbers)), learner_of(settings, facts(numbers))
-    assert isinstance(compiled, CompiledLearner)
-    plain = Learner(**vars(plain))
-    at, there = Position(), Position()
-    with np.errstate(over="ignore"):  # as plain Python, the hashes of dropout masks say that they wrap round
-        for learner, position in ((compiled, at), (plain, there)):
-            list(train_epoch(learner, log()[0], settings, position, pause=5))
-    assert at.loss == pytest.approx(there.loss, rel=1e-6)
     names = [name for name, _ in compiled.network.parameters()]
     assert names[-2:] == ["facts.output.labels", "facts.output.projection"]
-    for (name, found), (_, expected) in zip(
-        compiled.network.parameters(), plain.network.parameters(), strict=True
-    ):
-        assert torch.equal(found, expected), name
-        for slot, values in compiled.optimiser.slots[name].items():
-            assert torch.equal(values, plain.optimiser.slots[name][slot]), (name, slot)
-    assert all(map(torch.equal, compiled.states, plain.states))
+    train_alike(compiled, plain, settings)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,25 @@ def log(seed: int = 1) -> tuple[TrainingData, list[int]]:
     return TrainingData(rng.integers(0, N_ITEMS, offsets[-1]).astype(np.int32), offsets), lengths
 
 
+def train_alike(compiled: Learner, plain: Learner, settings: Settings) -> None:
+    """Train two learners that begin alike, one of them by its separate calls: they agree to the bit."""
+    assert isinstance(compiled, CompiledLearner)
+    plain = Learner(**vars(plain))
+    at, there = Position(), Position()
+    with np.errstate(over="ignore"):  # as plain Python, the hashes of dropout masks say that they wrap round
+        for learner, position in ((compiled, at), (plain, there)):
+            list(train_epoch(learner, log()[0], settings, position, pause=5))
+    assert at.loss == pytest.approx(there.loss, rel=1e-6)
+    assert (at.updates, at.events, at.steps) == (there.updates, there.events, there.steps)
+    for (name, found), (_, expected) in zip(
+        compiled.network.parameters(), plain.network.parameters(), strict=True
+    ):
+        assert torch.equal(found, expected), name
+        for slot, values in compiled.optimiser.slots[name].items():
+            assert torch.equal(values, plain.optimiser.slots[name][slot]), (name, slot)
+    assert all(map(torch.equal, compiled.states, plain.states))
+
+
 def learner_of(settings: Settings) -> Learner:
     support = np.maximum(np.bincount(log()[0].items, minlength=N_ITEMS), 1)
     return settings.learner(support, N_LANES, torch.device("cpu"))
@@ -79,21 +98,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 def test_the_compiled_loop_is_the_separate_calls_to_the_bit(given: dict[str, Any]) -> None:
     settings = replace(SETTINGS, **given)
     compiled, plain = learner_of(settings), learner_of(settings)
-    assert isinstance(compiled, CompiledLearner)
-    plain = Learner(**vars(plain))
-    at, there = Position(), Position()
-    with np.errstate(over="ignore"):  # as plain Python, the hashes of dropout masks say that they wrap round
-        for learner, position in ((compiled, at), (plain, there)):
-            list(train_epoch(learner, log()[0], settings, position, pause=5))
-    assert at.loss == pytest.approx(there.loss, rel=1e-6)
-    assert (at.updates, at.events, at.steps) == (there.updates, there.events, there.steps)
-    for (name, found), (_, expected) in zip(
-        compiled.network.parameters(), plain.network.parameters(), strict=True
-    ):
-        assert torch.equal(found, expected), name
-        for slot, values in compiled.optimiser.slots[name].items():
-            assert torch.equal(values, plain.optimiser.slots[name][slot]), (name, slot)
-    assert all(map(torch.equal, compiled.states, plain.states))
+    train_alike(compiled, plain, settings)
 
 
 @pytest.mark.parametrize(
