@@ -30,7 +30,9 @@ def main() -> None:
     parser.add_argument("--cores", default="0,1", help="of the generator and of the servers")
     asked = parser.parse_args()
     mine, core = asked.cores.split(",")
-    with tempfile.TemporaryDirectory(dir=".") as place:  # on a real disk
+    build = Path("build").absolute()  # on a real disk, and out of git's sight if the run is cut off
+    build.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build) as place:
         folder = asked.model or made_up(asked.items, asked.units, Path(place) / "model")
         ids = rg.load(folder).vocabulary_.ids.to_list()
         os.sched_setaffinity(0, {int(mine)})
