@@ -12,15 +12,23 @@ from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
 from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
-from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
+from recsys_gru.kernels.losses import Again, bpr_max_rows, cross_entropy_rows
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
 from recsys_gru.kernels.products import product_shared, transposed
 from recsys_gru.kernels.readout import look_back, looked_back
+from recsys_gru.kernels.repeats import add_repeats, of_repeats
 from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score, score_all
 from recsys_gru.kernels.walk import Recipe, Trained, backward, forward
 
 States = tuple[Floats, Floats]
+
+
+@kernel
+def _again(window: Plan) -> Again:
+    """The last clicks of each row, as losses take them."""
+    none = window.again_at.shape[1] == 0
+    return (window.again_at[:0], window.again[:0]) if none else (window.again_at, window.again)
 
 
 @kernel
@@ -35,11 +43,12 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
         for i in range(len(own)):
             own[i] = counts[window.step[i], window.target_at[i]]
         options = recipe.regular, recipe.bend, recipe.tiny, share
-        for loss in bpr_max_rows(scores, places, counts, own, options, recipe.threads):
+        again = _again(window)
+        for loss in bpr_max_rows(scores, places, counts, own, again, options, recipe.threads):
             total += loss
     else:
         weights = window.weights.reshape(steps, width)
-        log_z, own = cross_entropy_rows(scores, places, weights, share, recipe.threads)
+        log_z, own = cross_entropy_rows(scores, places, weights, _again(window), share, recipe.threads)
         for i in range(len(own)):
             total += log_z[i] - own[i] + window.target_log_q[i]
     return total / (recipe.batch_size * steps)
@@ -102,6 +111,36 @@ def _learn(memory: Memory, bias: Memory, factors: tuple[Floats, Floats], rates: 
 
 
 @kernel
+def _learn_numbers(memory: Memory, gradient: Floats, rates: Rates, threads: int) -> None:
+    """Apply Adagrad to a few numbers (1, L), where there are some."""
+    if len(memory[0]) > 0:
+        one = np.ones((1, 1), np.float32)
+        _learn(memory, (one[0, :0], one[0, :0], one[0, :0]), (one, gradient), rates, threads)
+
+
+@kernel
+def _by_place(window: Plan, keys: Items) -> Plan:
+    """A window whose items are numbered by their places in it."""
+    return Plan(
+        window.input_at,
+        window.input_at,
+        window.target_at,
+        window.target_log_q,
+        window.step,
+        window.keep,
+        window.source,
+        window.given,
+        window.alive,
+        keys,
+        np.arange(len(window.rows)),
+        window.counts,
+        window.weights,
+        window.again_at,
+        window.again,
+    )
+
+
+@kernel
 def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained, Plan, Facts, Floats]:
     """What a window is learned on: where facts are known, its items' rows with what these add, as a table of
     their own, the window by the places in it, the facts, and which own rows are kept, all if empty."""
@@ -123,28 +162,14 @@ def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained
         (rows, rows, rows),
         (bias, bias, bias),
         trained.readout,
+        trained.repeats,
         trained.input,
         trained.input_bias,
         trained.recurrent,
         trained.recurrent_bias,
         known,
     )
-    by_place = Plan(
-        window.input_at,
-        window.input_at,
-        window.target_at,
-        window.target_log_q,
-        window.step,
-        window.keep,
-        window.source,
-        window.given,
-        window.alive,
-        keys,
-        np.arange(len(rows)),
-        window.counts,
-        window.weights,
-    )
-    return near, by_place, facts, kept
+    return near, _by_place(window, keys), facts, kept
 
 
 @kernel
@@ -192,7 +217,10 @@ def update_each(
         else:
             candidates = np.empty((len(scored), state.shape[1]), np.float32)
             score(source, asking, (candidates, scores), recipe.scale, threads)
+        add_repeats(scores, window.again_at, trained.repeats[0].ravel())
         losses[w] = _lose(window, recipe, scores)  # the gradient stands in the place of the scores
+        of_numbers = np.empty_like(trained.repeats[0])
+        of_repeats(scores, window.again_at, window.target_at, of_numbers.ravel())
         d_hidden = np.empty_like(tape.hidden)
         product_shared(scores.T, candidates, d_hidden, threads)
         if recipe.scale > 0:
@@ -205,9 +233,9 @@ def update_each(
         _learn_rows(trained, (near.table[0], drawn.rows, facts, kept), factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)
         _learn(trained.input, trained.input_bias, (d_gx, tape.x), rates, threads)
-        if len(trained.readout[0]) > 0:
-            one = np.ones((1, 1), np.float32)
-            _learn(trained.readout, (one[0, :0], one[0, :0], one[0, :0]), (one, d_weights), rates, threads)
+        _learn_numbers(trained.readout, d_weights, rates, threads)
+        if recipe.learn_repeats:
+            _learn_numbers(trained.repeats, of_numbers, rates, threads)
         if not np.isfinite(losses[w]):
             return losses[: w + 1], state
     return losses, state

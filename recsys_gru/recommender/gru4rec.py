@@ -55,6 +55,7 @@ class GRU4Rec(NetworkRecommender):
         steps_per_update: steps walked between updates, gradients through all of them; 1 is as published.
         scale: scores are this times the cosine of state and item row, plus a bias; 0: their plain product.
         look_back: last clicks whose rows are added to the state with learned weights before scoring; 0: none.
+        repeats: last clicks whose items' scores have a number added, learned by how long ago; 0: none.
         patience: epochs without a better validation MRR@20 after which the best one is kept; None: the last.
         seed: of the weights, the samples and the dropout; same seed and data give the same bits.
         device: "auto" (a GPU where there is one) or a torch device; 100 units are faster on "cpu".
@@ -106,6 +107,7 @@ class GRU4Rec(NetworkRecommender):
         steps_per_update: int = 1,
         scale: float = 0.0,
         look_back: int = 0,
+        repeats: int = 0,
         patience: int | None = None,
         seed: int = 42,
         device: str | torch.device = "auto",
@@ -141,6 +143,7 @@ class GRU4Rec(NetworkRecommender):
         self.steps_per_update = steps_per_update
         self.scale = scale
         self.look_back = look_back
+        self.repeats = repeats
         self.patience = patience
         self.seed = seed
         self.device = device
@@ -239,7 +242,9 @@ class GRU4Rec(NetworkRecommender):
         loop = self._loop(n_epochs=self.settings().halves[1]).alone()
         with fitting(self, sessions), self.network_.copies.changing():
             renumber(self.vocabulary_, sessions, self.network_, self.slots_)
-            self._fit(sessions, None, loop, going_on=GoingOn(self.network_, self.slots_))
+            self._fit(
+                sessions, None, loop, going_on=GoingOn(self.network_, self.slots_, clicks_are_new=False)
+            )
 
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""

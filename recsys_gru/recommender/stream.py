@@ -79,8 +79,8 @@ def require_same(settings: Settings, network: Network, slots: dict[str, Slots]) 
     if settings.architecture(network.architecture.n_items) != network.architecture or kept != remembered:
         raise ParameterError(
             "partial_fit goes on with the network and the optimizer that were fitted, but layers, cell, "
-            "scale, look_back, embedding, constrained_embedding, optimizer or momentum have been changed "
-            "since: set them back, or call fit"
+            "scale, look_back, repeats, embedding, constrained_embedding, optimizer or momentum have been "
+            "changed since: set them back, or call fit"
         )
 
 

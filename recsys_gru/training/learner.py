@@ -17,6 +17,7 @@ from recsys_gru.model.losses import Loss
 from recsys_gru.model.near import Gradient, near, through_facts
 from recsys_gru.model.network import Network, States
 from recsys_gru.model.optimisers import Optimiser
+from recsys_gru.model.repeats import raise_repeats, through_repeats
 from recsys_gru.model.rows import RowGradient, score_rows
 from recsys_gru.model.sampling import NegativeSampler
 from recsys_gru.model.walk import Flow
@@ -45,6 +46,10 @@ class Learner:
     states: States
     pace: Pace = field(default_factory=Pace)
     begun: Begun | None = None
+    new_epochs: int = 1
+    """Epochs in which they are new to the network."""
+    clicks_are_new: bool = True
+    """Whether the network has not learned from them before: only then the numbers of repeats are learned."""
 
     def begin_epoch(self, n_lanes: int, context: Context | None = None) -> None:
         """Forget the hidden states, and read what goes before some sessions; the first step has so many
@@ -97,13 +102,20 @@ class Learner:
         candidates, scores = score_rows(
             tables["output"], tables["bias"], scored, asking, scale
         )  # (U, H), (P, U)
-        share = 1 / (self.batch_size * len(flow.alive))
+        share, again = 1 / (self.batch_size * len(flow.alive)), rows.columns.again
+        if again is not None:
+            raise_repeats(scores, again.at, network.readout["repeats"])
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
+        gradients: list[Gradient] = []
+        if again is not None:
+            of_numbers = through_repeats(d_scores, again.at, rows.columns.target)
+            if self.clicks_are_new:
+                one = d_scores.new_ones(1, 1)
+                gradients.append(("readout.repeats", None, RowGradient(one, of_numbers)))
         d_asking = matmul(d_scores, candidates)
         d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
         d_x, d_layers = network.backward(d_hidden, flow, tape)
         added = _added(d_x if mask is None else d_x * mask, d_rows)
-        gradients: list[Gradient] = []
         if network.architecture.mode == "tied":
             inside = (rows.input_at.flatten(), added)
             gradients.append(("output", "bias", RowGradient(d_scores, asking, rows.rows, inside, scale)))
@@ -129,7 +141,8 @@ class Learner:
         """Return the inputs with what goes before them, the targets and the samples of some windows, and the
         lanes of their steps."""
         at = np.concatenate([window.at for window in windows])
-        inputs = data.recent(at, max(self.network.architecture.look_back, 1))
+        shape = self.network.architecture
+        inputs = data.recent(at, max(shape.look_back, shape.repeats, 1))
         targets = data.items[at + 1].astype(np.int64)
         return inputs, targets, self.sampler.draw(len(windows)), [window.alive for window in windows]
 
