@@ -38,6 +38,8 @@ class Plan(NamedTuple):
     """T times U numbers of each window."""
     weights: Floats
     """T times U numbers of each window."""
+    moment: Items
+    """(E, C) the labels of each input's moment, -1 for none; no columns where none is told of."""
 
 
 class Sizes(NamedTuple):
@@ -74,4 +76,5 @@ def window_of(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
         plan.rows[v : at[2]],
         plan.counts[d : at[3]],
         plan.weights[d : at[3]],
+        plan.moment[e : at[0]],
     )

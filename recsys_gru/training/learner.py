@@ -69,6 +69,10 @@ class Learner:
         """Draw the samples of some windows of events and collect their candidates, which depend on no
         weight."""
         rows = self.candidates.collect(*self._events(data, windows))
+        if data.moment is not None:
+            device = self.network.device
+            moments = [torch.from_numpy(data.moment[window.at]).to(device) for window in windows]
+            rows = (one._replace(moment=moment) for one, moment in zip(rows, moments, strict=True))
         return zip(rows, map(self._flow, windows), strict=True)
 
     def update(self, rows: Rows, flow: Flow) -> float:
@@ -91,7 +95,7 @@ class Learner:
         mask = self.embed_dropout.mask(looked_up)
         x = looked_up if mask is None else looked_up * mask
         hidden, self.states, tape = network.forward(x, flow, self.states, self.hidden_dropout)  # (P, H)
-        read_out = network.read_out(hidden, rows.inputs)  # (P, H)
+        read_out = network.read_out(hidden, rows.inputs, rows.moment)  # (P, H)
         scored, scale = rows.rows[: rows.n_candidates], network.architecture.scale
         asking = network.asking(read_out)  # (P, H)
         candidates, scores = score_rows(
@@ -101,6 +105,7 @@ class Learner:
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
         d_asking = matmul(d_scores, candidates)
         d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
+        of_moment = None if rows.moment is None else network.through_moment(d_hidden, rows.moment)
         d_x, d_layers = network.backward(d_hidden, flow, tape)
         added = _added(d_x if mask is None else d_x * mask, d_rows)
         gradients: list[Gradient] = []
@@ -114,6 +119,8 @@ class Learner:
             gradients.append(("input", None, RowGradient(d_x[:, :0], d_x, distinct, (at, added[there]))))
         if d_weights is not None:
             gradients.append(("readout.weights", None, d_weights))
+        if of_moment is not None:
+            gradients.append(("moment.labels", None, of_moment))
         for i, layer in enumerate(d_layers):
             for name, gradient in layer.items():
                 bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in network.layers[i] else None

@@ -17,7 +17,7 @@ def test_windows_are_cut_one_after_the_other() -> None:
     sizes = {
         "inputs": events, "input_at": events, "target_at": events, "target_log_q": events, "step": events,
         "keep": events, "source": events, "given": np.zeros(3, np.int64), "alive": steps, "keys": keys,
-        "rows": rows, "counts": steps * candidates, "weights": steps * candidates,
+        "rows": rows, "counts": steps * candidates, "weights": steps * candidates, "moment": events,
     }  # fmt: skip
     floats = ("target_log_q", "keep", "counts", "weights")
     arrays: dict[str, Any] = {
