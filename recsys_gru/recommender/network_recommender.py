@@ -97,15 +97,20 @@ class NetworkRecommender(Recommender):
 
     @property
     def context_names(self) -> tuple[str, ...]:
-        moments: Moments | None = vars(self).get("moments_")
-        return () if moments is None else moments.names
+        return () if self._moments is None else self._moments.names
+
+    @property
+    def _moments(self) -> Moments | None:
+        """None where a network was put in by hand, too."""
+        found: Moments | None = vars(self).get("moments_")
+        return found
 
     def moment_of(
         self, told: Sequence[Context | None], ends: Sequence[int], height: int
     ) -> pl.DataFrame | None:
-        if self.moments_ is None:
+        if self._moments is None:
             return super().moment_of(told, ends, height)
-        return self.moments_.frame_of(told, ends, height)
+        return self._moments.frame_of(told, ends, height)
 
     @abstractmethod
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
@@ -113,9 +118,9 @@ class NetworkRecommender(Recommender):
 
     def _labels(self, sessions: Sessions) -> NDArray[np.int64] | None:
         """What is known of the moment of each event (E, C)."""
-        if self.moments_ is None or sessions.moment is None:
+        if self._moments is None or sessions.moment is None:
             return None
-        return self.moments_.numbers_of(sessions.moment)
+        return self._moments.numbers_of(sessions.moment)
 
     def _fitted_now(self) -> Fitted:
         return Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
@@ -148,7 +153,7 @@ class NetworkRecommender(Recommender):
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         facts = {} if self.encoding_ is None else self.encoding_.state()
-        told = {} if self.moments_ is None else self.moments_.state()
+        told = {} if self._moments is None else self._moments.state()
         return arrays_of(self.network_, self.slots_) | self.recency_.state() | facts | told
 
     def _layout(self) -> Layout:
