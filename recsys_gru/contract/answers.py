@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, final
+from typing import Protocol, final
 
 import numpy as np
 import polars as pl
@@ -16,14 +16,25 @@ from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, contex
 from recsys_gru.ranking.fallback import candidates_of_nothing, last_unknown
 from recsys_gru.sessions import SessionData, Sessions, Vocabulary, asked_numbers, asked_sessions
 
-if TYPE_CHECKING:
-    from recsys_gru.contract.recommender import Recommender
-
 log = logging.getLogger("recsys_gru")
 
 SOURCES = pl.Series("source", ["model", "popularity", "facts"])
 
 Allowed = Iterable[int | str] | ItemFilter | None
+
+
+class Informed(Scorer, Protocol):
+    """A scorer that can be told of the moment of a click: every recommender of this library is one."""
+
+    def moment_of(
+        self, told: Sequence[Context | None], ends: Sequence[int], height: int
+    ) -> pl.DataFrame | None:
+        """What is told of the events at ``ends``, among so many, as packed sessions have it.
+
+        Raises:
+            ParameterError: a name is not known, or a value is no label.
+        """
+        ...
 
 
 @final
@@ -100,7 +111,7 @@ def of_sessions(
 
 
 def of_one(
-    model: "Recommender",
+    model: Informed,
     items: Iterable[int | str],
     k: int,
     exclude_seen: bool,

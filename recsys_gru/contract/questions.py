@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.contract.answers import sessions_of
+from recsys_gru.contract.answers import Informed, sessions_of
 from recsys_gru.errors import ParameterError
 from recsys_gru.facts import Context
 from recsys_gru.ranking import Block, Candidates, popularity_block, top_k
-
-if TYPE_CHECKING:
-    from recsys_gru.contract.recommender import Recommender
 
 Numbers = NDArray[np.int32]
 NO_NUMBERS: Numbers = np.empty(0, dtype=np.int32)
@@ -47,7 +44,7 @@ class Ranking(NamedTuple):
     popular: bool
 
 
-def answer(model: "Recommender", questions: Sequence[Question]) -> list[Ranking]:
+def answer(model: Informed, questions: Sequence[Question]) -> list[Ranking]:
     """Rank the best next items of many sessions in one pass over the catalogue, exactly.
 
     The items and scores are those that ``recommend`` gives, to the bit.

@@ -21,6 +21,8 @@ MADE = {GAP: GAPS, HOUR: HOURS}
 """Labels of what is made from the time."""
 MOST = 10_000
 """Labels of a column at most: more are no few things that come again, such as devices, but ids or amounts."""
+FEW = 256
+"""Events of which labels are found one by one, without a query of Polars: also in a forked process."""
 Context = Mapping[str, object]
 """What is known about the moment of one click, by the names of columns."""
 
@@ -159,12 +161,14 @@ class Moments:
         if part.made != (values.dtype == pl.Int64):
             was, now = ("made from the time", "a column of the log")[:: 1 if part.made else -1]
             raise SchemaError(f"the context {part.name!r} was {was} when it was learned, and is {now} here")
+        few = len(values) <= FEW
+        codes, different = (np.arange(len(values)), values) if few else numbered(values)
+        told = different.to_list()
         if part.made:
-            return values.fill_null(-1).to_numpy()
-        codes, different = numbered(values)
-        keys = keys_of(different.fill_null(""))
+            return np.array([-1 if one is None else one for one in told], np.int64)[codes]
+        keys = keys_of(pl.Series([one or "" for one in told], dtype=pl.String))
         places = np.searchsorted(part.keys, keys).clip(max=len(part.keys) - 1)
-        known = (part.keys[places] == keys) & different.is_not_null().to_numpy()
+        known = (part.keys[places] == keys) & np.array([one is not None for one in told], np.bool_)
         return np.where(known, places, -1)[codes]
 
 

@@ -114,6 +114,22 @@ def _learn(memory: Memory, bias: Memory, factors: tuple[Floats, Floats], rates: 
 
 
 @kernel
+def _over(trained: Trained, rows: Floats, bias: Floats) -> Trained:
+    """The same layers over some items' rows alone."""
+    return Trained(
+        (rows, rows, rows),
+        (bias, bias, bias),
+        trained.readout,
+        trained.input,
+        trained.input_bias,
+        trained.recurrent,
+        trained.recurrent_bias,
+        trained.known,
+        trained.moment,
+    )
+
+
+@kernel
 def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained, Plan, Facts, Floats]:
     """What a window is learned on: where facts are known, its items' rows with what these add, as a table of
     their own, the window by the places in it, the facts, and which own rows are kept, all if empty."""
@@ -131,17 +147,6 @@ def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained
     bias = np.empty(len(window.rows), np.float32)
     for i in range(len(bias)):
         bias[i] = trained.bias[0][window.rows[i]]
-    near = Trained(
-        (rows, rows, rows),
-        (bias, bias, bias),
-        trained.readout,
-        trained.input,
-        trained.input_bias,
-        trained.recurrent,
-        trained.recurrent_bias,
-        known,
-        trained.moment,
-    )
     by_place = Plan(
         window.input_at,
         window.input_at,
@@ -158,7 +163,7 @@ def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained
         window.weights,
         window.moment,
     )
-    return near, by_place, facts, kept
+    return _over(trained, rows, bias), by_place, facts, kept
 
 
 @kernel
