@@ -19,7 +19,7 @@ def code_of(page: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/facts.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/facts.md", "docs/context.md"])
 def test_the_code_of_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")

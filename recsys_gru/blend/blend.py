@@ -1,7 +1,6 @@
 """Blend: a recommender of several recommenders."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Self, final
 
@@ -185,6 +184,11 @@ class Blend(Recommender):
         check_number("strength", self.strength, 0)
         for model in self.members():
             model.check_parameters()
+            if vars(model).get("context"):
+                raise ParameterError(
+                    "expected no context in the members of a Blend, whose weights and other members know "
+                    "nothing of it: fit GRU4Rec(context=...) by itself"
+                )
             if vars(model).get("forget_after") is not None:
                 raise ParameterError(
                     f"expected forget_after as None in the {type(model).__name__} of a Blend, as the other "
@@ -223,7 +227,7 @@ class Blend(Recommender):
             return
         known = sessions
         if sessions.vocabulary is not self.vocabulary_:
-            known = replace(Sessions.from_events(sessions.events(), self.vocabulary_), since=sessions.since)
+            known = sessions.numbered_by(self.vocabulary_)
         if not self.foretold_.count:
             self.temperatures_ = best_temperature(self.members_, known)
         told = Foretold.of(self.members_, self.temperatures_, known, most)

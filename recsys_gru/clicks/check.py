@@ -1,6 +1,7 @@
 """Checking clicks: rows that cannot be used are set aside with the rule they broke, counted, never lost."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,7 +58,7 @@ class CheckedClicks:
     warnings: tuple[str, ...] = ()
 
 
-def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
+def check_clicks(clicks: Frame, ledger: Ledger | None = None, context: Sequence[str] = ()) -> CheckedClicks:
     """Set aside rows with null or non-finite fields, unreadable or far-off times, and exact duplicates (one
     is kept).
 
@@ -65,7 +66,8 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     time), ``time of an unset clock`` (away from the log in the first days of 1970, or one same time),
     ``time far outside the log`` (further from the middle 98 % of the clicks than a year and ten times
     their span), ``duplicate``, and for published logs ``not a click``. Rows kept and rejected add up to the
-    rows read. The log is held in memory; for larger ones there is ``prepare``.
+    rows read. The log is held in memory; for larger ones there is ``prepare``. ``context`` names columns as
+    in ``read_clicks``; clicks that differ in them alone are duplicates.
 
     Raises:
         SchemaError: a column is missing.
@@ -78,7 +80,7 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
     {'read': 4, 'kept': 2, 'rejected': 2, 'duplicate': 1, 'null session_id': 1}
     """
     notes_in(ledger)
-    rows = collect(ready(clicks))
+    rows = collect(ready(clicks, context))
     kept, bad = sieve(rows, time_limits(rows.lazy()))
     kept, warnings = _looked_at(kept)
     rejected = as_they_came(bad)
@@ -88,7 +90,9 @@ def check_clicks(clicks: Frame, ledger: Ledger | None = None) -> CheckedClicks:
         _note(ledger, pl.concat([kept, bad], how="diagonal"))
     for warning in warnings:
         log.warning("%s", warning)
-    usable = kept.lazy().select(*used_columns(rows.lazy()), *(name for name in kept.columns if name == ORDER))
+    used = [*used_columns(rows.lazy()), *(name for name in kept.columns if name == ORDER)]
+    told = [name for name in kept.columns if name not in (*used, KIND) and not name.endswith(AS_READ)]
+    usable = kept.lazy().select(*used, *told)
     return CheckedClicks(
         usable, rejected, counts | {str(reason): int(n) for reason, n in reasons.iter_rows()}, warnings
     )
@@ -118,13 +122,13 @@ def tied_warning(share: float) -> str:
     )
 
 
-def ready(clicks: Frame) -> pl.LazyFrame:
+def ready(clicks: Frame, context: Sequence[str] = ()) -> pl.LazyFrame:
     """The frame as read_clicks gives it; one that does not come from there goes through it now."""
     frame = lazy(clicks)
     names = frame.collect_schema().names()
     if was_read(frame) or any(name.endswith(AS_READ) for name in names):
         return frame
-    return read_clicks(frame, user=USER if USER in names else None)
+    return read_clicks(frame, user=USER if USER in names else None, context=context)
 
 
 def check_rules(frame: pl.LazyFrame) -> list[str]:

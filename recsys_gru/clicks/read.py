@@ -3,7 +3,7 @@
 import difflib
 import logging
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -13,8 +13,9 @@ from recsys_gru.clicks import times
 from recsys_gru.clicks.adapters import adapter_of, scan_published
 from recsys_gru.clicks.frames import AS_READ, ITEM, KIND, ORDER, SESSION, TIME, USER
 from recsys_gru.clicks.ids import Plan, as_whole, id_facts, id_plan, kinds_of
+from recsys_gru.clicks.moment import context_names, context_of_frame, label_text
 from recsys_gru.clicks.scan import Source, collect, damaged, scan
-from recsys_gru.errors import ClickLogError, SchemaError
+from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
 from recsys_gru.forked import need_threads
 
 log = logging.getLogger("recsys_gru")
@@ -52,6 +53,7 @@ def read_clicks(
     time_unit: str | None = None,
     time_zone: str = "UTC",
     time_format: str | None = None,
+    context: Sequence[str] = (),
 ) -> pl.LazyFrame:
     """Scan a click log as a LazyFrame with the columns session_id, item_id, time (UTC, microseconds) and
     user_id if asked for.
@@ -62,8 +64,9 @@ def read_clicks(
     times count from 1970; their unit is found from their size unless ``time_unit`` names it; 20260301 is a
     date. ``time_format`` reads other texts (``"%d.%m.%Y %H:%M"``). Times without a zone are of
     ``time_zone``. ``order`` names a column that says in which order clicks of equal time came; without one
-    it is that of the rows. ``user`` may name the column of the session: its ids are then cut at silences,
-    as sessionize does, because they begin anew every day, say. ``format`` reads a published file
+    it is that of the rows. ``context`` names columns of what is known about the moment of a click, its device
+    say: they are kept as text. ``user`` may name the column of the session: its ids are then cut at
+    silences, as sessionize does, because they begin anew every day, say. ``format`` reads a published file
     (yoochoose, diginetica, retailrocket, otto, globo, rees46, coveo, lastfm-1k) without naming columns.
 
     No row is dropped: a value that cannot be read is null and kept as it came in a column such as
@@ -82,19 +85,26 @@ def read_clicks(
     need_threads("read_clicks")
     times.require_known(time_unit, time_zone, time_format)
     wish = _Wish(kinds_of(ids), time_unit, time_zone, time_format)
+    told = context_names(context)
     if format is not None:
         adapter_of(format)
+        if told:
+            raise ParameterError(f"expected no context beside format={format!r}, which names all columns")
         rows, wish.untyped = scan_published(source, format)
     else:
         raw, wish.untyped = scan(source)
         wanted = {SESSION: session, ITEM: item, TIME: time, USER: user, ORDER: order}
         names = _find_columns(raw.collect_schema().names(), wanted)
-        rows = raw.select(pl.col(found).alias(name) for name, found in names.items())
+        labels = context_of_frame(raw, told)
+        rows = raw.select(
+            *(pl.col(found).alias(name) for name, found in names.items()),
+            *(label_text(name, raw.collect_schema()[name]) for name in labels),
+        )
     if isinstance(rows.collect_schema()[TIME], (pl.Categorical, pl.Enum)):
         rows = rows.with_columns(pl.col(TIME).cast(pl.String))
     is_click = pl.col(KIND).is_null() if KIND in rows.collect_schema() else None
     try:
-        plans = _plans(rows.drop(KIND, strict=False), wish)
+        plans = _plans(rows.drop(KIND, *told, strict=False), wish)
     except ClickLogError as error:
         raise ClickLogError(f"{error}{damaged(source)}") from error
     if is_click is not None:
@@ -108,6 +118,7 @@ def read_clicks(
             if plan.lossy
         ),
         *([pl.col(KIND)] if is_click is not None else []),
+        *(name for name in told if name in kinds),
     )
     _READ[id(found)] = found
     return found

@@ -16,11 +16,13 @@ from recsys_gru.contract.questions import Question, Ranking, answer
 from recsys_gru.contract.reading import read_bundle, read_manifest
 from recsys_gru.contract.recommender import Recommender
 from recsys_gru.contract.trainable import NO_PAIR, newer_clicks, trainable
+from recsys_gru.facts import Context
 from recsys_gru.ranking import popularity
 
 __all__ = [
     "NO_PAIR",
     "Bundle",
+    "Context",
     "Incremental",
     "Manifest",
     "Question",

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import Protocol, final
 
 import numpy as np
 import polars as pl
@@ -11,15 +11,30 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag
 from recsys_gru.errors import ParameterError
-from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, popularity_block, top_k
+from recsys_gru.facts import Context
+from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, context_of, popularity_block, top_k
 from recsys_gru.ranking.fallback import candidates_of_nothing, last_unknown
-from recsys_gru.sessions import Sessions, Vocabulary
+from recsys_gru.sessions import SessionData, Sessions, Vocabulary, asked_numbers, asked_sessions
 
 log = logging.getLogger("recsys_gru")
 
 SOURCES = pl.Series("source", ["model", "popularity", "facts"])
 
 Allowed = Iterable[int | str] | ItemFilter | None
+
+
+class Informed(Scorer, Protocol):
+    """A scorer that can be told of the moment of a click: every recommender of this library is one."""
+
+    def moment_of(
+        self, told: Sequence[Context | None], ends: Sequence[int], height: int
+    ) -> pl.DataFrame | None:
+        """What is told of the events at ``ends``, among so many, as packed sessions have it.
+
+        Raises:
+            ParameterError: a name is not known, or a value is no label.
+        """
+        ...
 
 
 @final
@@ -76,6 +91,58 @@ def ranked_items(scorer: Scorer, sessions: Sessions, k: int, bound: BoundFilter)
     return Answers(session, place + 1, items[session, place], scores[session, place], popular[session])
 
 
+def of_sessions(
+    model: Scorer,
+    sessions: SessionData,
+    k: int,
+    exclude_seen: bool,
+    allow: Allowed,
+    deny: Iterable[int | str] | None,
+) -> pl.DataFrame:
+    """The k best next items of every session, as ``recommend`` tells them."""
+    vocabulary = model.vocabulary_
+    packed, timed = asked_sessions(sessions, vocabulary, context_of(model))
+    log_unknown(packed.unknown.height, packed.n_events, packed.n_sessions)
+    bound = bound_filter(packed, exclude_seen, allow, deny)
+    if not timed:
+        require_moment(bound, "a log without a column of times")
+    found = ranked_items(model, packed, k, bound)
+    return pl.DataFrame({"session_id": packed.ids.gather(found.session), **found.columns(vocabulary)})
+
+
+def of_one(
+    model: Informed,
+    items: Iterable[int | str],
+    k: int,
+    exclude_seen: bool,
+    allow: Allowed,
+    deny: Iterable[int | str] | None,
+    context: Context | None,
+) -> pl.DataFrame:
+    """The k best next items of one raw session, as ``recommend_one`` tells them."""
+    vocabulary = model.vocabulary_
+    numbers = asked_numbers(vocabulary, items, "items")
+    known = numbers[numbers >= 0]
+    end = [len(known) - 1] if len(known) else []
+    moment = model.moment_of([context] * len(end), end, len(known)) if context else None
+    packed = one_session(known, vocabulary, moment)
+    log_unknown(len(numbers) - packed.n_events, packed.n_events, 1)
+    bound = bound_filter(packed, exclude_seen, allow, deny)
+    require_moment(bound, "a raw session")
+    return pl.DataFrame(ranked_items(model, packed, k, bound).columns(vocabulary))
+
+
+def known_in(model: Scorer, sessions: SessionData) -> dict[str, int]:
+    """How much of some sessions a model knows."""
+    packed, _ = asked_sessions(sessions, model.vocabulary_, context_of(model))
+    return {
+        "sessions": packed.n_sessions,
+        "known_clicks": packed.n_events,
+        "unknown_clicks": packed.unknown.height,
+        "unknown_sessions": int((packed.lengths == 0).sum()),
+    }
+
+
 def bound_filter(
     sessions: Sessions, exclude_seen: bool, allow: Allowed, deny: Iterable[int | str] | None
 ) -> BoundFilter:
@@ -123,13 +190,17 @@ def log_unknown(unknown: int, known: int, n_sessions: int) -> None:
         log.info("%d of %d clicks in %d sessions are on unknown items", unknown, unknown + known, n_sessions)
 
 
-def one_session(items: NDArray[np.int32], vocabulary: Vocabulary) -> Sessions:
+def one_session(
+    items: NDArray[np.int32], vocabulary: Vocabulary, moment: pl.DataFrame | None = None
+) -> Sessions:
     """A single session of known items without times."""
-    return sessions_of([items], vocabulary)
+    return sessions_of([items], vocabulary, moment)
 
 
-def sessions_of(items: Sequence[NDArray[np.int32]], vocabulary: Vocabulary) -> Sessions:
-    """Sessions of known items without times."""
+def sessions_of(
+    items: Sequence[NDArray[np.int32]], vocabulary: Vocabulary, moment: pl.DataFrame | None = None
+) -> Sessions:
+    """Sessions of known items without times, and what is known about the moments of their clicks."""
     offsets = np.zeros(len(items) + 1, dtype=np.int64)
     np.cumsum([len(one) for one in items], out=offsets[1:])
     together = items[0] if len(items) == 1 else np.concatenate(items)
@@ -140,6 +211,7 @@ def sessions_of(items: Sequence[NDArray[np.int32]], vocabulary: Vocabulary) -> S
         ids=_NO_ID if len(items) == 1 else pl.Series("session_id", np.arange(len(items))),
         vocabulary=vocabulary,
         unknown=_NONE_UNKNOWN,
+        moment=moment,
     )
 
 

@@ -93,7 +93,7 @@ def _reader(hint: Any) -> tuple[str, Reader]:  # noqa: ANN401 - any type at all
         words = get_args(hint)
         return " or ".join(map(repr, words)), lambda name, value: choice(name, value, words)
     if origin in (tuple, Sequence):
-        return "a list of whole numbers", _whole_numbers
+        return ("a list of texts", _texts) if get_args(hint)[:1] == (str,) else _WHOLE_NUMBERS
     if origin is os.PathLike or hint is os.PathLike:
         return "a path", place
     if inspect.isclass(hint):
@@ -108,6 +108,13 @@ def _whole_numbers(name: str, value: object) -> tuple[int, ...]:
     return (whole_number(name, value),)
 
 
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    """A list or tuple of texts, as a tuple."""
+    if not isinstance(value, list | tuple):
+        raise ParameterError(f"expected {name} as a list of texts, got {shown(value)}: ('device',)")
+    return tuple(word(name, one) for one in value)
+
+
 def _nothing(name: str, value: object) -> None:
     if value is not None:
         raise ParameterError(f"expected {name} as None, got {shown(value)}")
@@ -120,6 +127,7 @@ def _text_of(name: str, value: object, kind: type) -> str:
     return str(value)
 
 
+_WHOLE_NUMBERS: tuple[str, Reader] = ("a list of whole numbers", _whole_numbers)
 _PLAIN: dict[object, tuple[str, Reader]] = {
     int: ("a whole number", whole_number),
     float: ("a number", real_number),

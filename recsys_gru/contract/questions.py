@@ -1,15 +1,16 @@
 """Many sessions asked at once, by item numbers: for those who serve, where a frame a request is too dear."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.contract.answers import sessions_of
+from recsys_gru.contract.answers import Informed, sessions_of
 from recsys_gru.errors import ParameterError
-from recsys_gru.ranking import Block, Candidates, Scorer, popularity_block, top_k
+from recsys_gru.facts import Context
+from recsys_gru.ranking import Block, Candidates, popularity_block, top_k
 
 Numbers = NDArray[np.int32]
 NO_NUMBERS: Numbers = np.empty(0, dtype=np.int32)
@@ -25,12 +26,14 @@ class Question:
         k: items wanted, 1 or more.
         barred: (B,) int32, never to be given: what is denied, and what was seen if that is not to come again.
         allowed: (A,) int32, only these are given; None: all.
+        context: what is known about the moment of the last click, by name.
     """
 
     items: Numbers
     k: int = 20
     barred: Numbers = field(default_factory=lambda: NO_NUMBERS)
     allowed: Numbers | None = None
+    context: Context | None = None
 
 
 class Ranking(NamedTuple):
@@ -41,7 +44,7 @@ class Ranking(NamedTuple):
     popular: bool
 
 
-def answer(model: Scorer, questions: Sequence[Question]) -> list[Ranking]:
+def answer(model: Informed, questions: Sequence[Question]) -> list[Ranking]:
     """Rank the best next items of many sessions in one pass over the catalogue, exactly.
 
     The items and scores are those that ``recommend`` gives, to the bit.
@@ -62,6 +65,10 @@ def answer(model: Scorer, questions: Sequence[Question]) -> list[Ranking]:
     if (least := min(question.k for question in questions)) < 1:
         raise ParameterError(f"expected k of at least 1 item, got {least}: ask for one item or more")
     sessions = sessions_of([question.items for question in questions], model.vocabulary_)
+    if any(question.context for question in questions):
+        there = [place for place, one in enumerate(questions) if one.context and len(one.items)]
+        told, ends = [questions[place].context for place in there], sessions.offsets[1:][there] - 1
+        sessions = replace(sessions, moment=model.moment_of(told, ends.tolist(), sessions.n_events))
     found: list[Ranking | None] = [None] * len(questions)
     for block in model.blocks(sessions, every=False):
         owners = np.searchsorted(sessions.offsets, block.rows, side="right") - 1

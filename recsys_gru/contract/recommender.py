@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import place, whole_number
 from recsys_gru.contract import answers
-from recsys_gru.contract.answers import Allowed, bound_filter, one_session, ranked_items, require_moment
+from recsys_gru.contract.answers import Allowed
 from recsys_gru.contract.bundle import Bundle, write_bundle
 from recsys_gru.contract.estimator import Estimator
 from recsys_gru.contract.manifest import Manifest
@@ -20,12 +20,12 @@ from recsys_gru.contract.reading import read_bundle, refused_as_bundle
 from recsys_gru.contract.span import Span, span_in, span_of, with_span
 from recsys_gru.contract.trainable import refuse_facts, trainable
 from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
-from recsys_gru.facts import ItemsData
+from recsys_gru.facts import Context, ItemsData
 from recsys_gru.files import Layout
 from recsys_gru.forked import need_threads
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions, asked_numbers, asked_sessions
+from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions, asked_numbers
 
 
 class Recommender(Estimator):
@@ -106,15 +106,7 @@ class Recommender(Estimator):
         """
         k = whole_number("k", k, 1)
         need_threads("recommend")
-        packed, timed = asked_sessions(sessions, self.vocabulary_)
-        answers.log_unknown(packed.unknown.height, packed.n_events, packed.n_sessions)
-        bound = bound_filter(packed, exclude_seen, allow, deny)
-        if not timed:
-            require_moment(bound, "a log without a column of times")
-        found = ranked_items(self, packed, k, bound)
-        return pl.DataFrame(
-            {"session_id": packed.ids.gather(found.session), **found.columns(self.vocabulary_)}
-        )
+        return answers.of_sessions(self, sessions, k, exclude_seen, allow, deny)
 
     def recommend_one(
         self,
@@ -123,6 +115,7 @@ class Recommender(Estimator):
         exclude_seen: bool = True,
         allow: Allowed = None,
         deny: Iterable[int | str] | None = None,
+        context: Context | None = None,
     ) -> pl.DataFrame:
         """Rank the k best next items of one raw session: the numbers that ``recommend`` gives for it.
 
@@ -132,6 +125,8 @@ class Recommender(Estimator):
             k, exclude_seen, deny: as in ``recommend``.
             allow: as in ``recommend``; an ItemFilter with availability needs its ``at``, as a raw session
                 has no times.
+            context: what is known about the moment of the last click, by name, where the model was fitted
+                with such columns: {"device": "phone"}.
 
         Returns:
             rank, item_id, score and source, as in ``recommend``.
@@ -141,12 +136,7 @@ class Recommender(Estimator):
             InputError: if an argument is not one of those above, or an id of a kind the model cannot know.
         """
         k = whole_number("k", k, 1)
-        numbers = asked_numbers(self.vocabulary_, items, "items")
-        packed = one_session(numbers[numbers >= 0], self.vocabulary_)
-        answers.log_unknown(len(numbers) - packed.n_events, packed.n_events, 1)
-        bound = bound_filter(packed, exclude_seen, allow, deny)
-        require_moment(bound, "a raw session")
-        return pl.DataFrame(ranked_items(self, packed, k, bound).columns(self.vocabulary_))
+        return answers.of_one(self, items, k, exclude_seen, allow, deny, context)
 
     def similar_items(self, item: int | str, k: int = 20) -> pl.DataFrame:
         """Rank the k items most like one item, the item itself left out.
@@ -174,13 +164,7 @@ class Recommender(Estimator):
         Returns:
             sessions, known_clicks, unknown_clicks, and unknown_sessions (those without any known item).
         """
-        packed, _ = asked_sessions(sessions, self.vocabulary_)
-        return {
-            "sessions": packed.n_sessions,
-            "known_clicks": packed.n_events,
-            "unknown_clicks": packed.unknown.height,
-            "unknown_sessions": int((packed.lengths == 0).sum()),
-        }
+        return answers.known_in(self, sessions)
 
     def save(
         self,
@@ -250,6 +234,20 @@ class Recommender(Estimator):
     def search_space(cls) -> SearchSpace:
         """What is worth tuning: a span (kind, lowest, highest, logarithmic) or a list of choices by name."""
         return {}
+
+    @property
+    def context_names(self) -> tuple[str, ...]:
+        """What it must be told of the moments of clicks, by the names of columns."""
+        return ()
+
+    def moment_of(
+        self, told: Sequence[Context | None], ends: Sequence[int], height: int
+    ) -> pl.DataFrame | None:
+        """What is told of the events at `ends`, among so many, as packed sessions have it."""
+        del ends, height
+        if any(told):
+            raise ParameterError(f"this {type(self).__name__} knows no context: leave it out")
+        return None
 
     def _remember(self, sessions: Sessions) -> None:
         """What it was learned from, and with what."""

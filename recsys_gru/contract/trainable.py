@@ -1,6 +1,5 @@
 """The sessions a recommender learns from, all at once or piece by piece."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from recsys_gru.contract.span import Span
@@ -9,7 +8,9 @@ from recsys_gru.forked import need_threads
 from recsys_gru.sessions import SessionData, Sessions, Vocabulary, as_sessions, moment_of
 
 
-def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Sessions:
+def trainable(
+    train: SessionData, ids_like: Vocabulary | None = None, context: tuple[str, ...] = ()
+) -> Sessions:
     """The sessions to learn from, with item ids of the type of an older vocabulary where there is one.
 
     Raises:
@@ -17,7 +18,7 @@ def trainable(train: SessionData, ids_like: Vocabulary | None = None) -> Session
         ForkError: in a process forked after the library had been used.
     """
     need_threads("fit")
-    sessions = as_sessions(train, ids_like=ids_like)
+    sessions = as_sessions(train, ids_like=ids_like, context=context)
     if sessions.n_events == 0:
         raise ClickLogError(NO_EVENT)
     if len(sessions.vocabulary) < 2:
@@ -43,6 +44,7 @@ def newer_clicks(
     since: datetime | None,
     learned: Span | None,
     pairs: bool = True,
+    context: tuple[str, ...] = (),
 ) -> Sessions:
     """The sessions to go on learning from, numbered by themselves.
 
@@ -51,6 +53,7 @@ def newer_clicks(
         vocabulary: of what was learned before; it tells the type of ids.
         since: learn the clicks from this moment on.
         learned: first and last event learned before, microseconds since 1970.
+        context: what must be known about the moments of clicks.
         pairs: whether whole sessions without two clicks on different items are nothing to learn.
 
     Raises:
@@ -59,14 +62,14 @@ def newer_clicks(
         ParameterError: if `since` is no moment.
     """
     if isinstance(newer, Sessions) and newer.unknown.height:
-        newer = replace(Sessions.from_events(newer.events()), since=newer.since)
+        newer = newer.numbered_by(None)
     if pairs and since is None and getattr(newer, "since", None) is None:
-        sessions = trainable(newer, vocabulary)
+        sessions = trainable(newer, vocabulary, context)
         if not (sessions.lengths > 1).any():
             raise ClickLogError(NO_PAIR)
         return sessions
     need_threads("fit")
-    sessions = as_sessions(newer, ids_like=vocabulary)
+    sessions = as_sessions(newer, ids_like=vocabulary, context=context)
     sessions = sessions if since is None else sessions.from_moment(since)
     if sessions.since is None:
         if not sessions.n_events:

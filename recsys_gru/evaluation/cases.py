@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.ledger import rank_values
 from recsys_gru.evaluation.lists import recommendation_lists
-from recsys_gru.ranking import ItemFilter, Scorer
+from recsys_gru.ranking import ItemFilter, Scorer, context_of
 from recsys_gru.sessions import SessionData, as_sessions
 
 
@@ -37,7 +37,7 @@ def example_recommendations(
     >>> example_recommendations(rg.Markov().fit(train), test, n=2, k=3).columns
     ['session_id', 'so_far', 'next', 'recommended', 'place']
     """
-    sessions = as_sessions(test, vocabulary=model.vocabulary_)
+    sessions = as_sessions(test, vocabulary=model.vocabulary_, context=context_of(model))
     long = np.flatnonzero(sessions.lengths >= max(least, 2))
     if not len(long):
         raise ClickLogError(f"expected a session of {least} known events, got none: ask for fewer")

@@ -11,7 +11,7 @@ from recsys_gru.arguments import whole_number
 from recsys_gru.errors import ClickLogError
 from recsys_gru.evaluation.views import what_is_there
 from recsys_gru.forked import need_threads
-from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, top_k, vocabulary_of
+from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, context_of, top_k, vocabulary_of
 from recsys_gru.sessions import SessionData, Vocabulary, as_sessions
 
 
@@ -60,7 +60,7 @@ def recommendation_lists(
     """
     k, rows = whole_number("k", k, 1), whole_number("rows", rows, 1)
     need_threads("recommendation_lists")
-    sessions = as_sessions(test, vocabulary=vocabulary_of(model))
+    sessions = as_sessions(test, vocabulary=vocabulary_of(model), context=context_of(model))
     bound = None if items is None else items.bind(sessions)
     found = []
     for block in model.blocks(sessions, every=every, rows=rows):

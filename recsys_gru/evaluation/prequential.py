@@ -19,7 +19,7 @@ from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.views import MODEL, POPULARITY, doubts, known_clicks
 from recsys_gru.forked import need_threads
 from recsys_gru.observers import Followed, announce, unheard
-from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, vocabulary_of
+from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, context_of, vocabulary_of
 from recsys_gru.sessions import SessionData, Sessions, Stretches, as_sessions, microseconds, moment_of
 
 
@@ -104,7 +104,8 @@ def prequential(
     learn = flag("learn", learn)
     need_threads("evaluate")
     begin, before = _begin(model, start), getattr(model, "span_", None)
-    stretches = Stretches(_whole(as_sessions(clicks, ids_like=vocabulary_of(model))), begin, _length(every))
+    log = as_sessions(clicks, ids_like=vocabulary_of(model), context=context_of(model))
+    stretches = Stretches(_whole(log), begin, _length(every))
     if not len(stretches):
         raise ClickLogError(
             f"expected clicks from {moment_of(begin):%Y-%m-%d %H:%M} UTC on, got none: give a later log, or "
@@ -144,14 +145,14 @@ def _length(every: object) -> int:
 
 def _whole(sessions: Sessions) -> Sessions:
     """Sessions that number all of their own items."""
-    return sessions if sessions.unknown.is_empty() else Sessions.from_events(sessions.events())
+    return sessions if sessions.unknown.is_empty() else sessions.numbered_by(None)
 
 
 def _foretell(
     model: Scorer, events: pl.DataFrame, moment: datetime, rules: _Rules
 ) -> tuple[Foretold, dict[str, object]]:
     vocabulary = vocabulary_of(model)
-    sessions = Sessions.from_events(events, vocabulary).from_moment(moment)
+    sessions = Sessions.packed(events, vocabulary).from_moment(moment)
     foretold = foretell(model, sessions, ItemFilter().bind(sessions), PREFIXES)
     counted = rules.counted(foretold.ledger)
     figures = rules.figures(foretold.ledger) if counted.height else {}
@@ -175,9 +176,9 @@ def _learn(
     """Learn the clicks of a period; returns the seconds it took."""
     began = time.perf_counter()
     if hasattr(model, "partial_fit"):
-        model.partial_fit(Sessions.from_events(events), since=moment)
+        model.partial_fit(Sessions.packed(events), since=moment)
     else:
-        model.fit(Sessions.from_events(stretches.until(moment + every)))  # type: ignore[attr-defined]
+        model.fit(Sessions.packed(stretches.until(moment + every)))  # type: ignore[attr-defined]
     return time.perf_counter() - began
 
 

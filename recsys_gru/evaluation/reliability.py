@@ -13,7 +13,7 @@ from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation.slices import ratio_error
 from recsys_gru.evaluation.views import what_is_there
 from recsys_gru.forked import need_threads
-from recsys_gru.ranking import PREFIXES, Scorer, popularity_block, top_k, vocabulary_of
+from recsys_gru.ranking import PREFIXES, Scorer, context_of, popularity_block, top_k, vocabulary_of
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Ints = NDArray[np.int64]
@@ -101,7 +101,7 @@ def reliability(
     k, seed = whole_number("k", k, 1), whole_number("seed", seed, 0)
     sessions = whole_number("sessions", sessions, 1)
     need_threads("reliability")
-    packed = as_sessions(test, vocabulary=vocabulary_of(model))
+    packed = as_sessions(test, vocabulary=vocabulary_of(model), context=context_of(model))
     if not gives_probabilities(model):
         raise ParameterError(
             f"expected a model whose scores are probabilities, got a {type(model).__name__}: give a Blend, "

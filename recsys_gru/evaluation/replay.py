@@ -13,7 +13,7 @@ from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.views import MODEL, POPULARITY, doubts, known_clicks, what_is_there
 from recsys_gru.forked import need_threads
 from recsys_gru.observers import Evaluated, announce
-from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, vocabulary_of
+from recsys_gru.ranking import PREFIXES, ItemFilter, Scorer, context_of, vocabulary_of
 from recsys_gru.sessions import SessionData, as_sessions
 
 log = logging.getLogger("recsys_gru")
@@ -69,7 +69,7 @@ def evaluate(
     choice("unknown", unknown, ("drop", "miss"))
     choice("ties", ties, RANK_OF_TIES)
     need_threads("evaluate")
-    sessions = as_sessions(test, vocabulary=vocabulary_of(model))
+    sessions = as_sessions(test, vocabulary=vocabulary_of(model), context=context_of(model))
     bound = _filter(items).bind(sessions)
     foretold = foretell(model, sessions, bound, rows, progress=progress)
     replay = foretold.ledger

@@ -17,7 +17,7 @@ from recsys_gru.evaluation.reliability import gives_probabilities, reliability
 from recsys_gru.evaluation.report import Report
 from recsys_gru.evaluation.sanity import warnings_of
 from recsys_gru.evaluation.slices import first_seen, slices
-from recsys_gru.ranking import ItemFilter, Scorer
+from recsys_gru.ranking import ItemFilter, Scorer, context_of
 from recsys_gru.sessions import SessionData, as_sessions
 
 NEW = timedelta(days=7)
@@ -62,7 +62,7 @@ def report_page(
     >>> "<h1>Markov</h1>" in page.html()
     True
     """
-    sessions = as_sessions(test, vocabulary=model.vocabulary_)
+    sessions = as_sessions(test, vocabulary=model.vocabulary_, context=context_of(model))
     listed = bool((sessions.lengths > 1).any())  # with misses counted, every ranked event may be unknown
     k = max(report.recall)
     metrics: dict[str, float] = {}

@@ -42,6 +42,8 @@ class Plan(NamedTuple):
     """(E, R) the rows of the last clicks, each item once, -1 for none."""
     again: Floats
     """(E, R) how often each counts in its own row."""
+    moment: Items
+    """(E, C) the labels of each input's moment, -1 for none; no columns where none is told of."""
 
 
 class Sizes(NamedTuple):
@@ -80,4 +82,5 @@ def window_of(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
         plan.weights[d : at[3]],
         plan.again_at[e : at[0]],
         plan.again[e : at[0]],
+        plan.moment[e : at[0]],
     )

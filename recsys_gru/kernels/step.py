@@ -14,11 +14,12 @@ from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
 from recsys_gru.kernels.losses import Again, bpr_max_rows, cross_entropy_rows
 from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.moment import add_labels, label_sums
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
 from recsys_gru.kernels.products import product_shared, transposed
 from recsys_gru.kernels.readout import look_back, looked_back
 from recsys_gru.kernels.repeats import add_repeats, of_repeats
-from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, score, score_all
+from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, adagrad_of_rows, score, score_all
 from recsys_gru.kernels.walk import Recipe, Trained, backward, forward
 
 States = tuple[Floats, Floats]
@@ -56,12 +57,23 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
 
 @kernel
 def _read_out(trained: Trained, window: Plan, hidden: Floats) -> Floats:
-    """The hidden states (P, H), with the rows of the last clicks added where these are looked back at."""
-    if len(trained.readout[0]) == 0:
+    """The hidden states (P, H), with the rows of the last clicks added where these are looked back at, and
+    those of the moment's labels."""
+    if len(trained.readout[0]) == 0 and window.moment.shape[1] == 0:
         return hidden
     read_out = hidden.copy()
-    look_back(trained.table[0], window.inputs, trained.readout[0][0], read_out)
+    if len(trained.readout[0]) > 0:
+        look_back(trained.table[0], window.inputs, trained.readout[0][0], read_out)
+    if window.moment.shape[1] > 0:
+        add_labels(trained.moment[0], window.moment, read_out)
     return read_out
+
+
+@kernel
+def _learn_moment(memory: Memory, labels: Items, d_read_out: Floats, rates: Rates, threads: int) -> None:
+    """Apply Adagrad to the rows of the labels of a window's moments."""
+    distinct, sums = label_sums(labels, len(memory[0]), d_read_out)
+    adagrad_of_rows(memory, distinct, sums, rates, threads)
 
 
 @kernel
@@ -137,6 +149,24 @@ def _by_place(window: Plan, keys: Items) -> Plan:
         window.weights,
         window.again_at,
         window.again,
+        window.moment,
+    )
+
+
+@kernel
+def _over(trained: Trained, rows: Floats, bias: Floats) -> Trained:
+    """The same layers over some items' rows alone."""
+    return Trained(
+        (rows, rows, rows),
+        (bias, bias, bias),
+        trained.readout,
+        trained.repeats,
+        trained.input,
+        trained.input_bias,
+        trained.recurrent,
+        trained.recurrent_bias,
+        trained.known,
+        trained.moment,
     )
 
 
@@ -158,18 +188,7 @@ def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained
     bias = np.empty(len(window.rows), np.float32)
     for i in range(len(bias)):
         bias[i] = trained.bias[0][window.rows[i]]
-    near = Trained(
-        (rows, rows, rows),
-        (bias, bias, bias),
-        trained.readout,
-        trained.repeats,
-        trained.input,
-        trained.input_bias,
-        trained.recurrent,
-        trained.recurrent_bias,
-        known,
-    )
-    return near, _by_place(window, keys), facts, kept
+    return _over(trained, rows, bias), _by_place(window, keys), facts, kept
 
 
 @kernel
@@ -226,9 +245,11 @@ def update_each(
         if recipe.scale > 0:
             across_each(d_hidden, read_out, np.float32(1))
         d_weights, d_rows = _through_read_out(near, window, d_hidden)
+        rates = speeds[w], recipe.momentum, recipe.eps
+        if window.moment.shape[1] > 0:
+            _learn_moment(trained.moment, window.moment, d_hidden, rates, threads)
         d_x, d_gx, d_gh = backward(near, window, recipe, d_hidden, tape)
 
-        rates = speeds[w], recipe.momentum, recipe.eps
         factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale
         _learn_rows(trained, (near.table[0], drawn.rows, facts, kept), factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)

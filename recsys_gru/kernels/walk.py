@@ -30,6 +30,8 @@ class Trained(NamedTuple):
     recurrent: Memory
     recurrent_bias: Memory
     known: Known
+    moment: Memory
+    """(L, H) rows of labels, or (0, 0) where no moment is told of."""
 
 
 class Recipe(NamedTuple):

@@ -36,6 +36,8 @@ class Rows(NamedTuple):
     """(P, K) int64: the row of each of these, where they are looked up in the same table; else empty."""
     columns: Columns
     """What the loss is told of the candidates."""
+    moment: Tensor | None = None
+    """(P, C) int64: the labels of each input's moment, -1 for none."""
 
 
 class Drawn(NamedTuple):

@@ -63,23 +63,17 @@ def through_facts(
         whole = _of_rows(gradient, window.network.tables[name])  # (R, D)
         kept = window.kept[name]
         own = whole if kept is None else whole.masked_fill((kept == 0)[:, None], 0)
-        yield name, None, _as_it_is(own, items)
+        yield name, None, RowGradient.of_each(own, items)
         if bias is not None:
             sums = _of_biases(gradient)
-            yield bias, None, _as_it_is(sums, items[: len(sums)])
+            yield bias, None, RowGradient.of_each(sums, items[: len(sums)])
         labels, projection = (network.added[f"{name}.{kind}"] for kind in ("labels", "projection"))
         if len(labels):
             distinct, sums = _of_labels(facts, items, len(labels), whole)
-            yield f"facts.{name}.labels", None, _as_it_is(sums, distinct)
+            yield f"facts.{name}.labels", None, RowGradient.of_each(sums, distinct)
         if len(projection):
             numbers = numbers_of(facts, items, whole)
             yield f"facts.{name}.projection", None, RowGradient(numbers, whole)
-
-
-def _as_it_is(gradient: Tensor, rows: Tensor) -> RowGradient:
-    """The gradient (R, D) of some rows (R,), which is no product of factors."""
-    places = torch.arange(len(rows), device=rows.device)
-    return RowGradient(gradient.new_empty(0, 0), gradient[:0], rows, (places, gradient))
 
 
 def _of_rows(gradient: RowGradient, rows: Tensor) -> Tensor:

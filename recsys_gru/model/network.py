@@ -21,6 +21,7 @@ from recsys_gru.model.copies import Copies
 from recsys_gru.model.dropout import Dropout
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.initial import initial_layer, initial_tables
+from recsys_gru.model.moment import through_moment, with_moment
 from recsys_gru.model.readout import through_last_rows, with_last_rows
 from recsys_gru.model.rows import RowGradient, stretched, take_rows, through_stretched
 from recsys_gru.model.walk import Flow, Gradients, LayerTape, walk, walk_back
@@ -38,7 +39,7 @@ class Network:
 
     Where `facts` about the items are known, tables hold the items' own rows, and `added` what their facts add
     to these: of each table but the bias the rows of labels, "output.labels" (L, H), and a projection of
-    numbers, "output.projection" (V, H).
+    numbers, "output.projection" (V, H). Where moments are told of, `moment` holds the rows of their "labels".
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Network:
         ]
         counts = {"weights": architecture.look_back, "repeats": architecture.repeats}
         self.readout = {name: torch.zeros(1, n, dtype=dtype) for name, n in counts.items() if n}
+        self.moment: dict[str, Tensor] = {}
 
     @property
     def device(self) -> torch.device:
@@ -65,7 +67,7 @@ class Network:
 
     def to(self, device: torch.device) -> "Network":
         """Move every parameter; returns the network itself."""
-        for weights in (self.tables, *self.layers, self.readout, self.added):
+        for weights in (self.tables, *self.layers, self.readout, self.added, self.moment):
             weights.update({name: values.to(device) for name, values in weights.items()})
         return self
 
@@ -77,6 +79,7 @@ class Network:
             for name, values in weights.items():
                 yield f"layers.{i}.{name}", values
         yield from ((f"facts.{name}", values) for name, values in self.added.items())
+        yield from ((f"moment.{name}", values) for name, values in self.moment.items())
 
     def know(self, facts: Facts, n_labels: int) -> None:
         """Take facts about the items in; what they add begins as zeros."""
@@ -85,6 +88,11 @@ class Network:
             if name != "bias":
                 self.added[f"{name}.labels"] = table.new_zeros(n_labels, table.shape[1])
                 self.added[f"{name}.projection"] = table.new_zeros(facts.numbers.shape[1], table.shape[1])
+
+    def feel(self, n_labels: int) -> None:
+        """Take labels of moments in; what they add begins as zeros."""
+        output = self.tables["output"]
+        self.moment["labels"] = output.new_zeros(n_labels, output.shape[1])
 
     def clear(self, items: NDArray[np.int64]) -> None:
         """Make some items' own rows (R,) zeros."""
@@ -132,12 +140,15 @@ class Network:
         scores, but for the biases."""
         return self.copies.stretched(self.rows("output"), self.architecture.scale)
 
-    def read_out(self, hidden: Tensor, recent: Tensor) -> Tensor:
-        """Return what outputs of the last layer and the last clicks' rows come to, (P, H); `recent` (P, K)
-        are the clicked items, the last one first, -1 for none."""
-        if not self.architecture.look_back:
-            return hidden
-        return with_last_rows(hidden, self._looked_up_in, recent, self.readout["weights"])
+    def read_out(self, hidden: Tensor, recent: Tensor, moment: Tensor | None = None) -> Tensor:
+        """Return what outputs of the last layer, the last clicks' rows and those of the moment's labels come
+        to, (P, H); `recent` (P, K) are the clicked items, the last one first, `moment` (P, C) the labels of
+        the last click, -1 for none."""
+        if self.architecture.look_back:
+            hidden = with_last_rows(hidden, self._looked_up_in, recent, self.readout["weights"])
+        if self.moment and moment is not None:
+            hidden = with_moment(hidden, moment, self.moment["labels"])
+        return hidden
 
     def asking(self, read_out: Tensor) -> Tensor:
         """Return what items are scored for, (P, H)."""
@@ -154,6 +165,10 @@ class Network:
         weights = self.readout["weights"]
         of_weights, of_rows = through_last_rows(d_hidden, self._looked_up_in, recent, weights)
         return d_hidden, RowGradient(weights.new_ones(1, 1), of_weights), of_rows
+
+    def through_moment(self, d_hidden: Tensor, moment: Tensor) -> RowGradient:
+        """Return the gradient of the rows of moments' labels, given that of what was read out (P, H)."""
+        return through_moment(d_hidden, moment, len(self.moment["labels"]))
 
     @property
     def _length(self) -> float:

@@ -105,6 +105,12 @@ class RowGradient:
     inputs: tuple[Tensor, Tensor] | None = None
     length: float = 0.0
 
+    @classmethod
+    def of_each(cls, gradient: Tensor, rows: Tensor) -> "RowGradient":
+        """Return the gradient (R, D) of some rows (R,), which is no product of factors."""
+        places = torch.arange(len(rows), device=rows.device)
+        return cls(gradient.new_empty(0, 0), gradient[:0], rows, (places, gradient))
+
     def of_rows(self, table: Tensor) -> Tensor:
         """Return the gradient of the rows (R, D) of this table (N, D)."""
         scored = matmul(self.delta.T, self.operand)  # (U, D)

@@ -7,7 +7,15 @@ Used by evaluation, the contract and every model. It must never import torch, or
 from recsys_gru.ranking.count import counts_as_shown, rank_counts
 from recsys_gru.ranking.fallback import popularity, popularity_block
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter, seen_pairs
-from recsys_gru.ranking.scorer import PREFIXES, Block, Entries, MatrixBlock, Scorer, vocabulary_of
+from recsys_gru.ranking.scorer import (
+    PREFIXES,
+    Block,
+    Entries,
+    MatrixBlock,
+    Scorer,
+    context_of,
+    vocabulary_of,
+)
 from recsys_gru.ranking.topk import top_k
 
 __all__ = [
@@ -19,6 +27,7 @@ __all__ = [
     "ItemFilter",
     "MatrixBlock",
     "Scorer",
+    "context_of",
     "counts_as_shown",
     "popularity",
     "popularity_block",

@@ -133,6 +133,11 @@ def vocabulary_of(model: Scorer) -> Vocabulary:
     return model.vocabulary_
 
 
+def context_of(model: Scorer) -> tuple[str, ...]:
+    """What a model wants to know of the moments of clicks, by the names of columns."""
+    return tuple(getattr(model, "context_names", ()))
+
+
 def tile_width(rows: int) -> int:
     """Items per tile: more of them for few rows, so that the calls themselves cost nothing."""
     return max(TILE, 2**18 // max(rows, 1))

@@ -9,7 +9,7 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from recsys_gru.facts import CheckedItems, Encoding, ItemsData, check_items
+from recsys_gru.facts import CheckedItems, Encoding, ItemsData, Moments, check_items
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.rows import appended
 from recsys_gru.recommender.stream import Fitted
@@ -39,6 +39,17 @@ def with_items(sessions: Sessions, items: ItemsData) -> tuple[Sessions, Known]:
     encoding = Encoding.of(checked, vocabulary)
     facts = Facts(*encoding.numbers_of(checked, vocabulary))
     return replace(sessions, vocabulary=vocabulary), Known(encoding, facts)
+
+
+def moments_in(sessions: Sessions, context: tuple[str, ...]) -> Moments | None:
+    """The labels of what is known about the moments of sessions' clicks; None where nothing is asked for.
+
+    Raises:
+        InputError: a column has no label, or more than can be labels.
+    """
+    if not context or sessions.moment is None:
+        return None
+    return Moments.of(sessions.moment.select(context))
 
 
 def with_added(fitted: Fitted, encoding: Encoding, facts: Facts, items: ItemsData) -> Fitted:

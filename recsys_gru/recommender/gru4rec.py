@@ -12,7 +12,7 @@ from recsys_gru.arguments import flag, whole_number
 from recsys_gru.contract import SearchSpace, newer_clicks, trainable
 from recsys_gru.facts import ItemsData
 from recsys_gru.observers import fitting
-from recsys_gru.recommender.catalogue import Known, with_items
+from recsys_gru.recommender.catalogue import Known, moments_in, with_items
 from recsys_gru.recommender.loop import Loop, OnEpoch, lanes_needed
 from recsys_gru.recommender.network_recommender import NetworkRecommender
 from recsys_gru.recommender.recency import Forgetting, Recency
@@ -64,12 +64,15 @@ class GRU4Rec(NetworkRecommender):
         half_life: clicks in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
         forget_after: days without a click after which partial_fit drops an item; None for never.
         dropout_p_own: probability that an update leaves an own row out, so that facts learn to do without.
+        context: columns of the log that tell of the moment of a click, such as its device, whose labels say
+            what is liked there; "gap" (time since the click before) and "hour" are made from the time.
 
     Attributes:
         network_: the trained parameters.
         history_: an EpochReport for each epoch of the last fit.
         new_items_: ids that the last partial_fit or add_items added to the catalogue.
         encoding_: what the columns of facts became, `encoding_.told()`; None where it was fitted without.
+        moments_: what those of context became, `moments_.told()`; None where there are none.
 
     Source: Hidasi et al. 2016 (ICLR); Hidasi & Karatzoglou 2018 (CIKM).
 
@@ -116,6 +119,7 @@ class GRU4Rec(NetworkRecommender):
         half_life: float | None = None,
         forget_after: float | None = None,
         dropout_p_own: float = 0.0,
+        context: Sequence[str] = (),
     ) -> None:
         self.layers = layers
         self.loss = loss
@@ -152,6 +156,7 @@ class GRU4Rec(NetworkRecommender):
         self.half_life = half_life
         self.forget_after = forget_after
         self.dropout_p_own = dropout_p_own
+        self.context = context
 
     def fit(
         self,
@@ -183,10 +188,13 @@ class GRU4Rec(NetworkRecommender):
             ParameterError, DivergedError, CheckpointError: as their names say.
         """
         loop = self._loop(on_epoch, progress).but_with(checkpoint_dir, checkpoint_every)
-        sessions, known = trainable(train), None
+        context = loop.settings.context
+        sessions, known = trainable(train, context=context), None
         if items is not None:
             sessions, known = with_items(sessions, items)
-        held_out = None if validation is None else as_sessions(validation, sessions.vocabulary)
+        held_out = None
+        if validation is not None:
+            held_out = as_sessions(validation, sessions.vocabulary, context=context)
         return self._fitted(sessions, held_out, loop, known)
 
     def partial_fit(
@@ -219,8 +227,9 @@ class GRU4Rec(NetworkRecommender):
         own = {} if n_epochs is None else {"n_epochs": whole_number("n_epochs", n_epochs)}
         loop = self._loop(on_epoch, progress, **own)
         if "network_" not in vars(self):
-            return self._fitted(trainable(newer), None, loop)
-        sessions = newer_clicks(newer, self.vocabulary_, since, self.span_)
+            return self._fitted(trainable(newer, context=loop.settings.context), None, loop)
+        told = self.context_names
+        sessions = newer_clicks(newer, self.vocabulary_, since, self.span_, context=told)
         self.new_items_, self.history_ = self.vocabulary_.ids.clear(), ()
         if sessions.counted.any():
             self._go_on(sessions, loop, flag("keep_vanished", keep_vanished))
@@ -280,9 +289,11 @@ class GRU4Rec(NetworkRecommender):
     ) -> None:
         loop, support = loop or self._loop(), sessions.vocabulary.support
         lanes, device = max(1, lanes_needed(sessions, loop.settings)), resolve_device(str(self.device))
-        learner = loop.settings.learner(support, lanes, device, going_on, known and known.for_network)
+        self.moments_ = moments_in(sessions, loop.settings.context)
+        count = 0 if self.moments_ is None else self.moments_.n_labels
+        learner = loop.settings.learner(support, lanes, device, going_on, known and known.for_network, count)
         self._remember(sessions)
         self.network_, self.slots_ = learner.network, learner.optimiser.slots
         self.encoding_ = known and known.encoding
         self.recency_ = Recency.of(sessions, loop.forgetting.half_life).begun(support == 0)
-        self.history_ = loop.train(self, learner, sessions, validation)
+        self.history_ = loop.train(self, learner, sessions, validation, self._labels(sessions))

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys_gru.facts import Encoding
+from recsys_gru.facts import Encoding, Moments
 from recsys_gru.files import Field, Layout
 from recsys_gru.model.architecture import Architecture
 from recsys_gru.model.cells import Cell
@@ -26,7 +26,9 @@ def network_layout(settings: Settings) -> Layout:
     fields: dict[str, Field] = {}
     for name, shape in parameter_shapes(settings.architecture(0)).items():
         fields |= _with_slots(name, shape)
-    return fields | _facts_layout(settings.architecture(0))
+    labels = _with_slots("moment.labels", ("M", settings.layers[-1]))
+    labels = {name: replace(field, optional=True) for name, field in labels.items()}
+    return {**fields, **_facts_layout(settings.architecture(0)), **labels, **Moments.layout()}
 
 
 def _with_slots(name: str, shape: tuple[int | str, ...]) -> dict[str, Field]:
@@ -73,6 +75,8 @@ def network_of(
     network = Network(architecture, generator=torch.Generator())
     if facts := [state[f"items/{name}"].copy() for name in Facts._fields if f"items/{name}" in state]:
         network.know(Facts(*facts), len(state["weights/facts.output.labels"]))  # type: ignore[arg-type]
+    if (labels := state.get("weights/moment.labels")) is not None:
+        network.feel(len(labels))
     for name, parameter in network.parameters():
         parameter.copy_(tensors[f"weights/{name}"])
     network = network.to(device)

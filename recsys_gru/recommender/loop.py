@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag, place, whole_number
 from recsys_gru.contract import NO_PAIR, prefix_ends
@@ -38,7 +39,7 @@ OnEpoch = Callable[[EpochReport], None]
 CUTOFFS = (5, 10, 20)
 CHECKPOINT_FORMAT = 2
 """Raised when a checkpoint holds something else than before: older ones are then refused."""
-SINCE_THEN = ("scale", "look_back", "repeats", "dropout_p_own")
+SINCE_THEN = ("scale", "look_back", "repeats", "dropout_p_own", "context")
 """Settings that checkpoints of this format had not at first: where they are off, older ones go on."""
 WATCHED = "mrr_at_20"
 """The validation metric that early stopping watches."""
@@ -81,16 +82,27 @@ class Loop:
         return replace(self, patience=None, checkpoint_dir=None, checkpoint_every=None)
 
     def train(
-        self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
+        self,
+        model: "Recommender",
+        learner: Learner,
+        sessions: Sessions,
+        validation: Sessions | None,
+        moment: NDArray[np.int64] | None = None,
     ) -> tuple[EpochReport, ...]:
-        """Train to the end, from the last checkpoint if there is one; return the epochs' reports."""
+        """Train to the end, from the last checkpoint if there is one; return the epochs' reports. Of each
+        event's `moment` these labels (E, C) are known."""
+        data = TrainingData.of(sessions.items, sessions.offsets, sessions.counted, moment)
         with learner.network.copies.changing():
-            return self._train(model, learner, sessions, validation)
+            return self._train(model, learner, sessions, validation, data)
 
     def _train(
-        self, model: "Recommender", learner: Learner, sessions: Sessions, validation: Sessions | None
+        self,
+        model: "Recommender",
+        learner: Learner,
+        sessions: Sessions,
+        validation: Sessions | None,
+        data: TrainingData,
     ) -> tuple[EpochReport, ...]:
-        data = TrainingData.of(sessions.items, sessions.offsets, sessions.counted)
         self._require(data, validation)
         checkpoints = self._checkpoints(sessions, validation, learner.network.facts)
         run = (checkpoints.read(learner) if checkpoints else None) or Run()

@@ -1,7 +1,7 @@
 """What a recommender by a network does once it is fitted: score, compare, change its catalogue, be saved."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.contract import Recommender
 from recsys_gru.errors import InputError, ParameterError
-from recsys_gru.facts import Encoding, ItemsData
+from recsys_gru.facts import Context, Encoding, ItemsData, Moments
 from recsys_gru.files import Layout
 from recsys_gru.forked import need_threads
 from recsys_gru.model.facts import Facts
@@ -38,6 +38,7 @@ class NetworkRecommender(Recommender):
     new_items_: pl.Series
     recency_: Recency
     encoding_: Encoding | None
+    moments_: Moments | None
     device: str | torch.device
 
     def add_items(self, items: ItemsData) -> Self:
@@ -92,11 +93,34 @@ class NetworkRecommender(Recommender):
         return self
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
-        return network_blocks(self.network_, sessions, every, rows)
+        return network_blocks(self.network_, sessions, every, rows, self._labels(sessions))
+
+    @property
+    def context_names(self) -> tuple[str, ...]:
+        return () if self._moments is None else self._moments.names
+
+    @property
+    def _moments(self) -> Moments | None:
+        """None where a network was put in by hand, too."""
+        found: Moments | None = vars(self).get("moments_")
+        return found
+
+    def moment_of(
+        self, told: Sequence[Context | None], ends: Sequence[int], height: int
+    ) -> pl.DataFrame | None:
+        if self._moments is None:
+            return super().moment_of(told, ends, height)
+        return self._moments.frame_of(told, ends, height)
 
     @abstractmethod
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
+
+    def _labels(self, sessions: Sessions) -> NDArray[np.int64] | None:
+        """What is known of the moment of each event (E, C)."""
+        if self._moments is None or sessions.moment is None:
+            return None
+        return self._moments.numbers_of(sessions.moment)
 
     def _fitted_now(self) -> Fitted:
         return Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
@@ -107,7 +131,7 @@ class NetworkRecommender(Recommender):
 
     def _go_on(self, sessions: Sessions, loop: Loop, keep_vanished: bool) -> None:
         """Learn newer sessions besides."""
-        require_same(loop.settings, self.network_, self.slots_)
+        require_same(loop.settings, self.network_, self.slots_, self.context_names)
         fitted = self._fitted_now()
         with self.network_.copies.changing():
             extension, self.recency_ = go_on(fitted, sessions, loop.forgetting, keep_vanished)
@@ -121,20 +145,24 @@ class NetworkRecommender(Recommender):
                 support = loop.forgetting.support(self.vocabulary_, self.recency_)
                 learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)), going_on)
                 self.slots_ = learner.optimiser.slots
-                self.history_ = loop.alone().train(self, learner, sessions, None)
+                moment = self._labels(sessions)
+                self.history_ = loop.alone().train(self, learner, sessions, None, moment)
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         return cosines(self.network_, number)
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         facts = {} if self.encoding_ is None else self.encoding_.state()
-        return arrays_of(self.network_, self.slots_) | self.recency_.state() | facts
+        told = {} if self._moments is None else self._moments.state()
+        return arrays_of(self.network_, self.slots_) | self.recency_.state() | facts | told
 
     def _layout(self) -> Layout:
         return {**network_layout(self.settings()), **Recency.layout()}
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        architecture = self.settings().architecture(len(self.vocabulary_))
+        settings = self.settings()
+        self.moments_ = Moments.restored(state, settings.context)
+        architecture = settings.architecture(len(self.vocabulary_))
         self.network_, self.slots_ = network_of(state, architecture, device_at_hand(str(self.device)))
         self.encoding_ = encoding_in(state)
         self.recency_ = Recency.restored(state, self.vocabulary_.support, (self.span_ or (0, 0))[1])

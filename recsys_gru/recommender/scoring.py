@@ -126,9 +126,12 @@ class NetworkBlock(Block):
         return scores[: len(self.rows), :count].cpu().numpy()
 
 
-def network_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[Block]:
-    """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`."""
-    for block in _plain_blocks(network, sessions, every, rows):
+def network_blocks(
+    network: Network, sessions: Sessions, every: bool, rows: int, moment: Ints | None = None
+) -> Iterator[Block]:
+    """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`. Of each event's
+    `moment` these labels (E, C) are known, -1 for none."""
+    for block in _plain_blocks(network, sessions, every, rows, moment):
         yield _with_repeats(block, network, sessions) if network.architecture.repeats else block
 
 
@@ -140,14 +143,16 @@ def _with_repeats(block: Block, network: Network, sessions: Sessions) -> Block:
     return RaisedBlock(block, Raised(rows, clicked[rows, places].astype(np.int32), numbers[places]))
 
 
-def _plain_blocks(network: Network, sessions: Sessions, every: bool, rows: int) -> Iterator[NetworkBlock]:
+def _plain_blocks(
+    network: Network, sessions: Sessions, every: bool, rows: int, moment: Ints | None
+) -> Iterator[NetworkBlock]:
     if sessions.n_sessions == 1 and sessions.n_events and not every:
-        yield NetworkBlock(*_walk_one(network, sessions), network, Pace())
+        yield NetworkBlock(*_walk_one(network, sessions, moment), network, Pace())
         return
     pace = Pace()
     waiting_rows: list[Ints] = []
     waiting_states: list[Tensor] = []
-    for ends, hidden in prefix_states(network, sessions, every):
+    for ends, hidden in prefix_states(network, sessions, every, moment):
         waiting_rows.append(ends)
         waiting_states.append(hidden)
         if sum(map(len, waiting_rows)) < rows:
@@ -156,7 +161,9 @@ def _plain_blocks(network: Network, sessions: Sessions, every: bool, rows: int) 
     yield from _cut(network, pace, waiting_rows, waiting_states, rows, whole=True)
 
 
-def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator[tuple[Ints, Tensor]]:
+def prefix_states(
+    network: Network, sessions: Sessions, every: bool, moment: Ints | None = None
+) -> Iterator[tuple[Ints, Tensor]]:
     """Yield pairs of event indices (Q,) and what the network reads out after them (Q, H), some sessions at a
     time."""
     ends = prefix_ends(sessions, every)
@@ -175,7 +182,7 @@ def prefix_states(network: Network, sessions: Sessions, every: bool) -> Iterator
             kept = wanted[at]
             if not kept.all():
                 at, hidden = at[kept], hidden[torch.from_numpy(kept).to(hidden.device)]
-            read_out = _read_out(network, sessions, at, hidden)
+            read_out = _read_out(network, sessions, at, hidden, moment)
         yield at, read_out
 
 
@@ -187,18 +194,20 @@ def cosines(network: Network, number: int) -> NDArray[np.float32]:
     return found.clip(-1, 1)
 
 
-def _walk_one(network: Network, sessions: Sessions) -> tuple[Ints, Tensor]:
+def _walk_one(network: Network, sessions: Sessions, moment: Ints | None) -> tuple[Ints, Tensor]:
     """What is read out after a single session: the batch's, without the order among walkers."""
     rows = network.input_rows(torch.from_numpy(sessions.items.astype(np.int64)).to(network.device))
     at = np.array([len(rows) - 1])
     with at_most(1):  # there is too little to share out
-        return at, _read_out(network, sessions, at, network.run(rows, [1] * len(rows))[-1:])
+        hidden = network.run(rows, [1] * len(rows))[-1:]
+        return at, _read_out(network, sessions, at, hidden, moment)
 
 
-def _read_out(network: Network, sessions: Sessions, at: Ints, hidden: Tensor) -> Tensor:
+def _read_out(network: Network, sessions: Sessions, at: Ints, hidden: Tensor, moment: Ints | None) -> Tensor:
     """What is read out after some events (Q,), given the hidden states after them (Q, H)."""
     found = recent(sessions.items, sessions.offsets, at, network.architecture.look_back)
-    return network.read_out(hidden, torch.from_numpy(found).to(network.device))
+    labels = None if moment is None else torch.from_numpy(moment[at]).to(network.device)
+    return network.read_out(hidden, torch.from_numpy(found).to(network.device), labels)
 
 
 def _walk(network: Network, sessions: Sessions, chosen: Ints, lengths: Ints) -> tuple[Ints, Tensor]:

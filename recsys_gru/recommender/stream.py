@@ -71,16 +71,19 @@ def renumber(old: Vocabulary, sessions: Sessions, network: Network, slots: dict[
     network.architecture = replace(network.architecture, n_items=len(sessions.vocabulary))
 
 
-def require_same(settings: Settings, network: Network, slots: dict[str, Slots]) -> None:
+def require_same(
+    settings: Settings, network: Network, slots: dict[str, Slots], context: tuple[str, ...] = ()
+) -> None:
     """Raise ParameterError unless these settings go on with the network and the memory that were fitted."""
     remembered = {slot for values in slots.values() for slot in values}
     names = OPTIMISERS[settings.optimizer].slot_names
     kept = {slot for slot in names if slot != "velocity" or settings.momentum}
-    if settings.architecture(network.architecture.n_items) != network.architecture or kept != remembered:
+    same = settings.architecture(network.architecture.n_items) == network.architecture
+    if not same or kept != remembered or settings.context != context:
         raise ParameterError(
             "partial_fit goes on with the network and the optimizer that were fitted, but layers, cell, "
-            "scale, look_back, repeats, embedding, constrained_embedding, optimizer or momentum have been "
-            "changed since: set them back, or call fit"
+            "scale, look_back, repeats, context, embedding, constrained_embedding, optimizer or momentum "
+            "have been changed since: set them back, or call fit"
         )
 
 

@@ -140,7 +140,7 @@ async def _click(service: Service, request: Request) -> Response:
     body = await body_of(request, service.settings.body, service.settings.slow)
     click = parsed(Click, body)
     kept = Kept(session, click.item_id, moment(click.time, service.clock()))
-    return _json(await service.click(session, kept, k, exclude_seen, click.consent))
+    return _json(await service.click(session, kept, k, exclude_seen, click.consent, click.context))
 
 
 @lru_cache(maxsize=64)

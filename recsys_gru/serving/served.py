@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.contract import Question, Ranking, Recommender, answer
+from recsys_gru.contract import Context, Question, Ranking, Recommender, answer
 from recsys_gru.errors import RecsysError
 
 Numbers = NDArray[np.int32]
@@ -81,6 +81,18 @@ class Served:
         known = [number(one) if whole and type(one) is int else self.number(one) for one in ids]
         found = np.array(known, dtype=np.int32)
         return found[found >= 0]
+
+    def known(self, context: Context | None) -> Context | None:
+        """What the model wants of a context; None where that is nothing.
+
+        Raises:
+            InputError: a value is no label.
+        """
+        names = self.model.context_names
+        found = {name: value for name, value in (context or {}).items() if name in names}
+        if found:
+            self.model.moment_of([found], [0], 1)
+        return found or None
 
     def rank(self, questions: Sequence[Question]) -> list[Ranking]:
         """The answers to many questions."""

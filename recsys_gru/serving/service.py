@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from recsys_gru.contract import Question, Ranking
+from recsys_gru.contract import Context, Question, Ranking
 from recsys_gru.errors import InputError
 from recsys_gru.serving.batcher import Batcher
 from recsys_gru.serving.clicks import Click, ClickLog
@@ -66,10 +66,19 @@ class Service:
         ids: Ids = tuple(asked.items or ())
         if asked.session_id is not None:
             ids = await self._kept().items(asked.session_id)
-        return await self.answer(asked.model, ids, asked.k, asked.exclude_seen, asked.allow, asked.deny)
+        how = asked.k, asked.exclude_seen, asked.allow, asked.deny
+        return await self.answer(asked.model, ids, *how, context=asked.context)
 
-    async def click(self, session: str, click: Click, k: int, exclude_seen: bool, consent: bool) -> Told:
-        """Keep a click, then answer what may follow it.
+    async def click(
+        self,
+        session: str,
+        click: Click,
+        k: int,
+        exclude_seen: bool,
+        consent: bool,
+        context: Context | None = None,
+    ) -> Told:
+        """Keep a click, then answer what may follow it; what is known about its moment is not kept.
 
         Raises:
             RefusedError: 409 where clicks are not kept at all, 503 where this one cannot be.
@@ -80,12 +89,12 @@ class Service:
             )
         require_believable(click.time, self.clock())
         if not consent:
-            return await self.answer("main", (click.item,), k, exclude_seen)
+            return await self.answer("main", (click.item,), k, exclude_seen, context=context)
         before = () if self.sessions is None else await self.sessions.items(session)
         ids = (*before, click.item)[-self.settings.session_items :]
         kept = None if self.clicks is None else self.clicks.add(click)
         try:
-            return await self.answer("main", ids, k, exclude_seen)
+            return await self.answer("main", ids, k, exclude_seen, context=context)
         finally:  # what the disk says of a click that it does not keep goes before any answer
             if kept is not None:
                 await kept
@@ -125,9 +134,15 @@ class Service:
         exclude_seen: bool,
         allow: Iterable[int | str] | None = None,
         deny: Iterable[int | str] | None = None,
+        context: Context | None = None,
     ) -> Told:
-        """The ranked items that may follow some ids."""
+        """The ranked items that may follow some ids.
+
+        Raises:
+            RefusedError: 422 where a label of the context is none.
+        """
         served = self._place(which).served
+        moment = _known(served, context)
         numbers = served.numbers(ids)
         unknown = len(ids) - len(numbers)
         self.measures.known.inc(len(numbers))
@@ -136,7 +151,7 @@ class Service:
         if deny:
             barred = np.concatenate((barred, served.numbers(tuple(deny))))
         allowed = None if allow is None else served.numbers(tuple(allow))
-        question = Question(numbers, k, barred, allowed)
+        question = Question(numbers, k, barred, allowed, moment)
         ranking, source = await self.batcher.ask(served, question), "model"
         if ranking.popular:
             ranking, source = self._recent(served, question, ranking)
@@ -146,13 +161,14 @@ class Service:
         if source == "model":
             for place in served.unclicked(ranking.items):
                 items[place]["source"] = "facts"
-        return {
+        told = {
             "items": items,
             "source": source,
             "model_version": served.version,
             "known": len(numbers),
             "unknown": unknown,
         }
+        return told if context is None else told | {"context": list(moment or ())}
 
     async def ready(self) -> None:
         """Have the model answer a golden request, where that was not done a moment ago.
@@ -223,6 +239,14 @@ class Service:
     def _age(self) -> float:
         until = self.places["main"].served.until
         return float("nan") if until is None else self.clock() - until
+
+
+def _known(served: Served, context: Context | None) -> Context | None:
+    """What the model wants of a context."""
+    try:
+        return None if context is None else served.known(context)
+    except InputError as error:
+        raise RefusedError(422, str(error)) from error
 
 
 def require_believable(moment: float, now: float) -> None:

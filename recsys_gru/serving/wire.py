@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from recsys_gru.serving.refusal import RefusedError
 
-MOST_K, MOST_ITEMS, MOST_LISTED = 500, 1000, 10_000
+MOST_K, MOST_ITEMS, MOST_LISTED, MOST_COLUMNS = 500, 1000, 10_000, 64
 LONGEST_ID = 256
 TOLD = 5
 """Mistakes of a request that are told."""
@@ -20,6 +20,14 @@ TextId = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=r"^[^
 ItemId = NumberId | TextId
 K = Annotated[int, Field(ge=1, le=MOST_K, description="Items wanted.")]
 Which = Literal["main", "beside"]
+Label = bool | Annotated[int, Field(ge=-(2**63), lt=2**63)] | float | TextId
+Moment = Annotated[
+    dict[TextId, Label | None] | None,
+    Field(
+        max_length=MOST_COLUMNS,
+        description="What is known about the moment of the last click, by the names that the model knows.",
+    ),
+]
 
 
 def _written(time: object) -> object:
@@ -53,6 +61,7 @@ class Recommend(Strict):
         None
     )
     model: Annotated[Which, Field(description="Which of two models answers, where there are two.")] = "main"
+    context: Moment = None
 
 
 class Click(Strict):
@@ -66,6 +75,7 @@ class Click(Strict):
     consent: Annotated[
         bool, Field(description="Without it nothing is kept, and only this click is answered.")
     ] = True
+    context: Moment = None
 
 
 class Item(Strict):
@@ -90,6 +100,10 @@ class Answer(Strict):
     model_version: str
     known: Annotated[int, Field(description="Clicks of the session on items that the model knows.")]
     unknown: Annotated[int, Field(description="Clicks on items that it does not know, left out.")]
+    context: Annotated[
+        list[str] | None,
+        Field(description="Of the context that was sent, what the model knows and used."),
+    ] = None
 
 
 class Similar(Strict):

@@ -1,10 +1,10 @@
 """Events to what models take: item numbers, packed sessions, training and test parts.
 
-In it: vocabulary (ids to numbers), packed (`Sessions`, where Polars ends), files (the same on disk), data
-(whatever a caller has, packed), asked (ids and sessions as callers have them), filter (rare items and short
-sessions), split, doctor (what a split did), fingerprint, growing (a catalogue that goes on), stretches (a log
-as a stream). Used by everything that fits, ranks or measures. It must never import a model, torch, or a room
-that works on whole logs (preparation, exploration).
+In it: vocabulary (ids to numbers), ordered (events in order), packed (`Sessions`, where Polars ends), files
+(the same on disk), data (whatever a caller has, packed), asked (ids and sessions as callers have them),
+filter (rare items and short sessions), split, doctor (what a split did), fingerprint, growing (a catalogue
+that goes on), stretches (a log as a stream). Used by everything that fits, ranks or measures. It must never
+import a model, torch, or a room that works on whole logs (preparation, exploration).
 """
 
 from recsys_gru.clicks.check import TIED_LIMIT, tied_warning
@@ -15,6 +15,7 @@ from recsys_gru.sessions.files import read_sessions, write_sessions
 from recsys_gru.sessions.filter import filter_sessions
 from recsys_gru.sessions.fingerprint import session_keys
 from recsys_gru.sessions.growing import renumbered
+from recsys_gru.sessions.ordered import GAPS, HOURS, gap_label
 from recsys_gru.sessions.packed import SessionData, Sessions, microseconds, moment_of
 from recsys_gru.sessions.split import (
     Split,
@@ -29,6 +30,8 @@ from recsys_gru.sessions.stretches import Stretches
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 __all__ = [
+    "GAPS",
+    "HOURS",
     "TIED_LIMIT",
     "Diagnosis",
     "SessionData",
@@ -42,6 +45,7 @@ __all__ = [
     "asked_sessions",
     "diagnose_split",
     "filter_sessions",
+    "gap_label",
     "microseconds",
     "moment_of",
     "read_sessions",

@@ -1,7 +1,8 @@
 """What a model is asked: ids as a caller has them at hand, and sessions whose rows are in order already."""
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from recsys_gru.clicks.read import has_time
 from recsys_gru.clicks.scan import collect, scan
 from recsys_gru.errors import ParameterError
 from recsys_gru.sessions.data import as_sessions, packed_folder
+from recsys_gru.sessions.ordered import without_times
 from recsys_gru.sessions.packed import SessionData, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
 
@@ -44,7 +46,9 @@ def asked_numbers(vocabulary: Vocabulary, ids: Iterable[object], name: str) -> N
     return np.array(numbers, dtype=np.int32)
 
 
-def asked_sessions(data: SessionData, vocabulary: Vocabulary) -> tuple[Sessions, bool]:
+def asked_sessions(
+    data: SessionData, vocabulary: Vocabulary, context: Sequence[str] = ()
+) -> tuple[Sessions, bool]:
     """Packed sessions in this vocabulary, and whether they have times.
 
     A frame or file without a column of times is taken as it lies: its rows are in order, oldest first.
@@ -55,13 +59,14 @@ def asked_sessions(data: SessionData, vocabulary: Vocabulary) -> tuple[Sessions,
     """
     is_folder = isinstance(data, str | Path) and packed_folder(Path(data), test=True) is not None
     if isinstance(data, Sessions) or is_folder:
-        return as_sessions(data, vocabulary), True
+        return as_sessions(data, vocabulary, context=context), True
     names, rows = _opened(data)
     if has_time(names):
-        return as_sessions(data, vocabulary), True
+        return as_sessions(data, vocabulary, context=context), True
     place = pl.int_range(pl.len(), dtype=pl.Int64)
     when = (pl.lit(_LONG_AGO, dtype=UTC_TIME).cast(pl.Int64) + place).cast(UTC_TIME).alias(TIME)
-    return as_sessions(rows.with_columns(when), vocabulary), False
+    sessions = as_sessions(rows.with_columns(when), vocabulary, context=context)
+    return replace(sessions, moment=without_times(sessions.moment)), False
 
 
 def _opened(data: SessionData) -> tuple[list[str], pl.LazyFrame]:

@@ -1,6 +1,6 @@
 """Whatever a caller has, as packed sessions."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -19,13 +19,18 @@ from recsys_gru.sessions.vocabulary import Vocabulary
 
 
 def as_sessions(
-    data: SessionData, vocabulary: Vocabulary | None = None, *, ids_like: Vocabulary | None = None
+    data: SessionData,
+    vocabulary: Vocabulary | None = None,
+    *,
+    ids_like: Vocabulary | None = None,
+    context: Sequence[str] = (),
 ) -> Sessions:
     """Packed sessions out of sessions, a frame, a path or a prepared folder, numbered by ``vocabulary`` where
     one is given.
 
     Of a folder that ``prepare`` wrote it is the training part, and with a vocabulary the test part. The type
-    of item ids is that of the vocabulary, or of ``ids_like``, which numbers nothing.
+    of item ids is that of the vocabulary, or of ``ids_like``, which numbers nothing. ``context`` names what
+    must be known about the moments of clicks.
 
     Raises:
         SchemaError: a column is missing, or no item id can be of the vocabulary's type.
@@ -43,14 +48,30 @@ def as_sessions(
         data = read_sessions(folder)
     if not isinstance(data, Sessions):
         like = vocabulary if vocabulary is not None else ids_like
-        events = read_like(data, like)
+        events = read_like(data, like, context)
         if vocabulary is not None:
-            return Sessions.from_events(events, vocabulary)
+            return Sessions.from_events(events, vocabulary, context)
         table = _retyped(sorted_rows(events.collect(), SESSION), ids_like)
-        return Sessions.from_events(without_item_order(table, SESSION))
+        return Sessions.from_events(without_item_order(table, SESSION), context=context)
+    require_context(data, context)
     if vocabulary is None or vocabulary is data.vocabulary or vocabulary == data.vocabulary:
         return data
-    return replace(Sessions.from_events(data.events(), vocabulary), since=data.since)
+    return data.numbered_by(vocabulary)
+
+
+def require_context(sessions: Sessions, context: Sequence[str]) -> None:
+    """Refuse packed sessions that do not tell of the moments what they must.
+
+    Raises:
+        SchemaError: naming what they lack.
+    """
+    told = [] if sessions.moment is None else sessions.moment.columns
+    if missing := [name for name in context if name not in told]:
+        raise SchemaError(
+            f"expected sessions with the context {', '.join(missing)}; they tell of "
+            f"{', '.join(told) or 'none'}. What to do: pack them with it, "
+            f"Sessions.from_events(events, context={tuple(context)!r}), or give the frame itself"
+        )
 
 
 def packed_folder(path: Path, *, test: bool) -> Path | None:
@@ -60,14 +81,16 @@ def packed_folder(path: Path, *, test: bool) -> Path | None:
     return path if is_packed(path) else None
 
 
-def read_like(data: "Frame | str | Path", like: Vocabulary | None) -> pl.LazyFrame:
+def read_like(
+    data: "Frame | str | Path", like: Vocabulary | None, context: Sequence[str] = ()
+) -> pl.LazyFrame:
     """Clicks as read_clicks gives them; the items of a CSV are text where those of the vocabulary are, also
     if every one of them looks like a number.
     """
     of_text = like is not None and len(like) > 0 and like.ids.dtype == pl.String
     if is_paths(data):
-        return read_clicks(data, ids={ITEM: TEXT} if of_text else None)
-    return ready(data)  # type: ignore[arg-type]
+        return read_clicks(data, ids={ITEM: TEXT} if of_text else None, context=context)
+    return ready(data, context)  # type: ignore[arg-type]
 
 
 def _retyped(table: pl.DataFrame, like: Vocabulary | None) -> pl.DataFrame:

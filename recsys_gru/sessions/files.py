@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 
 from recsys_gru.arguments import place as path_text
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
+from recsys_gru.clicks.moment import GAP, HOUR
 from recsys_gru.clicks.scan import PREPARED as PREPARED
 from recsys_gru.errors import ClickLogError, ParameterError, RecsysError
+from recsys_gru.sessions.ordered import GAPS, HOURS
 from recsys_gru.sessions.packed import POSITION, Sessions
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 _MOST_FACTS = 1 << 26
 _ARRAYS = ("items", "offsets", "times")
+MOMENT = "moment.parquet"
 DAMAGED = (
     OSError, ValueError, TypeError, KeyError, IndexError, EOFError, MemoryError, SyntaxError, OverflowError,
     pl.exceptions.PolarsError, pl.exceptions.PanicException,
@@ -52,6 +55,10 @@ def write_sessions(sessions: Sessions, folder: str | Path) -> None:
     for name in _ARRAYS:
         np.save(place / f"{name}.npy", getattr(sessions, name))
     write_tables(place, sessions.ids, sessions.unknown, sessions.vocabulary)
+    if sessions.moment is not None:
+        sessions.moment.write_parquet(place / MOMENT)
+    else:
+        (place / MOMENT).unlink(missing_ok=True)
 
 
 def is_packed(folder: Path) -> bool:
@@ -90,7 +97,8 @@ def read_sessions(folder: str | Path) -> Sessions:
         ids = pl.read_parquet(place / "ids.parquet", glob=False)[SESSION]
         unknown = pl.read_parquet(place / "unknown.parquet", glob=False)
         vocabulary = Vocabulary.read(place / "vocabulary.parquet")
-        found = Sessions(items, offsets, times, ids, vocabulary, unknown)
+        moment = pl.read_parquet(place / MOMENT, glob=False) if (place / MOMENT).exists() else None
+        found = Sessions(items, offsets, times, ids, vocabulary, unknown, None, moment)
         fault = _fault(found)
     except (*DAMAGED, RecsysError) as error:
         raise ClickLogError(
@@ -126,9 +134,22 @@ def _fault(found: Sessions) -> str:
         return "items of negative support"
     if found.ids.null_count():
         return "sessions without an id"
-    if unknown.columns != [SESSION, POSITION, ITEM, TIME]:
+    labels = pl.Schema() if found.moment is None else found.moment.schema
+    if unknown.columns != [SESSION, POSITION, ITEM, TIME, *labels]:
         return "unknown items of another form"
+    if found.moment is not None and (found.moment.height != len(items) or not _are_labels(found.moment)):
+        return "labels of other events"
     return _fault_of_unknown(found) if unknown.height else ""
+
+
+def _are_labels(moment: pl.DataFrame) -> bool:
+    """Whether these are columns of text, or of numbers that stand for gaps and hours."""
+    most = {GAP: GAPS, HOUR: HOURS}
+    return all(
+        values.dtype == pl.String
+        or (values.dtype == pl.Int64 and name in most and bool(values.is_between(0, most[name] - 1).all()))
+        for name, values in moment.to_dict().items()
+    )
 
 
 def _fault_of_unknown(found: Sessions) -> str:
@@ -140,7 +161,8 @@ def _fault_of_unknown(found: Sessions) -> str:
     table = found.unknown.join(sizes, on=SESSION, how="left", maintain_order="left")
     size = pl.col("known") + pl.len().over(SESSION)
     inside = pl.col(POSITION).is_between(0, size - 1).fill_null(value=False)
-    if table.height != found.unknown.height or found.unknown.null_count().to_numpy().any():
+    whole = found.unknown.select(SESSION, POSITION, ITEM, TIME)
+    if table.height != found.unknown.height or whole.null_count().to_numpy().any():
         return "unknown items of no session"
     if not table.select(inside.all()).item() or table.select(SESSION, POSITION).is_duplicated().any():
         return "unknown items without a place in their session"

@@ -1,5 +1,6 @@
 """Packed sessions: item numbers session after session; here Polars ends and NumPy begins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,22 +11,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.arguments import shown
-from recsys_gru.clicks.frames import (
-    EVENT,
-    ITEM,
-    SESSION,
-    TIME,
-    UTC_TIME,
-    Frame,
-    event_columns,
-    lazy,
-    require,
-)
-from recsys_gru.clicks.order import codes, run_starts, sorted_rows
-from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
+from recsys_gru.clicks.frames import EVENT, ITEM, SESSION, TIME, UTC_TIME, Frame
+from recsys_gru.clicks.order import codes, run_starts
+from recsys_gru.errors import ParameterError
 from recsys_gru.kernels.arrays import spread
 from recsys_gru.sessions.fingerprint import digest_of
-from recsys_gru.sessions.vocabulary import Vocabulary, as_ids
+from recsys_gru.sessions.ordered import oldest_first, ordered_events
+from recsys_gru.sessions.vocabulary import Vocabulary
 
 POSITION = "position"
 
@@ -44,6 +36,8 @@ class Sessions:
             session, from 0), item_id and time; they are in none of the arrays.
         since: microseconds since 1970 UTC; earlier clicks are the context of later ones, and are neither
             foretold nor learned themselves. None: all count.
+        moment: what is known about the moment of each event, a column of labels (E,) each: text, or the whole
+            numbers of `gap` and `hour`; `unknown` has these columns too. None: nothing.
     """
 
     items: NDArray[np.int32]
@@ -53,14 +47,19 @@ class Sessions:
     vocabulary: Vocabulary
     unknown: pl.DataFrame
     since: int | None = None
+    moment: pl.DataFrame | None = None
 
     @classmethod
-    def from_events(cls, events: Frame, vocabulary: Vocabulary | None = None) -> "Sessions":
+    def from_events(
+        cls, events: Frame, vocabulary: Vocabulary | None = None, context: Sequence[str] = ()
+    ) -> "Sessions":
         """Pack events, ordered by (first time of the session, session id), then by time; equal times as they
         come, or by ``click_order`` where there is one.
 
         Without a vocabulary the items are numbered by first appearance in that order. With one, clicks on
-        other items go to ``unknown``; a session of unknown items only stays, with length 0.
+        other items go to ``unknown``; a session of unknown items only stays, with length 0. ``context`` names
+        columns of what is known about the moments; "gap" and "hour" are made from the times where there are
+        no such columns.
 
         Raises:
             SchemaError: a column is missing or of the wrong type.
@@ -72,14 +71,15 @@ class Sessions:
         >>> sessions.items, sessions.offsets, sessions.vocabulary.ids.to_list()
         (array([0, 1, 1], dtype=int32), array([0, 2, 3]), ['a', 'b'])
         """
-        table = _ordered(events)
+        table = ordered_events(events, tuple(context))
         if vocabulary is not None:
             return cls.in_order(table, vocabulary)
         return cls._packed(table, *_numbered(table[ITEM]))
 
     @classmethod
     def in_order(cls, table: pl.DataFrame, vocabulary: Vocabulary) -> "Sessions":
-        """Pack a table of session_id, item_id and time whose rows are in their final order already."""
+        """Pack a table of session_id, item_id, time and labels whose rows are in their final order
+        already."""
         return cls._packed(table, vocabulary, vocabulary.found(table[ITEM]))
 
     @classmethod
@@ -91,14 +91,28 @@ class Sessions:
         lost = np.flatnonzero(~known)
         place = lost - np.repeat(starts, sizes)[lost]
         unknown = table[lost].with_columns(pl.Series(POSITION, place, dtype=pl.Int64))
+        labels = [name for name in table.columns if name not in EVENT]
         return cls(
             items=numbers[known],
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             times=table[TIME].dt.epoch("us").to_numpy()[known],
             ids=table[SESSION][starts],
             vocabulary=vocabulary,
-            unknown=unknown.select(SESSION, POSITION, ITEM, TIME),
+            unknown=unknown.select(SESSION, POSITION, ITEM, TIME, *labels),
+            moment=table.select(labels).filter(pl.Series(known)) if labels else None,
         )
+
+    @classmethod
+    def packed(cls, events: pl.DataFrame, vocabulary: Vocabulary | None = None) -> "Sessions":
+        """Pack what ``events`` gave, or a part of it, labels of moments as they are."""
+        table = oldest_first(events, [name for name in events.columns if name not in EVENT])
+        if vocabulary is not None:
+            return cls.in_order(table, vocabulary)
+        return cls._packed(table, *_numbered(table[ITEM]))
+
+    def numbered_by(self, vocabulary: Vocabulary | None) -> "Sessions":
+        """The same sessions by another vocabulary, or by all of their own items."""
+        return replace(self.packed(self.events(), vocabulary), since=self.since)
 
     @property
     def n_sessions(self) -> int:
@@ -116,8 +130,8 @@ class Sessions:
         return np.diff(self.offsets)
 
     def events(self) -> pl.DataFrame:
-        """The frame that gives these sessions again, in order: session_id, item_id and time, unknown items
-        included.
+        """The frame that gives these sessions again, in order: session_id, item_id, time and what is known
+        about the moments, unknown items included.
         """
         session = np.repeat(np.arange(self.n_sessions), self.lengths)
         known = pl.DataFrame(
@@ -127,12 +141,14 @@ class Sessions:
                 TIME: pl.Series(self.times).cast(UTC_TIME),
             }
         )
+        if self.moment is not None:
+            known = known.hstack(self.moment)
         if self.unknown.is_empty():
             return known.sort(SESSION, maintain_order=True)
         table = pl.DataFrame({SESSION: self.ids, "number": np.arange(self.n_sessions)})
         owner = self.unknown.join(table, on=SESSION, how="left", maintain_order="left")["number"].to_numpy()
         rows = _places(session, owner, self.unknown[POSITION].to_numpy())
-        lost = self.unknown.select(SESSION, ITEM, TIME)
+        lost = self.unknown.drop(POSITION)
         if lost.schema[ITEM] != known.schema[ITEM]:  # ids that the vocabulary's type cannot hold
             known, lost = (part.cast({ITEM: pl.String}) for part in (known, lost))
         return pl.concat([known, lost])[rows].sort(SESSION, maintain_order=True)
@@ -165,6 +181,7 @@ class Sessions:
             times=self.times[events],
             ids=self.ids.gather(chosen),
             unknown=self.unknown.clear(),
+            moment=None if self.moment is None else self.moment[events],
         )
 
     @property
@@ -197,10 +214,12 @@ class Sessions:
 
     def fingerprint(self) -> str:
         """A SHA-256 over everything: equal for equal sessions, on every machine."""
-        unknown = (self.unknown[name] for name in self.unknown.columns)
+        unknown = (_filled(self.unknown[name]) for name in self.unknown.columns)
         since = () if self.since is None else (f"since {self.since}",)
+        told = {} if self.moment is None else self.moment.to_dict()
+        moment = (part for name, values in told.items() for part in (f"context {name}", _filled(values)))
         return digest_of(
-            self.items, self.offsets, self.times, self.ids, self.vocabulary.ids, *unknown, *since
+            self.items, self.offsets, self.times, self.ids, self.vocabulary.ids, *unknown, *since, *moment
         )
 
 
@@ -232,33 +251,6 @@ def moment_of(time: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time)
 
 
-def _ordered(events: Frame) -> pl.DataFrame:
-    log = lazy(events)
-    require(log, *EVENT)
-    found = log.collect_schema()[TIME]
-    if found != UTC_TIME:
-        raise SchemaError(
-            f"expected time as {UTC_TIME}; got {found}. What to do: pass the frame through read_clicks"
-        )
-    table = log.select(event_columns(log)).collect()
-    nulls = {name: table[name].null_count() for name in EVENT if table[name].null_count()}
-    if nulls:
-        raise ClickLogError(
-            f"expected no null values; found {nulls}. What to do: pass the log through check_clicks"
-        )
-    table = _oldest_first(sorted_rows(table, SESSION).select(EVENT))
-    return table.with_columns(as_ids(table[SESSION]), as_ids(table[ITEM]))
-
-
-def _oldest_first(table: pl.DataFrame) -> pl.DataFrame:
-    """Whole sessions by their first time; those that begin together stay in order of their ids."""
-    starts = run_starts(table[SESSION])
-    order = np.argsort(table[TIME].dt.epoch("us").to_numpy()[starts], kind="stable")
-    lengths = np.diff(starts, append=table.height)[order]
-    shift = starts[order] - (np.cumsum(lengths) - lengths)
-    return table[np.repeat(shift, lengths) + np.arange(table.height)]
-
-
 def _places(
     known: NDArray[np.int64], owners: NDArray[np.int64], positions: NDArray[np.int64]
 ) -> NDArray[np.int64]:
@@ -283,6 +275,13 @@ def _numbered(items: pl.Series) -> tuple[Vocabulary, NDArray[np.int32]]:
     number[present] = np.arange(len(present), dtype=np.int32)
     support = np.bincount(coded, minlength=len(known))[present]
     return Vocabulary(known[present], support), number[coded]
+
+
+def _filled(values: pl.Series) -> pl.Series:
+    """Values in which a label that is missing has a sign of its own."""
+    if not values.null_count():
+        return values
+    return values.fill_null("" if values.dtype == pl.String else -1)
 
 
 def _known_lengths(sizes: NDArray[np.int64], known: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -59,10 +59,11 @@ class Stretches:
 
     def _frame(self, rows: NDArray[np.int64]) -> pl.DataFrame:
         log = self._log
-        return pl.DataFrame(
+        frame = pl.DataFrame(
             {
                 SESSION: log.ids.gather(self._owner[rows]),
                 ITEM: log.vocabulary.take(log.items[rows]),
                 TIME: pl.Series(log.times[rows]).cast(UTC_TIME),
             }
         )
+        return frame if log.moment is None else frame.hstack(log.moment[rows])

@@ -6,8 +6,9 @@ epoch), checkpoint. Used by the recommender. It must never import evaluation, Po
 
 from recsys_gru.training.checkpoint import Checkpoints, Run
 from recsys_gru.training.data import TrainingData
+from recsys_gru.training.devices import device_at_hand, resolve_device
 from recsys_gru.training.learner import Learner
-from recsys_gru.training.settings import GoingOn, Settings, device_at_hand, resolve_device
+from recsys_gru.training.settings import GoingOn, Settings
 from recsys_gru.training.trainer import PAUSE, EpochReport, Position, end_epoch, train_epoch
 
 __all__ = [

@@ -82,6 +82,7 @@ class CompiledLearner(Learner):
             drawn.weights,
             drawn.again_at,
             drawn.again[0 if self._recipe().bpr_max else 1],
+            self._moments(data, windows),
         )
         return plan, Sizes(steps, drawn.n_candidates, drawn.n_rows)
 
@@ -93,6 +94,13 @@ class CompiledLearner(Learner):
         places, which = self.begun.where(window)
         given[places] = which
         return given
+
+    def _moments(self, data: TrainingData, windows: list[Window]) -> NDArray[np.int64]:
+        """The labels of each lane-step's moment; no columns where none is told of."""
+        if data.moment is None:
+            return np.empty((sum(len(window.at) for window in windows), 0), np.int64)
+        found: NDArray[np.int64] = data.moment[np.concatenate([window.at for window in windows])]
+        return found
 
     def _trained(self) -> Trained:
         memory = cast("Adagrad", self.optimiser).memory
@@ -112,6 +120,7 @@ class CompiledLearner(Learner):
             recurrent,
             recurrent_bias,
             Known(self.network.facts or NO_FACTS, labels, projection),
+            memory.get("moment.labels", nothing),
         )
 
     def _recipe(self) -> Recipe:

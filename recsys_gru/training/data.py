@@ -18,13 +18,24 @@ class TrainingData:
     offsets: NDArray[np.int64]
     context: Context | None = None
     """Of sessions that began before."""
+    moment: NDArray[np.int64] | None = None
+    """(E, C) the labels of each event's moment, -1 for none."""
 
     @classmethod
     def of(
-        cls, items: NDArray[np.int32], offsets: NDArray[np.int64], counted: NDArray[np.bool_]
+        cls,
+        items: NDArray[np.int32],
+        offsets: NDArray[np.int64],
+        counted: NDArray[np.bool_],
+        moment: NDArray[np.int64] | None = None,
     ) -> "TrainingData":
         """The events to learn from, where only the counted ones (E,) are to be learned as targets."""
-        return cls(items, offsets) if counted.all() else cls(*learned_part(items, offsets, counted))
+        if counted.all():
+            return cls(items, offsets, None, moment)
+        if moment is not None:
+            every = np.arange(len(items), dtype=np.int32)
+            moment = moment[learned_part(every, offsets, counted)[0]]
+        return cls(*learned_part(items, offsets, counted), moment)
 
     @property
     def pairs(self) -> int:

@@ -74,6 +74,10 @@ class Learner:
         """Draw the samples of some windows of events and collect their candidates, which depend on no
         weight."""
         rows = self.candidates.collect(*self._events(data, windows))
+        if data.moment is not None:
+            device = self.network.device
+            moments = [torch.from_numpy(data.moment[window.at]).to(device) for window in windows]
+            rows = (one._replace(moment=moment) for one, moment in zip(rows, moments, strict=True))
         return zip(rows, map(self._flow, windows), strict=True)
 
     def update(self, rows: Rows, flow: Flow) -> float:
@@ -96,24 +100,17 @@ class Learner:
         mask = self.embed_dropout.mask(looked_up)
         x = looked_up if mask is None else looked_up * mask
         hidden, self.states, tape = network.forward(x, flow, self.states, self.hidden_dropout)  # (P, H)
-        read_out = network.read_out(hidden, rows.inputs)  # (P, H)
+        read_out = network.read_out(hidden, rows.inputs, rows.moment)  # (P, H)
         scored, scale = rows.rows[: rows.n_candidates], network.architecture.scale
         asking = network.asking(read_out)  # (P, H)
         candidates, scores = score_rows(
             tables["output"], tables["bias"], scored, asking, scale
         )  # (U, H), (P, U)
-        share, again = 1 / (self.batch_size * len(flow.alive)), rows.columns.again
-        if again is not None:
-            raise_repeats(scores, again.at, network.readout["repeats"])
-        losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
-        gradients: list[Gradient] = []
-        if again is not None:
-            of_numbers = through_repeats(d_scores, again.at, rows.columns.target)
-            if self.clicks_are_new:
-                one = d_scores.new_ones(1, 1)
-                gradients.append(("readout.repeats", None, RowGradient(one, of_numbers)))
+        share = 1 / (self.batch_size * len(flow.alive))
+        losses, d_scores, gradients = self._through_loss(network, scores, rows, share)
         d_asking = matmul(d_scores, candidates)
         d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
+        of_moment = None if rows.moment is None else network.through_moment(d_hidden, rows.moment)
         d_x, d_layers = network.backward(d_hidden, flow, tape)
         added = _added(d_x if mask is None else d_x * mask, d_rows)
         if network.architecture.mode == "tied":
@@ -126,11 +123,28 @@ class Learner:
             gradients.append(("input", None, RowGradient(d_x[:, :0], d_x, distinct, (at, added[there]))))
         if d_weights is not None:
             gradients.append(("readout.weights", None, d_weights))
+        if of_moment is not None:
+            gradients.append(("moment.labels", None, of_moment))
         for i, layer in enumerate(d_layers):
             for name, gradient in layer.items():
                 bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in network.layers[i] else None
                 gradients.append((f"layers.{i}.{name}", bias, gradient))
         return float(losses.sum()) * share, gradients
+
+    def _through_loss(
+        self, network: Network, scores: Tensor, rows: Rows, share: float
+    ) -> tuple[Tensor, Tensor, list[Gradient]]:
+        """Return each row's loss, and the gradients of the scores, which it changes, and of the repeat head."""
+        again = rows.columns.again
+        if again is None:
+            return *value_and_gradient(self.loss, scores, rows.columns, share), []
+        raise_repeats(scores, again.at, network.readout["repeats"])
+        losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
+        of_numbers = through_repeats(d_scores, again.at, rows.columns.target)
+        if not self.clicks_are_new:
+            return losses, d_scores, []
+        gradient = RowGradient(d_scores.new_ones(1, 1), of_numbers)
+        return losses, d_scores, [("readout.repeats", None, gradient)]
 
     def _apply(self, gradients: list[Gradient]) -> None:
         scale = _clip(gradients, self.optimiser.parameters, self.grad_clip) if self.grad_clip else 1.0

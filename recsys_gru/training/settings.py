@@ -76,6 +76,7 @@ class Settings:
     scale: float = 0.0
     look_back: int = 0
     repeats: int = 0
+    context: tuple[str, ...] = ()
     seed: int = 42
 
     @classmethod
@@ -149,12 +150,13 @@ class Settings:
         device: torch.device,
         going_on: GoingOn | None = None,
         known: tuple[Facts, int] | None = None,
+        n_moments: int = 0,
     ) -> Learner:
         """Return an untrained network, or the one to go on with, with all that trains it.
 
         Samples follow `support` (N,); every generator comes from `seed` and, where it goes on, from what was
         learned before. What is `known` are facts about the items, and how many labels they have; the own row
-        of an item without a click is zeros then.
+        of an item without a click is zeros then. Moments have `n_moments` labels.
         """
         learned = None if going_on is None else going_on.learned
         seed = self.seed if learned is None else (self.seed, learned)
@@ -166,6 +168,8 @@ class Settings:
             if known is not None:
                 network.know(*known)
                 network.clear(np.flatnonzero(support == 0))
+            if n_moments:
+                network.feel(n_moments)
             network = network.to(device)
         else:
             network = going_on.network.to(device)
@@ -228,35 +232,6 @@ MOST_UNITS, MOST_ROWS = 100_000, 10_000_000
 """What no machine holds is a slip of the keyboard, and better said before memory is asked for."""
 
 
-def resolve_device(name: str) -> torch.device:
-    """Return the named device of this machine; "auto" is a CUDA device where there is one, else the CPU."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ParameterError(
-            f"device must be 'auto' or one that torch knows (cpu, cuda, cuda:1), not {name!r}"
-        ) from error
-    if device.type not in ("cpu", "cuda"):
-        raise ParameterError(f"expected device as 'auto', cpu or cuda, got {name!r}: no other was tried")
-    count = torch.cuda.device_count()
-    if device.type == "cuda" and (device.index or 0) >= count:
-        raise ParameterError(
-            f"expected a device of this machine, got {name!r}: torch {torch.__version__} finds {count} CUDA "
-            "devices; take device='auto'"
-        )
-    return device
-
-
-def device_at_hand(name: str) -> torch.device:
-    """Return the named device, or this machine's own: what was learned on one device answers on any."""
-    try:
-        return resolve_device(name)
-    except ParameterError:
-        return resolve_device("auto")
-
-
 def _torch_generator(seed: np.random.SeedSequence) -> torch.Generator:
     (state,) = seed.generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state) % 2**63)
@@ -295,6 +270,11 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("cell", CELLS.__contains__, f"one of {', '.join(CELLS)}"),
     ("optimizer", OPTIMISERS.__contains__, f"one of {', '.join(OPTIMISERS)}"),
     ("lr_schedule", SCHEDULES.__contains__, f"one of {', '.join(SCHEDULES)}"),
+    (
+        "context",
+        lambda v: len(set(v)) == len(v) and all(v),
+        "names of different columns",
+    ),
     ("embedding", lambda v: v == "layersize" or _is_count(v, 0), "a width or 'layersize'"),
 )
 """Names of hyper-parameters, what their values must fulfil, and how to say it."""

@@ -32,6 +32,7 @@ one = model.recommend_one([1, 2], k=2)
 def single():
     assert model.recommend_one([1, 2], k=2).equals(one)
     model.recommend_one(["1"], k=2, deny=[3, 2**70], allow=range(15))
+    model.recommend_one([1], context={name: 3 for name in model.context_names})
     model.similar_items(1) if hasattr(model, "follows_") else None
 print(forked(single))
 for use in (lambda: model.recommend(log.head(50), k=2), lambda: rg.evaluate(model, log),
@@ -60,7 +61,7 @@ def said_by(code: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "make", ["rg.Markov()", "rg.GRU4Rec(layers=8, n_epochs=1, n_sample=8, batch_size=8)"]
+    "make", ["rg.Markov()", "rg.GRU4Rec(layers=8, n_epochs=1, n_sample=8, batch_size=8, context=('hour',))"]
 )
 def test_single_answers_are_given_and_all_else_is_refused(make: str) -> None:
     assert said_by(BEGIN + USED.replace("MAKE", make)) == ["0", *["7"] * 10]

@@ -1,8 +1,14 @@
 """What the service answers, over HTTP, beside what the model answers itself."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
 import pytest
 
-from recsys_gru import Recommender
+from recsys_gru import GRU4Rec, Recommender
 from recsys_gru.serving import Settings
 from recsys_gru.serving.described import document
 from tests.serving.running import Here, Reply, running
@@ -216,3 +222,39 @@ def test_the_document_describes_every_path_and_every_answer_that_was_given(servi
         bare = str(path).partition("?")[0]
         template = "/v1/sessions/{session_id}/clicks" if bare.endswith("/clicks") else bare
         assert str(status) in told["paths"][template][str(method).lower()]["responses"], name
+
+
+@pytest.fixture(scope="module")
+def informed(clicks: pl.DataFrame, other: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
+    """A service whose model knows of devices, beside one that does not."""
+    log = clicks.with_columns(device=pl.Series(["phone", "desk"]).gather(np.arange(clicks.height) % 2))
+    place = tmp_path_factory.mktemp("informed") / "model"
+    how: dict[str, Any] = {"layers": (8,), "batch_size": 8, "n_sample": 16, "n_epochs": 3, "device": "cpu"}
+    GRU4Rec(context=("device",), **how).fit(log).save(place)
+    with running(Settings(str(place), beside=str(other), port=0, sessions="memory")) as client:
+        yield client
+
+
+def test_what_is_known_about_the_last_click_is_used(informed: Here) -> None:
+    model = informed.service.places["main"].served.model
+    asked = {"items": [100, 101], "k": 3}
+    for device in ("phone", "desk"):
+        reply = informed.recommend(**asked, context={"device": device, "browser": 7})
+        require_same(reply, model, [100, 101], 3, context={"device": device})
+        assert reply.body["context"] == ["device"]
+        clicked = informed.click(f"a-{device}", 100, "?k=3", context={"device": device})
+        require_same(clicked, model, [100], 3, context={"device": device})
+        kept = informed.recommend(session_id=f"a-{device}", k=3, context={"device": device})
+        require_same(kept, model, [100], 3, context={"device": device})
+    plain = informed.recommend(**asked)
+    require_same(plain, model, [100, 101], 3)
+    assert "context" not in plain.body
+
+
+def test_a_context_that_the_model_does_not_know_is_left_out_and_told(informed: Here, service: Here) -> None:
+    for client, more in ((informed, {"model": "beside"}), (service, {})):
+        reply = client.recommend(items=[100], context={"device": "phone"}, **more)
+        assert (reply.status, reply.body["context"]) == (200, [])
+    wrong: list[object] = [{"device": []}, ["device"], "phone", {"device": {"a": 1}}, {"device": "x" * 300}]
+    for context in wrong:
+        assert informed.recommend(items=[100], context=context).status == 422

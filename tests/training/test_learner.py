@@ -30,14 +30,16 @@ def log(seed: int = 1) -> tuple[TrainingData, list[int]]:
     return TrainingData(rng.integers(0, N_ITEMS, offsets[-1]).astype(np.int32), offsets), lengths
 
 
-def train_alike(compiled: Learner, plain: Learner, settings: Settings) -> None:
+def train_alike(
+    compiled: Learner, plain: Learner, settings: Settings, data: TrainingData | None = None
+) -> None:
     """Train two learners that begin alike, one of them by its separate calls: they agree to the bit."""
     assert isinstance(compiled, CompiledLearner)
     plain = Learner(**vars(plain))
     at, there = Position(), Position()
     with np.errstate(over="ignore"):  # as plain Python, the hashes of dropout masks say that they wrap round
         for learner, position in ((compiled, at), (plain, there)):
-            list(train_epoch(learner, log()[0], settings, position, pause=5))
+            list(train_epoch(learner, data or log()[0], settings, position, pause=5))
     assert at.loss == pytest.approx(there.loss, rel=1e-6)
     assert (at.updates, at.events, at.steps) == (there.updates, there.events, there.steps)
     for (name, found), (_, expected) in zip(
@@ -59,8 +61,8 @@ def windows_of(settings: Settings) -> list[Window]:
     return [window for stretch in stretches for window in stretch]
 
 
-def learn(learner: Learner, window: Window) -> float:
-    ((rows, flow),) = learner.plan(log()[0], [window])
+def learn(learner: Learner, window: Window, data: TrainingData | None = None) -> float:
+    ((rows, flow),) = learner.plan(data or log()[0], [window])
     return learner.update(rows, flow)
 
 
