@@ -17,9 +17,9 @@ def add_repeats(scores: Floats, at: Items, numbers: Floats) -> None:
 
 
 @in_order
-def of_repeats(gradient: Floats, at: Items, targets: Items, out: Floats) -> None:
-    """Fill the gradient of what `add_repeats` adds (R,), given that of the scores (U, P), and take that of
-    last clicks that are not their row's target (P,) out of it.
+def of_repeats(gradient: Floats, at: Items, targets: Items, pushes: bool, out: Floats) -> None:
+    """Fill the gradient of what `add_repeats` adds (R,), given that of the scores (U, P), and unless it
+    `pushes` take that of last clicks that are not their row's target (P,) out of it.
 
     Twin: torch, tests/kernels/test_repeats.py::test_last_clicks_are_raised_and_learned_from.
     """
@@ -28,5 +28,5 @@ def of_repeats(gradient: Floats, at: Items, targets: Items, out: Floats) -> None
         for d in range(len(out)):
             if at[i, d] >= 0:
                 out[d] += gradient[at[i, d], i]
-                if at[i, d] != targets[i]:
+                if not pushes and at[i, d] != targets[i]:
                     gradient[at[i, d], i] = 0

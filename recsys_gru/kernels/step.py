@@ -56,6 +56,17 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
 
 
 @kernel
+def _lose_with_repeats(
+    trained: Trained, window: Plan, recipe: Recipe, scores: Floats, of_numbers: Floats
+) -> float:
+    """As `_lose` where last clicks have numbers added to their scores; fill the gradient of these (1, R)."""
+    add_repeats(scores, window.again_at, trained.repeats[0].ravel())
+    loss = _lose(window, recipe, scores)
+    of_repeats(scores, window.again_at, window.target_at, recipe.scale == 0, of_numbers.ravel())
+    return loss
+
+
+@kernel
 def _read_out(trained: Trained, window: Plan, hidden: Floats) -> Floats:
     """The hidden states (P, H), with the rows of the last clicks added where these are looked back at, and
     those of the moment's labels."""
@@ -236,10 +247,8 @@ def update_each(
         else:
             candidates = np.empty((len(scored), state.shape[1]), np.float32)
             score(source, asking, (candidates, scores), recipe.scale, threads)
-        add_repeats(scores, window.again_at, trained.repeats[0].ravel())
-        losses[w] = _lose(window, recipe, scores)  # the gradient stands in the place of the scores
         of_numbers = np.empty_like(trained.repeats[0])
-        of_repeats(scores, window.again_at, window.target_at, of_numbers.ravel())
+        losses[w] = _lose_with_repeats(trained, window, recipe, scores, of_numbers)
         d_hidden = np.empty_like(tape.hidden)
         product_shared(scores.T, candidates, d_hidden, threads)
         if recipe.scale > 0:

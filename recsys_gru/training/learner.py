@@ -134,13 +134,14 @@ class Learner:
     def _through_loss(
         self, network: Network, scores: Tensor, rows: Rows, share: float
     ) -> tuple[Tensor, Tensor, list[Gradient]]:
-        """Return each row's loss, and the gradients of the scores, which it changes, and of the repeat head."""
+        """Return each row's loss, and the gradients of scores, which it changes, and of the repeat head."""
         again = rows.columns.again
         if again is None:
             return *value_and_gradient(self.loss, scores, rows.columns, share), []
         raise_repeats(scores, again.at, network.readout["repeats"])
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
-        of_numbers = through_repeats(d_scores, again.at, rows.columns.target)
+        pushes = network.architecture.scale == 0
+        of_numbers = through_repeats(d_scores, again.at, rows.columns.target, pushes)
         if not self.clicks_are_new:
             return losses, d_scores, []
         gradient = RowGradient(d_scores.new_ones(1, 1), of_numbers)

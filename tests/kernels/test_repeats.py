@@ -9,7 +9,8 @@ from recsys_gru.model.repeats import raise_repeats, through_repeats
 pytestmark = pytest.mark.kernels
 
 
-def test_last_clicks_are_raised_and_learned_from() -> None:
+@pytest.mark.parametrize("pushes", [False, True])
+def test_last_clicks_are_raised_and_learned_from(pushes: bool) -> None:
     generator = np.random.default_rng(3)
     by_column = generator.standard_normal((6, 4)).astype(np.float32)
     numbers = torch.tensor([[0.5, -2.0, 1.0]])
@@ -22,11 +23,11 @@ def test_last_clicks_are_raised_and_learned_from() -> None:
             if column >= 0:
                 expected[row, column] += float(numbers[0, d])
                 slopes[d] += expected[row, column]
-                left[row, column] = column == targets[row]
+                left[row, column] = pushes or column == targets[row]
     for kind in (torch.float32, torch.float64):  # compiled, and by torch
         scores = torch.from_numpy(by_column.copy()).to(kind).T
         raise_repeats(scores, at, numbers.to(kind))
         torch.testing.assert_close(scores.double(), torch.from_numpy(expected))
-        found = through_repeats(scores, at, targets)
+        found = through_repeats(scores, at, targets, pushes)
         torch.testing.assert_close(found.double()[0], torch.from_numpy(slopes))
         torch.testing.assert_close(scores.double(), torch.from_numpy(left * expected))

@@ -59,7 +59,8 @@ def slow_loss(
             weights[item] += samples[item] ** -settings.logq
         for d, item in enumerate(clicked):
             if item >= 0:
-                row_says = raised[item] if item == own else raised[item].detach()
+                pushes = item == own or settings.scale == 0
+                row_says = raised[item] if pushes else raised[item].detach()
                 raised[item] = row_says + network.readout["repeats"][0, d]
                 chances = samples[item] / samples.sum(), support[item] / support.sum()
                 weights[item] = settings.n_sample * chances[0] * samples[item] ** -settings.logq
