@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .plumbing.errors import BadInputError
 from .plumbing.events import say
+from .plumbing.items import items_of
 from .plumbing.settings import Settings
 from .stages.sessions import split_of
 from .stages.train import challenger_of
@@ -76,6 +77,6 @@ def _trial(tested: date, days: int, settings: Settings) -> dict[str, float] | No
     if train.is_empty() or split.test.lazy().collect().is_empty():
         return None
     k = settings.gate.k
-    model = challenger_of(settings).fit(train)
+    model = challenger_of(settings).fit(train, items=items_of(tested, settings))
     report: Report = recsys_gru.evaluate(model, split.test, (k,), unknown="miss")
     return {"days": days, "recall": report.recall[k], "train_events": train.height}

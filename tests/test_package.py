@@ -27,7 +27,7 @@ ROOMS = {
         {"click", "polars"} | NUMBERS,
     ),
     "serving": (
-        {"tracking", "contract", "files"},
+        {"tracking", "contract", "facts", "files"},
         {"starlette", "uvicorn", "pydantic", "pydantic_core", "prometheus_client", "redis"} | NUMBERS,
     ),
     "tracking": (

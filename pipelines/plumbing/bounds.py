@@ -71,6 +71,8 @@ WORDS = {
     "recommend.what": ("items", "sessions"),
 }
 """Settings that are one of a few words, or a list of some."""
+KINDS = ("label", "labels", "number", "vector", "words")
+"""What a column of an items file may be."""
 NAMES = ("tracking.experiment", "tracking.model")
 NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9 ._+-]{0,198}[A-Za-z0-9._+-])?")
 """What the store takes in the names of models and experiments, in folders, and in its queries."""
@@ -121,6 +123,11 @@ def _require_wholes(settings: "Settings") -> None:
     kind = settings.model.get("class")
     if not isinstance(kind, str):
         raise BadInputError(f"expected the recommender's class in [model]: class = 'Blend', got {kind!r}")
+    items = settings.items
+    if items.path is None and (items.name or items.kinds):
+        raise BadInputError("items.name and items.kinds tell of a file: give items.path too")
+    if odd := sorted(set((items.kinds or {}).values()) - set(KINDS)):
+        raise BadInputError(f"expected items.kinds of {', '.join(KINDS)}, got {odd[0]!r}")
     if settings.gate.k not in settings.evaluate.cutoffs:
         raise BadInputError(f"expected gate.k among evaluate.cutoffs {settings.evaluate.cutoffs}")
     if "{day}" not in settings.input.path:

@@ -13,20 +13,12 @@ from .errors import BadInputError
 
 DEFAULT = Path(__file__).resolve().parents[1] / "settings.toml"
 READING = (
-    "session",
-    "item",
-    "time",
-    "user",
-    "order",
-    "format",
-    "ids",
-    "time_zone",
-    "time_unit",
-    "time_format",
-)
+    "session", "item", "time", "user", "order", "format", "ids", "time_zone", "time_unit", "time_format",
+)  # fmt: skip
 PATHS = (
     ("work", "folder"),
     ("input", "path"),
+    ("items", "path"),
     ("fresh", "path"),
     ("recommend", "sessions"),
     ("tracking", "where"),
@@ -77,6 +69,19 @@ class Window:
     days: int
     min_support: int
     min_length: int
+
+
+@dataclass(frozen=True)
+class Items:
+    """What is known about items, if anything is."""
+
+    path: str | None = None
+    name: str | None = None
+    kinds: dict[str, str] | None = None
+
+    def file(self, day: date) -> Path | None:
+        """The items file of a day."""
+        return None if self.path is None else Path(self.path.replace("{day}", day.isoformat()))
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,7 @@ class Settings:
     work: Work
     input: Input
     window: Window
+    items: Items
     model: dict[str, Any]
     train: Train
     evaluate: Evaluate
@@ -283,6 +289,8 @@ def _value(name: str, value: object, kind: Any) -> object:  # noqa: ANN401 - a t
         if not isinstance(value, list):
             raise BadInputError(f"expected {name} as a list, got {value!r}")
         return tuple(_value(name, entry, get_args(kind)[0]) for entry in value)
+    if get_origin(kind) is dict and isinstance(value, dict):
+        return {key: _value(f"{name}.{key}", entry, get_args(kind)[1]) for key, entry in value.items()}
     if kind is float and type(value) is int:
         return float(value)
     if kind is Path and isinstance(value, str):

@@ -10,6 +10,7 @@ import recsys_gru
 from ..plumbing.bounds import did_you_mean, require_bounds
 from ..plumbing.errors import BadInputError
 from ..plumbing.events import say
+from ..plumbing.items import file_of, items_of, usable_items
 from ..plumbing.settings import Settings
 from ..plumbing.workshop import Done, Facts, stage
 from .champion import day_of, registry_of, rival
@@ -25,8 +26,10 @@ MODEL = "model"
 
 
 def inputs(day: date, settings: Settings) -> list[object]:
-    """The sessions, the model's settings, and for a warm start its base."""
-    return [sessions.key(day, settings), settings.model, settings.train, _base(day, settings)]
+    """The sessions, the model's settings, and for a warm start its base. Not what the items file holds: a
+    night takes it as it is when it trains, and a decision stands when the file changes."""
+    known = [settings.items] if settings.items.path else []
+    return [sessions.key(day, settings), settings.model, settings.train, _base(day, settings), *known]
 
 
 @stage("train", inputs, sessions)
@@ -46,8 +49,10 @@ def train(day: date, settings: Settings, folder: Path, data: Done) -> Facts:
         folder.mkdir()
         model, base = _noted(day, settings, folder, data, notes)
     history = vars(model).get("history_", ())
-    loss = {"loss": history[-1].loss} if history else {}
-    return {"items": len(model.vocabulary_), "epochs": len(history), "base": base, **loss}
+    told: Facts = {"loss": history[-1].loss} if history else {}
+    if settings.items.path:
+        told["items_no_click_is_on"] = int((model.vocabulary_.support == 0).sum())
+    return {"items": len(model.vocabulary_), "epochs": len(history), "base": base, **told}
 
 
 def load(settings: Settings, trained: Done) -> "Recommender":
@@ -100,7 +105,12 @@ def require_possible(settings: Settings) -> None:
     Raises:
         BadInputError: if there is no such class, or it does not take the parameters.
     """
-    challenger_of(settings)
+    model = challenger_of(settings)
+    if settings.items.path and not isinstance(model, recsys_gru.GRU4Rec):
+        raise BadInputError(
+            "expected class = 'GRU4Rec' in [model], as [items] tells facts: "
+            f"{type(model).__name__} learns from clicks alone. Leave items.path out, or take the network"
+        )
     for name in settings.evaluate.baselines:
         new_model(name, place="evaluate.baselines")
 
@@ -140,15 +150,17 @@ def _noted(
     base = _base(day, settings)
     with noting(folder, DATA):
         if base is None:
-            return _from_nothing(settings, train_set, notes), None
+            return _from_nothing(day, settings, train_set, notes), None
         return _from_champion(day, settings, train_set, base), base
 
 
-def _from_nothing(settings: Settings, train_set: "pl.DataFrame", notes: Path) -> "Recommender":
+def _from_nothing(day: date, settings: Settings, train_set: "pl.DataFrame", notes: Path) -> "Recommender":
     model = challenger_of(settings)
     if not isinstance(model, recsys_gru.GRU4Rec):
         return model.fit(train_set)
-    return model.fit(train_set, checkpoint_dir=notes, checkpoint_every=settings.train.checkpoint_every)
+    every, items = settings.train.checkpoint_every, items_of(day, settings)
+    with usable_items(day, settings):
+        return model.fit(train_set, items=items, checkpoint_dir=notes, checkpoint_every=every)
 
 
 def _from_champion(day: date, settings: Settings, train_set: "pl.DataFrame", base: int) -> "Recommender":
@@ -160,5 +172,8 @@ def _from_champion(day: date, settings: Settings, train_set: "pl.DataFrame", bas
         raise BadInputError(
             f"train.mode = 'warm' needs a GRU4Rec or a Blend as champion, got {type(model).__name__}"
         )
+    if (file := file_of(day, settings)) is not None and isinstance(model, recsys_gru.GRU4Rec):
+        with usable_items(day, settings):
+            model.add_items(file)  # first: a new item's row of its own is learned beside those of its facts
     newer = train_set.filter(pl.col("time").dt.date().is_between(last or day, day - timedelta(days=1)))
     return model.partial_fit(newer, n_epochs=settings.train.warm_epochs)

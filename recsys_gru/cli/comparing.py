@@ -142,7 +142,9 @@ def compared(
     prepared = parting.parts(log, test_days, ledger)
     printing.show_prepared(prepared)
     with tracking.run(where, name=tracking.dated(f"compare {log.name}"), data=log.name) as tracker:
-        models = fitted_models(prepared, parameters, items.read(prepared.train.vocabulary))
+        checked = items.read(prepared.train.vocabulary)
+        prepared = prepared.naming(checked)
+        models = fitted_models(prepared, parameters, checked)
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)
         name = WITH_FACTS if WITH_FACTS in models else "GRU4Rec"

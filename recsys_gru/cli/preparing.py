@@ -1,6 +1,6 @@
 """From a click log to the parts that are fitted and tested, with every number on the way."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from recsys_gru.clicks import CheckedClicks, Ledger
+    from recsys_gru.facts import CheckedItems
     from recsys_gru.sessions import Sessions, Split, Vocabulary
 
 VALIDATION_SHARE = 0.02
@@ -31,6 +32,14 @@ class Prepared:
     test: "Sessions"
     cut: datetime
     ledger: "Ledger"
+
+    def naming(self, items: "CheckedItems | None") -> "Prepared":
+        """The same, with what people call the items."""
+        if items is None:
+            return self
+        vocabulary = items.naming(self.train.vocabulary)
+        parts = {name: getattr(self, name) for name in ("train", "validation", "test")}
+        return replace(self, **{name: replace(part, vocabulary=vocabulary) for name, part in parts.items()})
 
 
 def read(log: Log, ledger: "Ledger", like: "Vocabulary | None" = None) -> "CheckedClicks":

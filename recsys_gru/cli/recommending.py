@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from recsys_gru.cli.doors import require_log
+from recsys_gru.cli.facts import ItemsFile, name_option
 from recsys_gru.cli.options import LENGTH, Log, optional_log_options, threads_option
 from recsys_gru.errors import ParameterError
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from recsys_gru.sessions import Vocabulary
 
 FORMULA = r"^[\t\r]*[=+@-]"
 """How ids begin that spreadsheets take for formulas."""
@@ -27,8 +30,23 @@ FORMULA = r"^[\t\r]*[=+@-]"
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write: .parquet or .csv; else a table is printed."
 )
+@click.option(
+    "--names",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Items file whose names are printed beside the ids; else those that the model was fitted with.",
+)
+@name_option
 @threads_option
-def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out: Path | None) -> None:
+def recommend(
+    folder: Path,
+    log: Log,
+    items: str | None,
+    k: int,
+    seen: bool,
+    out: Path | None,
+    names: Path | None,
+    called: str | None,
+) -> None:
     """Rank the next items of the sessions in CLICKS, or of one list of --items, with the model in FOLDER."""
     from recsys_gru.cli import preparing
     from recsys_gru.cli.models import load_model
@@ -45,6 +63,7 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
     if out is not None:
         _require_writable(out)
     model = load_model(folder)
+    vocabulary = ItemsFile(names, {}, called).naming(model.vocabulary_)
     if items is not None:
         numbers = model.vocabulary_.ids.dtype.is_integer()
         session = [_as_number(text) if numbers else text for text in items.split(",")]
@@ -52,7 +71,18 @@ def recommend(folder: Path, log: Log, items: str | None, k: int, seen: bool, out
     else:
         events = preparing.events_of(log, preparing.read(log, Ledger(), model.vocabulary_))
         answer = model.recommend(events, k, exclude_seen=not seen)
-    _give(answer, out)
+    _give(answer if out is not None else _with_names(answer, vocabulary), out)
+
+
+def _with_names(answer: "pl.DataFrame", vocabulary: "Vocabulary") -> "pl.DataFrame":
+    """The answer with what people call its items, where they call some anything."""
+    import polars as pl
+
+    names = vocabulary.names_of(answer["item_id"].unique().to_list())
+    if not names:
+        return answer
+    column = pl.Series("name", [names.get(one) for one in answer["item_id"].to_list()], pl.String)
+    return answer.insert_column(answer.columns.index("item_id") + 1, column)
 
 
 def _as_number(text: str) -> int:

@@ -13,6 +13,17 @@ DEMO_FOLDER = Path("demo/model")
 
 @click.command()
 @click.argument("model", required=False)
+@click.option(
+    "--items",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of facts about items, added to the model before it serves, and again when the file changes.",
+)
+@click.option(
+    "--name",
+    "items_name",
+    metavar="COLUMN",
+    help="Column of --items that people are shown in place of ids; else one called name, title or so.",
+)
 @click.option("--beside", metavar="MODEL", help="A second model, for comparisons on the page.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen: this machine alone.")
 @click.option(

@@ -1,9 +1,9 @@
 """One self-contained HTML page about an evaluation: no script, no file from elsewhere, light and dark."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import polars as pl
 
@@ -16,6 +16,7 @@ from recsys_gru.evaluation.slices import slices
 from recsys_gru.evaluation.statistics import intervals
 from recsys_gru.evaluation.views import NAMES
 from recsys_gru.pages import Html, bars, chips, curves, document, facts, section, table, text, tiles
+from recsys_gru.sessions import Vocabulary
 
 METRICS = ("recall", "mrr")
 COUNTED = {"drop": "left out", "miss": "misses, where not first of a session"}
@@ -46,6 +47,7 @@ class ReportPage:
         facts: parameters and the like.
         first_seen: item_id, first_seen of training: adds the slice of new items.
         reliability: what ``reliability`` gave.
+        vocabulary: what people call the items; their ids are shown where it does not say.
 
     >>> report = Report({20: 1.0}, {20: 1.0}, 1, 1, 0, 0, "standard", "drop", pl.DataFrame())
     >>> ReportPage("A test", report).k
@@ -62,11 +64,16 @@ class ReportPage:
     facts: Mapping[str, object] = field(default_factory=dict)
     first_seen: pl.DataFrame | None = None
     reliability: Reliability | None = None
+    vocabulary: Vocabulary | None = None
 
     @property
     def k(self) -> int:
         """The headline cut-off: the longest of the report."""
         return max(self.report.recall)
+
+    def names_of(self, items: Iterable[Any]) -> Mapping[Any, str]:
+        """What people call these items, as far as it is known."""
+        return {} if self.vocabulary is None else self.vocabulary.names_of(list(dict.fromkeys(items)))
 
     def html(self) -> str:
         """The page as one string."""
@@ -232,15 +239,17 @@ def _ledger(page: ReportPage) -> str:
 
 
 def _worst(page: ReportPage) -> str:
+    found = worst_sessions(page.report.ranks, ties=page.report.ties).rows(named=True)
+    names = page.names_of(item for row in found for item in row["targets"][:12])
     rows = [
         [
             row["session_id"],
-            chips(row["targets"][:12]),
+            chips(row["targets"][:12], names=names),
             row["events"],
             f"{row['mrr']:.5f}",
             f"{row['median_rank']:,.0f}",
         ]
-        for row in worst_sessions(page.report.ranks, ties=page.report.ties).iter_rows(named=True)
+        for row in found
     ]
     head = ["session", "items to be foretold", "events", "mean 1/rank", "median rank"]
     return section("Worst sessions", "Of three ranked events or more.", table(head, rows, words=2))
@@ -249,12 +258,14 @@ def _worst(page: ReportPage) -> str:
 def _examples(page: ReportPage) -> str:
     if page.examples is None:
         return ""
+    found = page.examples.rows(named=True)
+    names = page.names_of(one for row in found for one in (*row["so_far"], *row["recommended"], row["next"]))
     cards = [
         f'<div class="card example"><dl>'
-        f"<dt>session {text(row['session_id'])}</dt><dd>{chips(row['so_far'][-12:])}</dd>"
-        f"<dt>recommended</dt><dd>{chips(row['recommended'], row['next'])}</dd>"
-        f"<dt>came next</dt><dd>{chips([row['next']])}{_place(row['place'])}</dd></dl></div>"
-        for row in page.examples.iter_rows(named=True)
+        f"<dt>session {text(row['session_id'])}</dt><dd>{chips(row['so_far'][-12:], names=names)}</dd>"
+        f"<dt>recommended</dt><dd>{chips(row['recommended'], row['next'], names)}</dd>"
+        f"<dt>came next</dt><dd>{chips([row['next']], names=names)}{_place(row['place'])}</dd></dl></div>"
+        for row in found
     ]
     return section("Example recommendations", "Random test sessions before their last click.", *cards)
 

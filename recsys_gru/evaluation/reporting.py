@@ -82,6 +82,7 @@ def report_page(
         reliability=reliability(model, sessions, k)
         if believed and listed and gives_probabilities(model)
         else None,
+        vocabulary=model.vocabulary_,
     )
 
 

@@ -33,6 +33,7 @@ class Column:
         edges: edges between the bands.
         buckets: a power of two, in which the words of a text are counted together; 0 where there are none.
         missing: 1 where the last label says that the value is missing, else 0.
+        names: 1 where it says what people call the items, else 0.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Column:
     edges: int = 0
     buckets: int = 0
     missing: int = 0
+    names: int = 0
 
 
 class Learned(NamedTuple):

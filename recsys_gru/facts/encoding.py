@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ from recsys_gru.sessions.vocabulary import Vocabulary
 
 log = logging.getLogger("recsys_gru")
 
-_WHOLE = ("labels", "numbers", "edges", "buckets", "missing")
+_WHOLE = ("labels", "numbers", "edges", "buckets", "missing", "names")
 LAYOUT: Layout = {
     "facts/columns": Field("int32", ("bytes",), low=0),
     "facts/keys": Field("int64", ("L",)),
@@ -78,7 +78,8 @@ class Encoding:
                 f"{checked.items[ITEM].head(5).to_list()}, in the log {vocabulary.ids.head(5).to_list()}"
             )
         items = checked.items if known.all() else checked.items.filter(pl.Series(known))
-        return cls(tuple(learned(items[name], kind) for name, kind in checked.kinds.items()))
+        parts = [learned(items[name], kind) for name, kind in checked.kinds.items()]
+        return cls(tuple(_with_names(part, checked.name) for part in parts))
 
     @property
     def n_labels(self) -> int:
@@ -104,7 +105,8 @@ class Encoding:
         """
         vectors = [part.column for part in self.parts if part.column.kind == VECTOR]
         widths = {column.name: column.numbers for column in vectors if column.numbers}
-        return check_as(items, self.kinds, widths, ids_like)
+        name = next((part.column.name for part in self.parts if part.column.names), None)
+        return check_as(items, self.kinds, widths, ids_like, name)
 
     def numbers_of(self, checked: CheckedItems, vocabulary: Vocabulary) -> ItemFacts:
         """The facts of all items of a vocabulary, in its order; an item without facts has none.
@@ -213,6 +215,11 @@ class Encoding:
         return table
 
 
+def _with_names(part: Learned, name: str | None) -> Learned:
+    """The column, marked if it is the one of what people call the items."""
+    return part._replace(column=replace(part.column, names=int(part.column.name == name)))
+
+
 def _rows_of_items(
     coded: list[Labelled], firsts: list[int], numbers: NDArray[np.int32], n_items: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
@@ -233,8 +240,11 @@ def _columns(said: NDArray[np.generic]) -> list[Column]:
     if len(numbers) and numbers.max() > 255:
         raise InputError("expected bytes in the array 'facts/columns'")
     kind = [{"name": str, "kind": str, **dict.fromkeys(_WHOLE, int)}]
-    entries = require_kind(strict_json(numbers.astype(np.uint8).tobytes()), kind, "facts/columns")
-    columns = [Column(**entry) for entry in entries]
+    entries = strict_json(numbers.astype(np.uint8).tobytes())
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict):
+            entry.setdefault("names", 0)  # models were saved before it was told
+    columns = [Column(**entry) for entry in require_kind(entries, kind, "facts/columns")]
     names = {column.name for column in columns}
     if not columns or len(names) < len(columns) or not all(_holds_together(column) for column in columns):
         raise InputError("expected columns of facts, each once and of a kind, in the array 'facts/columns'")
@@ -245,8 +255,9 @@ def _holds_together(column: Column) -> bool:
     """Whether the sizes are those of a column of its kind."""
     bands = column.edges + 1 if column.edges else 0
     power = column.buckets & (column.buckets - 1) == 0
-    texts = not (column.numbers or column.edges or column.missing)
-    numbers = not column.buckets and column.missing < 2 and column.labels == bands + column.missing
+    texts = not (column.numbers or column.edges or column.missing) and column.names < 2
+    numbers = not (column.buckets or column.names) and column.missing < 2
+    numbers = numbers and column.labels == bands + column.missing
     return {
         LABEL: texts and not column.buckets,
         LABELS: texts and not column.buckets,
@@ -262,6 +273,7 @@ def _became(column: Column) -> str:
     if column.kind == NUMBER:
         bands = f", a row for each of {column.edges + 1} bands" if column.edges else ""
         return f"a standardised number{bands}{', and a row for none' * column.missing}"
+    named = ", and the item's name" * column.names
     if column.kind == WORDS:
-        return f"{column.labels} rows for the words, hashed to {column.buckets}"
-    return f"a row for each of {column.labels} labels"
+        return f"{column.labels} rows for the words, hashed to {column.buckets}{named}"
+    return f"a row for each of {column.labels} labels{named}"

@@ -15,7 +15,7 @@ from recsys_gru.clicks.ledger import Ledger, Size, notes_in
 from recsys_gru.clicks.read import synonym
 from recsys_gru.clicks.scan import Source, collect, scan
 from recsys_gru.errors import InputError, ParameterError, SchemaError
-from recsys_gru.facts.kinds import NUMBER, VECTOR, kinds_of, typed, without_words
+from recsys_gru.facts.kinds import NUMBER, VECTOR, kinds_of, name_column, typed, without_words
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 log = logging.getLogger("recsys_gru")
@@ -33,12 +33,26 @@ class CheckedItems:
         kinds: what each column is: label, labels, number, vector or words.
         rejected: the other rows as they came, with the column ``reason``.
         counts: rows ``read``, ``kept`` and ``rejected`` (their sum), then rows by reason.
+        name: the column that says what people call the items; None where there is none.
     """
 
     items: pl.DataFrame
     kinds: dict[str, str]
     rejected: pl.DataFrame
     counts: dict[str, int]
+    name: str | None = None
+
+    def called(self, name: str | None = None) -> "CheckedItems":
+        """The same, where this column says what people call the items, if not given one with a usual name.
+
+        Raises:
+            ParameterError: there is no such column of texts.
+        """
+        return replace(self, name=name_column(self.kinds, name))
+
+    def naming(self, vocabulary: Vocabulary) -> Vocabulary:
+        """The vocabulary with these items' names in place of those that they had."""
+        return vocabulary if self.name is None else vocabulary.named(self.items[ITEM], self.items[self.name])
 
 
 ItemsData: TypeAlias = "CheckedItems | Source"
@@ -50,6 +64,7 @@ def check_items(
     *,
     item: str = ITEM,
     kinds: Mapping[str, str] | None = None,
+    name: str | None = None,
     ids_like: Vocabulary | None = None,
     ledger: Ledger | None = None,
 ) -> CheckedItems:
@@ -60,7 +75,8 @@ def check_items(
     their values: ``words`` where a value has many words and few values come again, otherwise ``label``;
     ``kinds`` says it for single columns, ``{"size": "label", "title": "words"}``. Text becomes ``labels`` by
     being cut at ``|``. Item ids are whole numbers or text as in a click log, and as in ``ids_like`` where one
-    is given. Missing facts are allowed.
+    is given. Missing facts are allowed. ``name`` is the column that people are shown in place of ids; if not
+    given, a column of texts with a usual name is, such as ``name`` or ``title``.
 
     Reasons: ``null item_id``, ``non-finite item_id``, ``bad item_id``; ``non-finite NAME``, ``bad NAME`` (no
     number, where numbers are wanted), ``wrong length of NAME`` (another than most vectors of the column);
@@ -68,7 +84,7 @@ def check_items(
 
     Raises:
         SchemaError: a column is missing, or of a type that is no fact.
-        ParameterError: ``kinds`` names no kind or no column.
+        ParameterError: ``kinds`` names no kind or no column, ``name`` no column of texts.
         ClickLogError: a file cannot be read.
         InputError: no row is left.
 
@@ -89,13 +105,18 @@ def check_items(
         raise ParameterError(f"expected kinds as a dict, got {shown(kinds)}: write {{'title': 'words'}}")
     raw, untyped = _rows(items, word("item", item))
     given = {} if kinds is None else dict(kinds)
-    return checked_rows(raw, kinds_of(raw.drop(ITEM), given, untyped=untyped), {}, ids_like, ledger, untyped)
+    found = kinds_of(raw.drop(ITEM), given, untyped=untyped)
+    return checked_rows(raw, found, {}, ids_like, ledger, untyped).called(name)
 
 
 def check_as(
-    items: ItemsData, kinds: Mapping[str, str], widths: Mapping[str, int], ids_like: Vocabulary | None
+    items: ItemsData,
+    kinds: Mapping[str, str],
+    widths: Mapping[str, int],
+    ids_like: Vocabulary | None,
+    name: str | None,
 ) -> CheckedItems:
-    """Read facts of the columns, kinds and lengths of vectors that are known from others.
+    """Read facts of the columns, kinds, lengths of vectors and column of names that are known from others.
 
     Raises:
         SchemaError: a column is missing or unknown, or cannot be of its kind.
@@ -111,7 +132,7 @@ def check_as(
         )
     raw = raw.select(ITEM, *kinds)
     kinds = kinds_of(raw.drop(ITEM), kinds, untyped=untyped)
-    return checked_rows(raw, kinds, widths, ids_like, None, untyped)
+    return replace(checked_rows(raw, kinds, widths, ids_like, None, untyped), name=name)
 
 
 def _rows(items: Source, item: str) -> tuple[pl.DataFrame, bool]:
@@ -240,4 +261,4 @@ def shuffle_facts(items: ItemsData, seed: int = 0) -> CheckedItems:
     checked = check_items(items)
     rng = np.random.default_rng(whole_number("seed", seed, 0))
     facts = checked.items.drop(ITEM)[rng.permutation(checked.items.height)]
-    return replace(checked, items=checked.items.select(ITEM).hstack(facts))
+    return replace(checked, items=checked.items.select(ITEM).hstack(facts), name=None)

@@ -27,6 +27,11 @@ _USUAL = {
 WORDY = 1.5
 """Words per value times the share of distinct values, from which on a text is words and no label."""
 BETWEEN_LABELS = "|"
+_NAMES = (
+    "name", "title", "itemname", "itemtitle", "productname", "producttitle", "articlename", "articletitle",
+    "displayname", "headline", "movietitle", "songtitle", "tracktitle", "trackname", "booktitle",
+)  # fmt: skip
+"""How columns are called that say what people call an item, the surest first."""
 
 
 def kinds_of(frame: pl.DataFrame, wanted: Mapping[str, str], *, untyped: bool) -> dict[str, str]:
@@ -51,6 +56,30 @@ def kinds_of(frame: pl.DataFrame, wanted: Mapping[str, str], *, untyped: bool) -
             )
         kinds[name] = kind
     return kinds
+
+
+def name_column(kinds: Mapping[str, str], wanted: str | None) -> str | None:
+    """The column of what people call the items: the one that is wanted, else one of texts with a usual name;
+    None where there is none.
+
+    Raises:
+        ParameterError: the wanted column is not there, or holds no texts.
+
+    >>> name_column({"Product_Name": "words", "size": "number"}, None)
+    'Product_Name'
+    """
+    if wanted is None:
+        texts = [name for name, kind in kinds.items() if kind in (LABEL, WORDS)]
+        plain = {"".join(c for c in name.lower() if c.isalnum()): name for name in reversed(texts)}
+        return next((plain[name] for name in _NAMES if name in plain), None)
+    if wanted not in kinds:
+        raise ParameterError(f"there is no column {wanted!r} of names; the columns are {', '.join(kinds)}")
+    if kinds[wanted] not in (LABEL, WORDS):
+        raise ParameterError(
+            f"the column {wanted!r} cannot hold names: it is {kinds[wanted]}. What to do: say "
+            f'kinds={{"{wanted}": "words"}}'
+        )
+    return wanted
 
 
 def _family(dtype: pl.DataType) -> str:

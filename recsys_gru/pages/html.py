@@ -4,6 +4,8 @@ import html
 import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,11 +71,16 @@ def tiles(values: Mapping[str, tuple[str, str]]) -> Html:
     return Html(f'<div class="tiles">{cards}</div>')
 
 
-def chips(items: Sequence[object], marked: object = None) -> Html:
-    """Item ids in a row; the marked one stands out."""
-    return Html(
-        "".join(f'<span class="chip{" hit" if item == marked else ""}">{text(item)}</span>' for item in items)
-    )
+def chips(
+    items: Sequence[object], marked: object = None, names: Mapping[Any, str] = MappingProxyType({})
+) -> Html:
+    """Items in a row, by their names where they have some, else by their ids; the marked one stands out."""
+    parts = []
+    for item in items:
+        kind = "chip hit" if item == marked else "chip"
+        called = f' dir="auto" title="{text(item)}"' if item in names else ""
+        parts.append(f'<span class="{kind}"{called}>{text(names.get(item, item))}</span>')
+    return Html("".join(parts))
 
 
 def bars(title: str, rows: Sequence[tuple[str, float, float | None, float | None, int]], top: float) -> Html:

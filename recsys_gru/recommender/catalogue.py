@@ -87,16 +87,18 @@ def without(fitted: Fitted, keep: NDArray[np.bool_]) -> Fitted:
         network.facts = network.facts.of(kept)
     network.architecture = replace(network.architecture, n_items=len(kept))
     old = fitted.vocabulary
-    vocabulary = Vocabulary(old.ids.filter(pl.Series(keep)), old.support[kept])
+    names = None if old.names is None else old.names.filter(pl.Series(keep))
+    vocabulary = Vocabulary(old.ids.filter(pl.Series(keep)), old.support[kept], names)
     return replace(fitted, vocabulary=vocabulary, recency=fitted.recency.chosen(kept))
 
 
 def _with_unclicked(vocabulary: Vocabulary, checked: CheckedItems) -> Vocabulary:
-    """The catalogue and, after it, those of the items that it lacks."""
+    """The catalogue and, after it, those of the items that it lacks; by the names that they have now."""
     ids = checked.items["item_id"]
     new = ids.filter(pl.Series(vocabulary.numbers(ids) < 0)).cast(vocabulary.ids.dtype)
     support = np.concatenate([vocabulary.support, np.zeros(len(new), np.int64)])
-    return Vocabulary(pl.concat([vocabulary.ids, new]), support)
+    names = None if vocabulary.names is None else vocabulary.names.extend_constant(None, len(new))
+    return checked.naming(Vocabulary(pl.concat([vocabulary.ids, new]), support, names))
 
 
 def _with_zeros(table: torch.Tensor, count: int) -> torch.Tensor:

@@ -59,7 +59,7 @@ def extend(old: Vocabulary, newer: Sessions, keep: NDArray[np.bool_] | None = No
     sessions, kept = renumbered(old, newer, keep)
     support = sessions.vocabulary.support.copy()
     support[sessions.items] = np.maximum(support[sessions.items], 1)  # also in a context
-    sessions = replace(sessions, vocabulary=Vocabulary(sessions.vocabulary.ids, support))
+    sessions = replace(sessions, vocabulary=replace(sessions.vocabulary, support=support))
     return Extension(sessions, kept, *_beside(sessions, len(kept)), drops=len(kept) < len(old))
 
 

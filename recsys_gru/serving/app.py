@@ -22,6 +22,7 @@ from starlette.routing import Route
 from recsys_gru.serving.clicks import Click as Kept
 from recsys_gru.serving.described import document
 from recsys_gru.serving.exchange import Place, first
+from recsys_gru.serving.items import WithItems
 from recsys_gru.serving.measures import Measures
 from recsys_gru.serving.refusal import RefusedError
 from recsys_gru.serving.requests import (
@@ -63,6 +64,8 @@ def loaded_models(settings: Settings) -> dict[str, tuple[Source, Served]]:
     """
     named = {"main": settings.model, "beside": settings.beside}
     sources = {name: source_of(model, settings.tracking_uri) for name, model in named.items() if model}
+    if (file := settings.items) is not None:
+        sources = {name: WithItems(source, file, settings.items_name) for name, source in sources.items()}
     return {name: (source, first(source)) for name, source in sources.items()}
 
 
@@ -98,21 +101,16 @@ def application(
                 follower.cancel()
             await service.close()
 
-    described = to_json(document())
-
-    async def openapi(service: Service, request: Request) -> Response:
-        del service, request
-        return Response(described, media_type=JSON)
-
     routes = [
         _route("/v1/recommend", "POST", _recommend),
         _route("/v1/sessions/{session_id}/clicks", "POST", _click),
         _route("/v1/sessions/{session_id}", "DELETE", _forget),
+        _route("/v1/items", "GET", _found),
         _route("/v1/items/{item_id}/similar", "GET", _similar),
         _route("/metrics", "GET", _metrics),
         _route("/healthz", "GET", _healthz, public=True),
         _route("/readyz", "GET", _readyz, public=True),
-        _route("/openapi.json", "GET", openapi, public=True),
+        _route("/openapi.json", "GET", _described(), public=True),
         _route("/docs", "GET", _page("docs.html"), public=True),
         _route("/", "GET", _page("page.html"), public=True),
     ]
@@ -165,6 +163,16 @@ async def _similar(service: Service, request: Request) -> Response:
     return _json(await service.similar(which, item, k))
 
 
+async def _found(service: Service, request: Request) -> Response:
+    given = query_of(request)
+    require_known(given, "find", "k", "model")
+    text = asked(given, "find", SESSION, "")
+    if not text:
+        raise RefusedError(422, "find: expected an item's id, or words of its name")
+    k, which = asked(given, "k", COUNT, 20), asked(given, "model", WHICH, "main")
+    return _json(await service.found(which, text, k))
+
+
 async def _metrics(service: Service, request: Request) -> Response:
     del request
     return Response(service.measures.text(), media_type="text/plain; version=0.0.4")
@@ -191,6 +199,16 @@ async def _readyz(service: Service, request: Request) -> Response:
         "clicks": None if service.clicks is None else {"trouble": service.clicks.trouble or None},
     }
     return _json(found, 503 if trouble else 200)
+
+
+def _described() -> Answering:
+    text = to_json(document())
+
+    async def openapi(service: Service, request: Request) -> Response:
+        del service, request
+        return Response(text, media_type=JSON)
+
+    return openapi
 
 
 def _page(name: str) -> Answering:

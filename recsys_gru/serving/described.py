@@ -9,6 +9,7 @@ from recsys_gru import __version__
 from recsys_gru.serving.wire import (
     Answer,
     Click,
+    Found,
     ItemId,
     K,
     Recommend,
@@ -19,7 +20,7 @@ from recsys_gru.serving.wire import (
     Which,
 )
 
-KINDS: tuple[type[Strict], ...] = (Recommend, Click, Answer, Similar, Trouble)
+KINDS: tuple[type[Strict], ...] = (Recommend, Click, Answer, Similar, Found, Trouble)
 REFUSALS = {
     "400": "The request cannot be read, or asks for a Host that this service is not.",
     "401": "The bearer token is missing or wrong.",
@@ -56,10 +57,8 @@ def document() -> Described:
 
 def _paths() -> Described:
     session = _parameter("session_id", "path", TextId, "The session.")
-    item = _parameter("item_id", "path", ItemId, "The item.")
     k = _parameter("k", "query", K, "Items wanted.", default=20)
     seen = _parameter("exclude_seen", "query", bool, "Leave out the items of the session.", default=True)
-    which = _parameter("model", "query", Which, "Which model answers.", default="main")
     return {
         "/v1/recommend": {
             "post": _does(
@@ -83,22 +82,55 @@ def _paths() -> Described:
         "/v1/sessions/{session_id}": {
             "delete": _does("Forget a session.", None, "400 401 409 422 503", session)
         },
-        "/v1/items/{item_id}/similar": {
-            "get": _does(
-                "Rank the items most like one.", Similar, "400 401 404 422 503", item, k, which, missing=True
-            )
-        },
+        **_items(),
         "/healthz": {"get": _told("The process lives.", "text/plain")},
         "/readyz": {"get": _told("A golden request was answered, and by which model.", "application/json")},
         "/metrics": {"get": _told("Figures for Prometheus.", "text/plain")},
     }
 
 
-def _parameter(name: str, where: str, kind: Any, says: str, default: object = None) -> Described:  # noqa: ANN401 - any type
+def _items() -> Described:
+    item = _parameter("item_id", "path", ItemId, "The item.")
+    k = _parameter("k", "query", K, "Items wanted.", default=20)
+    which = _parameter("model", "query", Which, "Which model answers.", default="main")
+    find = _parameter("find", "query", TextId, "An id, or words of a name.", needed=True)
+    return {
+        "/v1/items": {
+            "get": _does(
+                "Find items by an id, or by words of their names; the page's way to pick one.",
+                Found,
+                "400 401 422 503",
+                find,
+                k,
+                which,
+            )
+        },
+        "/v1/items/{item_id}/similar": {
+            "get": _does(
+                "Rank the items most like one.", Similar, "400 401 404 422 503", item, k, which, missing=True
+            )
+        },
+    }
+
+
+def _parameter(
+    name: str,
+    where: str,
+    kind: Any,  # noqa: ANN401 - any type
+    says: str,
+    default: object = None,
+    needed: bool = False,
+) -> Described:
     schema = TypeAdapter(kind).json_schema()
     if default is not None:
         schema["default"] = default
-    return {"name": name, "in": where, "required": where == "path", "description": says, "schema": schema}
+    return {
+        "name": name,
+        "in": where,
+        "required": needed or where == "path",
+        "description": says,
+        "schema": schema,
+    }
 
 
 def _does(

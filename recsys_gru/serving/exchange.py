@@ -70,9 +70,10 @@ class Place:
             "version": self.served.version,
             "kind": self.served.kind,
             "items": self.served.n_items,
+            "names": self.served.n_named,
             "serves_since": _iso(self.since),
             "learned_until": None if until is None else _iso(until),
-            "trouble": self.trouble or None,
+            "trouble": self.trouble or self._source.trouble or None,
         }
 
     def _take_over(self, fresh: Served) -> None:

@@ -60,6 +60,23 @@ class Served:
         found: list[int | str] = self.model.vocabulary_.ids.to_list()
         return found
 
+    @property
+    def n_named(self) -> int:
+        """Items that have a name."""
+        names = self.model.vocabulary_.names
+        return 0 if names is None else names.count()
+
+    def name(self, number: int) -> str | None:
+        """What people call the item of a number."""
+        names = self.model.vocabulary_.names
+        return None if names is None else names[number]
+
+    def found(self, text: str, k: int) -> list[int]:
+        """The numbers of at most k items: that of this id, then those whose names hold every word of it."""
+        own = self.number(text)
+        named: list[int] = self.model.vocabulary_.resembling(text, k).tolist()
+        return [*([own] if own >= 0 else []), *(one for one in named if one != own)][:k]
+
     @cached_property
     def _whole(self) -> bool:
         return bool(self.ids) and isinstance(self.ids[0], int)

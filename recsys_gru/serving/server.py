@@ -67,7 +67,7 @@ def worker_application() -> Starlette:
     """The application of one of several processes."""
     told = json.loads(os.environ[TOLD])
     _prepare()
-    paths = {"clicks": None if told["clicks"] is None else Path(told["clicks"])}
+    paths = {name: told[name] and Path(told[name]) for name in ("clicks", "items")}
     return _loaded(Settings(**told | paths | {"hosts": tuple(told["hosts"])}))
 
 

@@ -67,7 +67,8 @@ class Service:
         if asked.session_id is not None:
             ids = await self._kept().items(asked.session_id)
         how = asked.k, asked.exclude_seen, asked.allow, asked.deny
-        return await self.answer(asked.model, ids, *how, context=asked.context)
+        found = await self.answer(asked.model, ids, *how, context=asked.context)
+        return self._named(asked.model, found) if asked.names else found
 
     async def click(
         self,
@@ -125,6 +126,14 @@ class Service:
         except InputError as error:
             raise RefusedError(404, str(error)) from error
         return {"items": _listed(ids, scores), "model_version": served.version}
+
+    async def found(self, which: str, text: str, k: int) -> Told:
+        """The items of an id, or of names that hold the words of a text."""
+        served = self._place(which).served
+        numbers = await asyncio.to_thread(served.found, text, k)
+        ids = served.ids
+        items = [{"item_id": ids[number], "name": served.name(number)} for number in numbers]
+        return {"items": items, "model_version": served.version}
 
     async def answer(
         self,
@@ -191,6 +200,15 @@ class Service:
             await asyncio.to_thread(self.clicks.close)
         if self.sessions is not None:
             await self.sessions.close()
+
+    def _named(self, which: str, found: Told) -> Told:
+        """An answer with what people call its items."""
+        served = self._place(which).served
+        for item in found["items"]:
+            number = served.number(item["item_id"])
+            if number >= 0 and (name := served.name(number)) is not None:
+                item["name"] = name
+        return found
 
     def _recent(self, served: Served, question: Question, popular: Ranking) -> tuple[Ranking, str]:
         """The items clicked of late, and behind them those that were ever popular."""

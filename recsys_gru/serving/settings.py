@@ -17,6 +17,9 @@ class Settings:
         model: a saved model's folder, the `current.json` that `fresh` publishes, or `models:/NAME@ALIAS`.
         beside: a second model, for comparisons on the page; as `model`.
         tracking_uri: the store of the registry.
+        items: file of facts about items, which are added to each model before it serves; it is looked at as
+            often as the model. A model without facts is told their names.
+        items_name: its column of what people call the items; None for one with a usual name.
         host, port: where it listens; nothing but this machine is answered by default.
         hosts: names by which it may be asked besides those of this machine; where it listens to others than
             this machine and none is given, by any. A page elsewhere whose name was made to point here asks by
@@ -41,6 +44,8 @@ class Settings:
     model: str
     beside: str | None = None
     tracking_uri: str = "mlruns"
+    items: Path | None = None
+    items_name: str | None = None
     host: str = "127.0.0.1"
     port: int = 8000
     hosts: tuple[str, ...] = ()
@@ -79,6 +84,8 @@ class Settings:
         for name in ("deadline", "slow", "session_ttl", "watch", "drain"):
             if not getattr(self, name) > 0:
                 raise ParameterError(f"expected {name} as seconds above 0, got {getattr(self, name)!r}")
+        if self.items_name is not None and self.items is None:
+            raise ParameterError("expected an items file whose column holds the names: --items FILE")
         if self.token is not None and not self.token.strip():
             raise ParameterError("expected a token that is no blank text, or none at all")
         if self.workers > 1 and self.sessions == "memory":

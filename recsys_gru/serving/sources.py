@@ -18,7 +18,13 @@ MANIFEST = "manifest.json"
 
 
 class Source(ABC):
-    """Somewhere a model is, and newer ones will be."""
+    """Somewhere a model is, and newer ones will be.
+
+    Attributes:
+        trouble: what is wrong with what goes with the model, though the model serves.
+    """
+
+    trouble = ""
 
     @abstractmethod
     def version(self) -> str:

@@ -62,6 +62,7 @@ class Recommend(Strict):
     )
     model: Annotated[Which, Field(description="Which of two models answers, where there are two.")] = "main"
     context: Moment = None
+    names: Annotated[bool, Field(description="Tell what people call the items, where that is known.")] = False
 
 
 class Click(Strict):
@@ -87,6 +88,9 @@ class Item(Strict):
         Literal["facts"] | None,
         Field(description="There where nobody has clicked the item yet, and facts alone tell of it."),
     ] = None
+    name: Annotated[
+        str | None, Field(description="What people call it; there where names were asked for.")
+    ] = None
 
 
 class Answer(Strict):
@@ -110,6 +114,20 @@ class Similar(Strict):
     """Items like one item, best first."""
 
     items: list[Item]
+    model_version: str
+
+
+class Named(Strict):
+    """An item and what people call it."""
+
+    item_id: ItemId
+    name: str | None
+
+
+class Found(Strict):
+    """Items of an id or a name that was looked for, best first."""
+
+    items: list[Named]
     model_version: str
 
 

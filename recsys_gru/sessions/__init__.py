@@ -1,10 +1,11 @@
 """Events to what models take: item numbers, packed sessions, training and test parts.
 
-In it: vocabulary (ids to numbers), ordered (events in order), packed (`Sessions`, where Polars ends), files
-(the same on disk), data (whatever a caller has, packed), asked (ids and sessions as callers have them),
-filter (rare items and short sessions), split, doctor (what a split did), fingerprint, growing (a catalogue
-that goes on), stretches (a log as a stream). Used by everything that fits, ranks or measures. It must never
-import a model, torch, or a room that works on whole logs (preparation, exploration).
+In it: vocabulary (ids to numbers), names (what people call the items), ordered (events in order), packed
+(`Sessions`, where Polars ends), files (the same on disk), data (whatever a caller has, packed), asked (ids
+and sessions as callers have them), filter (rare items and short sessions), split, doctor (what a split did),
+fingerprint, growing (a catalogue that goes on), stretches (a log as a stream). Used by everything that fits,
+ranks or measures. It must never import a model, torch, or a room that works on whole logs (preparation,
+exploration).
 """
 
 from recsys_gru.clicks.check import TIED_LIMIT, tied_warning

@@ -46,7 +46,17 @@ def renumbered(
             newer.vocabulary.ids.filter(pl.Series(new)),
         ]
     )
-    return replace(newer, items=items, vocabulary=Vocabulary(ids, support)), kept
+    names = _joined(old, kept, newer.vocabulary, new)
+    return replace(newer, items=items, vocabulary=Vocabulary(ids, support, names)), kept
+
+
+def _joined(
+    old: Vocabulary, kept: NDArray[np.int64], newer: Vocabulary, new: NDArray[np.bool_]
+) -> pl.Series | None:
+    """The names of the old items that are kept and, after them, of the new ones."""
+    if old.names is None and newer.names is None:
+        return None
+    return pl.concat([old.names_or_nulls.gather(kept), newer.names_or_nulls.filter(pl.Series(new))])
 
 
 def _moved_up(keep: NDArray[np.bool_]) -> NDArray[np.int64]:

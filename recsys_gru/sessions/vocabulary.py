@@ -1,6 +1,7 @@
 """The vocabulary: the frozen map between the caller's item ids and item numbers 0..N-1."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from recsys_gru.clicks.frames import ITEM
 from recsys_gru.clicks.ids import LARGEST, as_whole
 from recsys_gru.errors import ClickLogError, InputError, SchemaError
 from recsys_gru.files import read_file
+from recsys_gru.sessions.names import NAME, as_names, folded, resembling
 
 SUPPORT = "support"
 MOST_ITEMS = 2**31 - 1
@@ -29,6 +31,7 @@ class Vocabulary:
     Attributes:
         ids: the caller's item ids, whole numbers or text, (N,).
         support: training events of each item, (N,) int64.
+        names: what people call each item, (N,) text, null for one without; None where none has any.
 
     >>> vocabulary = Vocabulary(pl.Series(["a", "b"]), np.array([3, 1]))
     >>> vocabulary.numbers(pl.Series(["b", "z"])), vocabulary.number("a"), vocabulary.take([1]).to_list()
@@ -37,6 +40,7 @@ class Vocabulary:
 
     ids: pl.Series
     support: NDArray[np.int64]
+    names: pl.Series | None = None
 
     def __post_init__(self) -> None:
         support = np.asarray(self.support, dtype=np.int64)
@@ -47,6 +51,11 @@ class Vocabulary:
         if support.shape != (len(self.ids),):
             raise ClickLogError(
                 f"expected one support per item ({len(self.ids)}); got an array of shape {support.shape}"
+            )
+        if self.names is not None and (len(self.names) != len(self.ids) or self.names.dtype != pl.String):
+            raise ClickLogError(
+                f"expected one text or null per item ({len(self.ids)}) as names; got {len(self.names)} of "
+                f"{self.names.dtype}"
             )
 
     def __len__(self) -> int:
@@ -128,14 +137,59 @@ class Vocabulary:
             return pl.Series(ITEM, self.ids.to_numpy()[chosen])
         return self.ids[chosen]  # not gather, a query of .2 ms
 
+    @property
+    def names_or_nulls(self) -> pl.Series:
+        """The name of each item, null for one without."""
+        return (
+            pl.Series(NAME, [None], pl.String).new_from_index(0, len(self))
+            if self.names is None
+            else self.names
+        )
+
+    def named(self, ids: pl.Series, texts: pl.Series) -> "Vocabulary":
+        """The same, where some items are called otherwise from now on, by no name where the text is null; ids
+        that are unknown are not looked at.
+
+        >>> vocabulary = Vocabulary(pl.Series([7, 8]), np.array([3, 1]))
+        >>> vocabulary.named(pl.Series([8, 9]), pl.Series(["Hat", "Coat"])).names_of([8, 7])
+        {8: 'Hat'}
+        """
+        numbers = self.found(ids)
+        known = pl.Series(numbers >= 0)
+        texts = as_names(texts).filter(known)
+        if self.names is None and not texts.count():
+            return self
+        names = self.names_or_nulls.clone().scatter(numbers[numbers >= 0], texts)  # which changes in place
+        return replace(self, names=names if names.count() else None)
+
+    def names_of(self, ids: Sequence[int | str]) -> dict[int | str, str]:
+        """What some ids are called; those without a name are left out."""
+        if self.names is None or not ids:
+            return {}
+        numbers = self.numbers(pl.Series(ids))
+        pairs = zip(ids, numbers.tolist(), strict=True)
+        return {
+            one: name for one, number in pairs if number >= 0 and (name := self.names[number]) is not None
+        }
+
+    def resembling(self, text: str, k: int) -> NDArray[np.int64]:
+        """The numbers of at most k items whose names hold every word of a text, the best first."""
+        if self._folded is None:
+            return np.empty(0, np.int64)
+        return resembling(self._folded, self.support, text, k)
+
+    @cached_property
+    def _folded(self) -> pl.Series | None:
+        return None if self.names is None else folded(self.names)
+
     def to_bytes(self) -> bytes:
-        """A Parquet file with the columns item_id and support."""
-        file = BytesIO()
-        pl.DataFrame({ITEM: self.ids, SUPPORT: self.support}).write_parquet(file)
+        """A Parquet file with the columns item_id and support, and name where some item has one."""
+        file, names = BytesIO(), {} if self.names is None else {NAME: self.names}
+        pl.DataFrame({ITEM: self.ids, SUPPORT: self.support, **names}).write_parquet(file)
         return file.getvalue()
 
     def write(self, path: str | Path) -> None:
-        """Write a Parquet file with the columns item_id and support."""
+        """Write that file."""
         Path(path).write_bytes(self.to_bytes())
 
     @classmethod
@@ -167,13 +221,14 @@ class Vocabulary:
             raise SchemaError(f"expected a vocabulary of {ITEM} and {SUPPORT} in {path}: {error}") from error
 
 
-def _columns_of(data: bytes) -> tuple[pl.Series, NDArray[np.int64]]:
+def _columns_of(data: bytes) -> tuple[pl.Series, NDArray[np.int64], pl.Series | None]:
     """The checked columns of a vocabulary's file."""
     schema = pl.read_parquet_schema(BytesIO(data))
     if (
-        list(schema) != [ITEM, SUPPORT]
+        list(schema) not in ([ITEM, SUPPORT], [ITEM, SUPPORT, NAME])
         or schema[ITEM] not in (pl.Int64, pl.String)
         or schema[SUPPORT] != pl.Int64
+        or schema.get(NAME, pl.String) != pl.String
     ):
         found = ", ".join(f"{name} ({kind})" for name, kind in schema.items())
         raise SchemaError(f"found {found}")
@@ -189,7 +244,7 @@ def _columns_of(data: bytes) -> tuple[pl.Series, NDArray[np.int64]]:
     counts: NDArray[np.int64] = support.to_numpy()
     if counts.min(initial=0) < 0 or counts.sum(dtype=np.float64) >= MOST_EVENTS:
         raise SchemaError("found support below 0, or more events than can be counted")
-    return table[ITEM], counts
+    return table[ITEM], counts, table[NAME] if NAME in schema else None
 
 
 def _plain(item: str) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -115,6 +116,23 @@ def test_hostile_ids_stay_text() -> None:
     ).html()
     assert "<img" not in page
     assert bad in " ".join(parsed(page).words)
+
+
+def test_people_read_names_where_items_have_some() -> None:
+    titles = pl.Series([f"<b>Ночь {number}</b>" if number % 2 else None for number in range(30)])
+    called = TableScorer(replace(MODEL.vocabulary_, names=titles), MODEL.table)
+    page = report_page("Named", called, LOG, evaluate(called, LOG)).html()
+    assert "<b>Ночь" not in page
+    for titled in ("Example recommendations", "Worst sessions"):
+        chips = re.findall(
+            r'class="chip[^>]*>[^<]*<', page.partition(f"<h2>{titled}")[2].partition("<h2>")[0]
+        )
+        assert len(chips) > 10
+        for chip in chips:
+            number = re.search(r"(\d+)", chip.partition("title=")[2] or chip.partition(">")[2])
+            assert number is not None
+            odd = int(number[1]) % 2
+            assert chip.endswith(f">&lt;b&gt;Ночь {number[1]}&lt;/b&gt;<" if odd else f">{number[1]}<")
 
 
 def test_a_page_of_a_report_alone_leaves_the_other_sections_out(tmp_path: Path) -> None:

@@ -181,4 +181,6 @@ def _copy_store(source: Path, target: Path, old: str, new: str) -> None:
 def _toml(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml(entry)}' for key, entry in value.items())}}}"
     return json.dumps(value)

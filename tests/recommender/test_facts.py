@@ -11,8 +11,10 @@ import torch
 
 from recsys_gru import Blend, Markov, Popularity, evaluate, load
 from recsys_gru.clicks.catalogue import Catalogue, generate_catalogue
+from recsys_gru.contract.toy import clicks_of
 from recsys_gru.errors import CheckpointError, InputError, NotFittedError, ParameterError, SchemaError
 from recsys_gru.evaluation import Report
+from recsys_gru.facts import check_items
 from recsys_gru.model.facts import Facts
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.recommender.network_recommender import encoding_in
@@ -174,6 +176,31 @@ def test_retired_items_are_gone(made: Catalogue, again: GRU4Rec, tmp_path: Path)
     assert table.filter(pl.col("item_id") == best[0])["source"].to_list() == ["facts"]
     again.save(tmp_path / "changed")
     assert GRU4Rec.load(tmp_path / "changed").recommend_one([5], k=500).equals(table)
+
+
+def test_names_of_items_are_kept_through_all_that_a_catalogue_goes_through(tmp_path: Path) -> None:
+    def told(*names: str | None, column: str = "title") -> pl.DataFrame:
+        return pl.DataFrame(
+            {"item_id": list("abcd"[: len(names)]), column: names, "size": [1.0] * len(names)}
+        )
+
+    def names(model: GRU4Rec) -> dict[int | str, str]:
+        return model.vocabulary_.names_of(model.vocabulary_.ids.to_list())
+
+    log = clicks_of("ab", "ba", "ac")
+    model = GRU4Rec(layers=(4,), batch_size=2, n_sample=2, n_epochs=1).fit(log, items=told("A", None, "C"))
+    assert names(model) == {"a": "A", "c": "C"}
+    model.add_items(told("A", "B", None, "D"))
+    assert names(model) == {"a": "A", "b": "B", "d": "D"}
+    model.save(tmp_path / "model")
+    model = GRU4Rec.load(tmp_path / "model").retire_items(["b"])
+    model.partial_fit(clicks_of("ae", "ea"))
+    assert names(model) == {"a": "A", "d": "D"}
+    items = check_items(told("A", column="caption"), name="caption")
+    model.fit(log, items=items).save(tmp_path / "model")
+    assert names(GRU4Rec.load(tmp_path / "model").add_items(told("Z", column="caption"))) == {"a": "Z"}
+    with pytest.raises(ParameterError, match="no column 'caption' of names"):
+        check_items(told("A"), name="caption")
 
 
 def test_items_can_be_retired_without_facts(parts: tuple[pl.DataFrame, pl.DataFrame]) -> None:

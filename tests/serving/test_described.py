@@ -33,6 +33,7 @@ OPERATIONS = [
     "POST /v1/recommend",
     "POST /v1/sessions/{session_id}/clicks",
     "DELETE /v1/sessions/{session_id}",
+    "GET /v1/items",
     "GET /v1/items/{item_id}/similar",
     "GET /healthz",
     "GET /readyz",

@@ -1,6 +1,7 @@
 """The page as a person uses it, in a real browser."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -9,12 +10,14 @@ from playwright.sync_api import Browser, Page
 
 from recsys_gru import Markov
 from recsys_gru.serving import Settings
+from recsys_gru.sessions import as_sessions
 from tests.browser import DESK, PHONE, chromium
 from tests.serving.running import Here, running
 
 PICTURES = os.environ.get("SERVING_PICTURES")
 """A folder for pictures of what the test saw, if wanted."""
 EVIL = "<img src=x onerror=document.title='broken'>"
+NAMES = {100: EVIL, 101: "Red shirt", 102: "赤いシャツ", 103: "قميص أحمر", 104: None}
 
 
 def opened(browser: Browser, service: Here, width: int = DESK, scheme: str = "light", path: str = "") -> Page:
@@ -92,6 +95,49 @@ def test_the_page_is_played_with_on_phone_and_desk_by_day_and_by_night(service: 
         ):
             assert name in page.inner_text("body")
         pictured(page, "docs-phone")
+
+
+def named(clicks: pl.DataFrame, folder: Path) -> Path:
+    """A saved model that knows what some of its items are called."""
+    sessions = as_sessions(clicks)
+    vocabulary = sessions.vocabulary.named(pl.Series(list(NAMES)), pl.Series(list(NAMES.values())))
+    Markov().fit(replace(sessions, vocabulary=vocabulary)).save(folder)
+    return folder
+
+
+def test_names_are_told_where_they_are_asked_for_and_found(clicks: pl.DataFrame, tmp_path: Path) -> None:
+    with running(Settings(str(named(clicks, tmp_path / "model")), port=0)) as service:
+        items = service.recommend(items=[110], k=12, exclude_seen=False, names=True).body["items"]
+        assert {one["item_id"]: one.get("name") for one in items} == NAMES | dict.fromkeys(range(105, 112))
+        assert not any("name" in one for one in service.recommend(items=[110]).body["items"])
+        assert service.ask("GET", "/readyz").body["models"]["main"]["names"] == 4
+        for text, ids in (("shirt%20RED", [101]), ("104", [104]), ("%E8%B5%A4", [102]), ("none", [])):
+            found = service.ask("GET", f"/v1/items?find={text}&k=5").body
+            assert found["items"] == [{"item_id": one, "name": NAMES[one]} for one in ids]
+        assert service.ask("GET", "/v1/items").status == 422
+
+
+@pytest.mark.slow
+def test_items_are_picked_and_shown_by_their_names(clicks: pl.DataFrame, tmp_path: Path) -> None:
+    told = Settings(str(named(clicks, tmp_path / "model")), port=0)
+    with running(told) as service, chromium() as browser:
+        page = opened(browser, service, PHONE, "dark")
+        page.fill("#item", "shi")
+        page.click("#found button:has-text('Red shirt')")
+        page.wait_for_selector("#session button:has-text('Red shirt ×')")
+        page.fill("#item", "赤いシャツ")
+        page.press("#item", "Enter")
+        page.wait_for_selector("#session button:has-text('赤いシャツ ×')")
+        assert page.inner_text("#said").startswith("2 clicks; 0 on items")
+        shown = items_of(page, "main")
+        expected = service.recommend(items=[101, 102], k=10, names=True).body["items"]
+        assert shown == [
+            f"{one['name']} {one['item_id']}" if "name" in one else str(one["item_id"]) for one in expected
+        ]
+        assert any("قميص" in one for one in shown)
+        assert page.evaluate("document.images.length") == 0
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE
+        pictured(page, "page-named")
 
 
 @pytest.mark.slow
