@@ -40,6 +40,8 @@ class Plan(NamedTuple):
     """T times U numbers of each window."""
     moment: Items
     """(E, C) the labels of each input's moment, -1 for none; no columns where none is told of."""
+    worth: Floats
+    """(E,) what each target's loss counts; empty where all count the same."""
 
 
 class Sizes(NamedTuple):
@@ -77,4 +79,5 @@ def window_of(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
         plan.counts[d : at[3]],
         plan.weights[d : at[3]],
         plan.moment[e : at[0]],
+        plan.worth[e : at[0]],
     )

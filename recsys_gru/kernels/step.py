@@ -12,7 +12,7 @@ from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
 from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
-from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows
+from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows, weigh
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.moment import add_labels, label_sums
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
@@ -36,13 +36,20 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
         for i in range(len(own)):
             own[i] = counts[window.step[i], window.target_at[i]]
         options = recipe.regular, recipe.bend, recipe.tiny, share
-        for loss in bpr_max_rows(scores, places, counts, own, options, recipe.threads):
+        losses = bpr_max_rows(scores, places, counts, own, options, recipe.threads)
+        for loss in losses:
             total += loss
     else:
         weights = window.weights.reshape(steps, width)
         log_z, own = cross_entropy_rows(scores, places, weights, share, recipe.threads)
+        losses = log_z - own + window.target_log_q
         for i in range(len(own)):
             total += log_z[i] - own[i] + window.target_log_q[i]
+    if len(window.worth) > 0:
+        weigh(scores, window.worth)
+        total = 0.0
+        for i in range(len(losses)):
+            total += losses[i] * window.worth[i]
     return total / (recipe.batch_size * steps)
 
 
@@ -162,6 +169,7 @@ def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained
         window.counts,
         window.weights,
         window.moment,
+        window.worth,
     )
     return _over(trained, rows, bias), by_place, facts, kept
 

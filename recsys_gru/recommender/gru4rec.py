@@ -1,7 +1,7 @@
 """GRU4Rec: the estimator that brings clicks, lanes, network, evaluation and saved models together."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Self, final
@@ -65,6 +65,7 @@ class GRU4Rec(NetworkRecommender):
         dropout_p_own: probability that an update leaves an own row out, so that facts learn to do without.
         context: columns of the log that tell of the moment of a click, such as its device, whose labels say
             what is liked there; "gap" (time since the click before) and "hour" are made from the time.
+        target_weights: what the loss of a click counts, by column of context and label, 1 if not given.
 
     Attributes:
         network_: the trained parameters.
@@ -118,6 +119,7 @@ class GRU4Rec(NetworkRecommender):
         forget_after: float | None = None,
         dropout_p_own: float = 0.0,
         context: Sequence[str] = (),
+        target_weights: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         self.layers = layers
         self.loss = loss
@@ -154,6 +156,7 @@ class GRU4Rec(NetworkRecommender):
         self.forget_after = forget_after
         self.dropout_p_own = dropout_p_own
         self.context = context
+        self.target_weights = target_weights
 
     def fit(
         self,
@@ -291,4 +294,4 @@ class GRU4Rec(NetworkRecommender):
         self.network_, self.slots_ = learner.network, learner.optimiser.slots
         self.encoding_ = known and known.encoding
         self.recency_ = Recency.of(sessions, loop.forgetting.half_life).begun(support == 0)
-        self.history_ = loop.train(self, learner, sessions, validation, self._labels(sessions))
+        self.history_ = self._train(loop, learner, sessions, validation)

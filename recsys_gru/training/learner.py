@@ -12,7 +12,7 @@ from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.products import matmul
 from recsys_gru.model.candidates import Candidates, Rows
 from recsys_gru.model.dropout import Dropout
-from recsys_gru.model.gradients import value_and_gradient
+from recsys_gru.model.gradients import value_and_gradient, weighted
 from recsys_gru.model.losses import Loss
 from recsys_gru.model.near import Gradient, near, through_facts
 from recsys_gru.model.network import Network, States
@@ -70,10 +70,17 @@ class Learner:
         weight."""
         rows = self.candidates.collect(*self._events(data, windows))
         if data.moment is not None:
-            device = self.network.device
-            moments = [torch.from_numpy(data.moment[window.at]).to(device) for window in windows]
-            rows = (one._replace(moment=moment) for one, moment in zip(rows, moments, strict=True))
+            told = [self._told(data, window) for window in windows]
+            rows = (one._replace(moment=moment, worth=w) for one, (moment, w) in zip(rows, told, strict=True))
         return zip(rows, map(self._flow, windows), strict=True)
+
+    def _told(self, data: TrainingData, window: Window) -> tuple[Tensor | None, Tensor | None]:
+        """The labels of inputs' moments, and what the targets count."""
+        moment = None if data.moment is None else data.moment[window.at]
+        worth = None if data.worth is None else data.worth[window.at + 1]
+        device = self.network.device
+        told = (None if one is None else torch.from_numpy(one).to(device) for one in (moment, worth))
+        return next(told), next(told)
 
     def update(self, rows: Rows, flow: Flow) -> float:
         """Update the network on a window; return its loss, summed over events and divided by lanes and
@@ -103,6 +110,8 @@ class Learner:
         )  # (U, H), (P, U)
         share = 1 / (self.batch_size * len(flow.alive))
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
+        if rows.worth is not None:
+            losses, d_scores = losses * rows.worth, weighted(d_scores, rows.worth)
         d_asking = matmul(d_scores, candidates)
         d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
         of_moment = None if rows.moment is None else network.through_moment(d_hidden, rows.moment)
