@@ -12,7 +12,7 @@ from recsys_gru.recommender import RECOMMENDED
 
 USUAL: tuple[Mapping[str, Any], ...] = (
     {"model": "GRU4Rec", **RECOMMENDED},
-    {"model": "GRU4Rec", **RECOMMENDED, "scale": 0.0, "look_back": 0},
+    {"model": "GRU4Rec", **RECOMMENDED, "scale": 0.0, "look_back": 0, "repeats": 0},
     {"model": "VMISKNN"},
     {"model": "ItemKNN"},
     {"model": "Markov"},

@@ -24,6 +24,18 @@ def recent(items: NDArray[np.int32], offsets: Items, at: Items, count: int) -> I
     return np.where(places >= begins[:, None], items[np.maximum(places, 0)], -1).astype(np.int64)
 
 
+def each_once(recent: Items) -> Items:
+    """The items of the last clicks (Q, K), the last one first, with -1 where one has stood before.
+
+    >>> each_once(np.array([[7, 9, 7, -1]])).tolist()
+    [[7, 9, -1, -1]]
+    """
+    once = recent.copy()
+    for d in range(1, recent.shape[1]):
+        once[(recent[:, :d] == recent[:, d, None]).any(1), d] = -1
+    return once
+
+
 def spread(begins: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """The places ``begins[s]`` to ``begins[s] + lengths[s]``, one part after the other.
 

@@ -52,3 +52,15 @@ def may_be_given(bars: Bars, item: int, row: int) -> bool:
             return False
         place += 1
     return True
+
+
+@kernel
+def which_may_be_given(bars: Bars, items: NDArray[np.int32], rows: Items) -> Masks:
+    """Return which of some items (P,) may be given to their rows (P,).
+
+    Twin: the masks of a tile, tests/kernels/test_bars.py::test_what_may_be_given_is_what_the_masks_say.
+    """
+    found = np.empty(len(items), np.bool_)
+    for place in range(len(items)):
+        found[place] = may_be_given(bars, items[place], rows[place])
+    return found

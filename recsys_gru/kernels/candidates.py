@@ -26,15 +26,32 @@ def _count_targets(
 
 
 @kernel
+def _number_inputs(inputs: Items, slots: NDArray[np.int32], rows: Items, used: int, input_at: Items) -> int:
+    """Number a window's inputs (P, K) behind the `used` items that have a number; return how many have one
+    then."""
+    for i in range(len(inputs)):
+        for k in range(inputs.shape[1]):
+            item = inputs[i, k]
+            if item >= 0 and slots[item] < 0:
+                slots[item] = used
+                rows[used] = item
+                used += 1
+            input_at[i, k] = slots[item] if item >= 0 else -1
+    return used
+
+
+@kernel
 def distinct(
     places: tuple[Items, Items, Items],
     sizes: tuple[Items, Items],
     weights: Reals,
     slots: NDArray[np.int32],
     found: tuple[Items, Reals, Items, Items],
+    inputs_too: bool,
 ) -> Items:
     """Number the distinct items of each window among (targets, samples, inputs) by first appearance:
-    candidates first, mere inputs last. These are the rows of `model.candidates.Drawn`.
+    candidates first, mere inputs last. These are the rows of `model.candidates.Drawn`. With `inputs_too`
+    inputs are candidates as well.
 
     `sizes` says how many steps each window has, and how many targets each step; the targets and inputs of the
     steps lie one after the other, samples are (windows, S). Either there are K inputs, -1 for none, for each
@@ -67,18 +84,16 @@ def distinct(
             else:
                 drawn[0, told + slot] += 1
                 drawn[1, told + slot] += weights[1, item]
-        made[0, window] = used
+        scored = used
+        part = slice(begin, min(begin + count, len(inputs)))
+        used = _number_inputs(inputs[part], slots, rows[first:], used, input_at[part])
+        if inputs_too:
+            drawn[:, told + scored : told + used] = 0
+            scored = used
+        made[0, window] = scored
         own = targets[begin : begin + count], target_at[begin : begin + count]
-        _count_targets(own, sizes[1][step : step + n_steps], weights, used, drawn[:, told:])
-        told += n_steps * used
-        for i in range(begin, min(begin + count, len(inputs))):
-            for k in range(inputs.shape[1]):
-                item = inputs[i, k]
-                if item >= 0 and slots[item] < 0:
-                    slots[item] = used
-                    rows[first + used] = item
-                    used += 1
-                input_at[i, k] = slots[item] if item >= 0 else -1
+        _count_targets(own, sizes[1][step : step + n_steps], weights, scored, drawn[:, told:])
+        told += n_steps * scored
         made[1, window] = used
         for row in range(first, first + used):
             slots[rows[row]] = -1

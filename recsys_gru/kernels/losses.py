@@ -20,6 +20,10 @@ Scratch = tuple[Floats, Floats, NDArray[np.int32]]
 """Room for three numbers of each column (U,)."""
 Places = tuple[Items, Items]
 """Of each row (P,): the column of its target, and its step."""
+Again = tuple[Items, Floats]
+"""Of each row the columns of its session's last clicks (P, R), -1 for none, and how often each counts."""
+NO_CLICKS: Again = np.empty((0, 0), np.int64), np.empty((0, 0), np.float32)
+"""Where a row's own session has no say."""
 
 
 @kernel
@@ -41,14 +45,38 @@ def largest(x: Floats) -> np.float32:
 
 
 @kernel
-def _cross_entropy_part(state: tuple[Floats, Places, Floats, np.float32, Floats, Floats], part: int) -> None:
-    scores, (targets, steps), weights, share, log_z, own = state
+def _put(again: Again, i: int, drawn: Floats) -> None:
+    """Let the last clicks of row i count as often as they are to, in place of their draws (U,)."""
+    columns, counts = again
+    for d in range(columns.shape[1]):
+        if columns[i, d] >= 0:
+            drawn[columns[i, d]] = counts[i, d]
+
+
+@kernel
+def _take_back(again: Again, i: int, drawn: Floats, weights: Floats) -> None:
+    for column in again[0][i]:
+        if column >= 0:
+            drawn[column] = weights[column]
+
+
+@kernel
+def _cross_entropy_part(
+    state: tuple[Floats, Places, Floats, Again, np.float32, Floats, Floats], part: int
+) -> None:
+    scores, (targets, steps), weights, again, share, log_z, own = state
     first, last = part * LANES, min(part * LANES + LANES, scores.shape[1])
     rows, bits = np.empty((last - first, len(scores)), np.float32), np.empty(len(scores), np.int32)
     powers, width = bits.view(np.float32), len(scores)
+    drawn, step = weights[0], -1
     transpose(scores[:, first:last], rows)
     for i in range(first, last):
-        row, drawn = rows[i - first], weights[steps[i]]
+        row = rows[i - first]
+        if steps[i] != step:
+            step = steps[i]
+            drawn = weights[step].copy() if len(again[0]) else weights[step]
+        if len(again[0]):
+            _put(again, i, drawn)
         own[i] = row[targets[i]]
         top = largest(row)
         halves_of_exp(row, top, bits)
@@ -61,6 +89,8 @@ def _cross_entropy_part(state: tuple[Floats, Places, Floats, np.float32, Floats,
             row[j] *= part_of_all
         row[targets[i]] -= share
         log_z[i] = top + np.log(total)
+        if len(again[0]):
+            _take_back(again, i, drawn, weights[step])
     transpose(rows, scores[:, first:last])
 
 
@@ -78,19 +108,19 @@ def weigh(scores: Floats, worth: Floats) -> None:
 
 @kernel
 def cross_entropy_rows(
-    scores: Floats, places: Places, weights: Floats, share: np.float32, threads: int
+    scores: Floats, places: Places, weights: Floats, again: Again, share: np.float32, threads: int
 ) -> tuple[Floats, Floats]:
     """Return log Z and the target's score of each row (P,), and overwrite the scores (U, P) by `share` times
     (softmax - target).
 
-    log Z = log sum_j weights_j exp(r_j), weights (T, U) those of the row's step; a row's loss in
-    `model.losses.cross_entropy` is log Z less the target's score, but for logQ of the target.
+    log Z = log sum_j weights_j exp(r_j), weights (T, U) those of the row's step, but for those of `again`; a
+    row's loss in `model.losses.cross_entropy` is log Z less the target's score, but for logQ of the target.
 
     Twin: automatic differentiation, tests/kernels/test_losses.py::test_cross_entropy_is_that_of_its_formula.
     """
     lanes = scores.shape[1]
     log_z, own = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
-    state = (scores, places, weights, share, log_z, own)
+    state = (scores, places, weights, again, share, log_z, own)
     share_out(_cross_entropy_part, state, -(-lanes // LANES), threads)
     return log_z, own
 
@@ -153,8 +183,8 @@ def _bpr_max_row(r: Floats, weights: Floats, target: int, options: Options, scra
 
 
 @kernel
-def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Options, Floats], part: int) -> None:
-    scores, (targets, steps), counts, own, options, losses = state
+def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Again, Options, Floats], part: int) -> None:
+    scores, (targets, steps), counts, own, again, options, losses = state
     first, last, width = part * LANES, min(part * LANES + LANES, scores.shape[1]), len(scores)
     rows, weights = np.empty((last - first, width), np.float32), np.empty(width, np.float32)
     scratch = (np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.int32))
@@ -163,6 +193,8 @@ def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Options, Floats],
         drawn = counts[steps[i]]
         for j in range(width):  # not weights[:] = drawn, which is four times as slow
             weights[j] = drawn[j]
+        if len(again[0]):
+            _put(again, i, weights)
         weights[targets[i]] = own[i] - np.float32(1)
         losses[i] = _bpr_max_row(rows[i - first], weights, targets[i], options, scratch)
     transpose(rows, scores[:, first:last])
@@ -170,18 +202,24 @@ def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Options, Floats],
 
 @kernel
 def bpr_max_rows(
-    scores: Floats, places: Places, counts: Floats, own: Floats, options: Options, threads: int
+    scores: Floats,
+    places: Places,
+    counts: Floats,
+    own: Floats,
+    again: Again,
+    options: Options,
+    threads: int,
 ) -> Floats:
     """Return BPR-max of each row (P,), -log(sum_j s_j sigmoid(y - r_j) + tiny) + bpreg sum_j s_j r_j^2 with s
     the softmax over the negatives, and overwrite the scores (U, P) by its gradient: `model.losses.bpr_max`.
 
-    `counts` (T, U) is how often each column counts in a step, `own` (P,) how often a row's own target does,
-    its own place included.
+    `counts` (T, U) is how often each column counts in a step, but for `again`, `own` (P,) how often a row's
+    own target does, its own place included.
 
     Twin: an oracle in double, tests/kernels/test_losses.py::test_bpr_max_is_that_of_its_formula.
     """
     lanes = scores.shape[1]
     losses = np.empty(lanes, np.float32)
-    state = (scores, places, counts, own, options, losses)
+    state = (scores, places, counts, own, again, options, losses)
     share_out(_bpr_max_part, state, -(-lanes // LANES), threads)
     return losses

@@ -38,6 +38,10 @@ class Plan(NamedTuple):
     """T times U numbers of each window."""
     weights: Floats
     """T times U numbers of each window."""
+    again_at: Items
+    """(E, R) the rows of the last clicks, each item once, -1 for none."""
+    again: Floats
+    """(E, R) how often each counts in its own row."""
     moment: Items
     """(E, C) the labels of each input's moment, -1 for none; no columns where none is told of."""
     worth: Floats
@@ -78,6 +82,8 @@ def window_of(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
         plan.rows[v : at[2]],
         plan.counts[d : at[3]],
         plan.weights[d : at[3]],
+        plan.again_at[e : at[0]],
+        plan.again[e : at[0]],
         plan.moment[e : at[0]],
         plan.worth[e : at[0]],
     )

@@ -12,16 +12,24 @@ from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
 from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
-from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows, weigh
+from recsys_gru.kernels.losses import Again, bpr_max_rows, cross_entropy_rows, weigh
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.moment import add_labels, label_sums
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
 from recsys_gru.kernels.products import product_shared, transposed
 from recsys_gru.kernels.readout import look_back, looked_back
+from recsys_gru.kernels.repeats import add_repeats, of_repeats
 from recsys_gru.kernels.rows import Memory, Rates, adagrad_by_factors, adagrad_of_rows, score, score_all
 from recsys_gru.kernels.walk import Recipe, Trained, backward, forward
 
 States = tuple[Floats, Floats]
+
+
+@kernel
+def _again(window: Plan) -> Again:
+    """The last clicks of each row, as losses take them."""
+    none = window.again_at.shape[1] == 0
+    return (window.again_at[:0], window.again[:0]) if none else (window.again_at, window.again)
 
 
 @kernel
@@ -36,12 +44,12 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
         for i in range(len(own)):
             own[i] = counts[window.step[i], window.target_at[i]]
         options = recipe.regular, recipe.bend, recipe.tiny, share
-        losses = bpr_max_rows(scores, places, counts, own, options, recipe.threads)
+        losses = bpr_max_rows(scores, places, counts, own, _again(window), options, recipe.threads)
         for loss in losses:
             total += loss
     else:
         weights = window.weights.reshape(steps, width)
-        log_z, own = cross_entropy_rows(scores, places, weights, share, recipe.threads)
+        log_z, own = cross_entropy_rows(scores, places, weights, _again(window), share, recipe.threads)
         losses = log_z - own + window.target_log_q
         for i in range(len(own)):
             total += log_z[i] - own[i] + window.target_log_q[i]
@@ -69,7 +77,9 @@ def _read_out(trained: Trained, window: Plan, hidden: Floats) -> Floats:
 
 @kernel
 def _learn_moment(memory: Memory, labels: Items, d_read_out: Floats, rates: Rates, threads: int) -> None:
-    """Apply Adagrad to the rows of the labels of a window's moments."""
+    """Apply Adagrad to the rows of the labels of a window's moments, where some are told of."""
+    if labels.shape[1] == 0:
+        return
     distinct, sums = label_sums(labels, len(memory[0]), d_read_out)
     adagrad_of_rows(memory, distinct, sums, rates, threads)
 
@@ -82,6 +92,16 @@ def _asking(read_out: Floats, scale: np.float32) -> Floats:
     asking = np.empty_like(read_out)
     directions(read_out, np.float32(1), asking)
     return asking
+
+
+@kernel
+def _through_scores(d_scores: Floats, candidates: Floats, read_out: Floats, recipe: Recipe) -> Floats:
+    """The gradient of what was read out (P, H)."""
+    found = np.empty_like(read_out)
+    product_shared(d_scores.T, candidates, found, recipe.threads)
+    if recipe.scale > 0:
+        across_each(found, read_out, np.float32(1))
+    return found
 
 
 @kernel
@@ -127,12 +147,45 @@ def _over(trained: Trained, rows: Floats, bias: Floats) -> Trained:
         (rows, rows, rows),
         (bias, bias, bias),
         trained.readout,
+        trained.repeats,
         trained.input,
         trained.input_bias,
         trained.recurrent,
         trained.recurrent_bias,
         trained.known,
         trained.moment,
+    )
+
+
+@kernel
+def _learn_numbers(memory: Memory, gradient: Floats, rates: Rates, threads: int) -> None:
+    """Apply Adagrad to a few numbers (1, L), where there are some."""
+    if len(memory[0]) > 0:
+        one = np.ones((1, 1), np.float32)
+        _learn(memory, (one[0, :0], one[0, :0], one[0, :0]), (one, gradient), rates, threads)
+
+
+@kernel
+def _by_place(window: Plan, keys: Items) -> Plan:
+    """A window whose items are numbered by their places in it."""
+    return Plan(
+        window.input_at,
+        window.input_at,
+        window.target_at,
+        window.target_log_q,
+        window.step,
+        window.keep,
+        window.source,
+        window.given,
+        window.alive,
+        keys,
+        np.arange(len(window.rows)),
+        window.counts,
+        window.weights,
+        window.again_at,
+        window.again,
+        window.moment,
+        window.worth,
     )
 
 
@@ -154,24 +207,7 @@ def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained
     bias = np.empty(len(window.rows), np.float32)
     for i in range(len(bias)):
         bias[i] = trained.bias[0][window.rows[i]]
-    by_place = Plan(
-        window.input_at,
-        window.input_at,
-        window.target_at,
-        window.target_log_q,
-        window.step,
-        window.keep,
-        window.source,
-        window.given,
-        window.alive,
-        keys,
-        np.arange(len(rows)),
-        window.counts,
-        window.weights,
-        window.moment,
-        window.worth,
-    )
-    return _over(trained, rows, bias), by_place, facts, kept
+    return _over(trained, rows, bias), _by_place(window, keys), facts, kept
 
 
 @kernel
@@ -219,24 +255,23 @@ def update_each(
         else:
             candidates = np.empty((len(scored), state.shape[1]), np.float32)
             score(source, asking, (candidates, scores), recipe.scale, threads)
+        add_repeats(scores, window.again_at, trained.repeats[0].ravel())
         losses[w] = _lose(window, recipe, scores)  # the gradient stands in the place of the scores
-        d_hidden = np.empty_like(tape.hidden)
-        product_shared(scores.T, candidates, d_hidden, threads)
-        if recipe.scale > 0:
-            across_each(d_hidden, read_out, np.float32(1))
+        of_numbers = np.empty_like(trained.repeats[0])
+        of_repeats(scores, window.again_at, window.target_at, of_numbers.ravel())
+        d_hidden = _through_scores(scores, candidates, read_out, recipe)
         d_weights, d_rows = _through_read_out(near, window, d_hidden)
         rates = speeds[w], recipe.momentum, recipe.eps
-        if window.moment.shape[1] > 0:
-            _learn_moment(trained.moment, window.moment, d_hidden, rates, threads)
+        _learn_moment(trained.moment, window.moment, d_hidden, rates, threads)
         d_x, d_gx, d_gh = backward(near, window, recipe, d_hidden, tape)
 
         factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale
         _learn_rows(trained, (near.table[0], drawn.rows, facts, kept), factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)
         _learn(trained.input, trained.input_bias, (d_gx, tape.x), rates, threads)
-        if len(trained.readout[0]) > 0:
-            one = np.ones((1, 1), np.float32)
-            _learn(trained.readout, (one[0, :0], one[0, :0], one[0, :0]), (one, d_weights), rates, threads)
+        _learn_numbers(trained.readout, d_weights, rates, threads)
+        if recipe.learn_repeats:
+            _learn_numbers(trained.repeats, of_numbers, rates, threads)
         if not np.isfinite(losses[w]):
             return losses[: w + 1], state
     return losses, state

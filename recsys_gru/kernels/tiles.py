@@ -110,6 +110,19 @@ def _push_chunk(scores: Floats, allowed: Masks, start: int, best: Floats, items:
 
 
 @kernel
+def push_pairs(scores: Floats, items: NDArray[np.int32], rows: Items, heaps: Heaps) -> None:
+    """Offer some scores (P,) of items (P,) to the heaps of their rows (P,), whatever items these hold.
+
+    Twin: a full sort, tests/kernels/test_tiles.py::test_pairs_enter_in_any_order.
+    """
+    best, kept, _ = heaps
+    for place in range(len(scores)):
+        row, score, item = rows[place], scores[place], items[place]
+        if _is_worse(best[row, 0], kept[row, 0], score, item):
+            replace_worst(best[row], kept[row], score, item)
+
+
+@kernel
 def short_list(scores: Floats, allowed: Masks, error: float, heaps: Heaps, short: NDArray[np.int32]) -> int:
     """Write down the items that may be among the best k of a single row, whose scores (N,) are no further
     than `error` from the true ones; return how many, or -1 for too many, or if a score is not finite.

@@ -23,6 +23,8 @@ class Trained(NamedTuple):
     bias: Memory
     readout: Memory
     """(1, L), or (0, 0) where nothing is looked back at."""
+    repeats: Memory
+    """(1, R), or (0, 0) where last clicks have nothing added to their scores."""
     input: Memory
     input_bias: Memory
     recurrent: Memory
@@ -47,6 +49,7 @@ class Recipe(NamedTuple):
     eps: np.float32
     scale: np.float32
     """Of cosine scores; 0 for dot products."""
+    learn_repeats: bool
     threads: int
 
 

@@ -22,6 +22,8 @@ class Architecture:
     """Of cosine scores; 0 for dot products."""
     look_back: int = 0
     """Clicks whose input rows are scored for beside the state."""
+    repeats: int = 0
+    """Clicks whose items have something added to their scores."""
 
     def cells(self) -> list[Cell]:
         """Return the cell of each layer; a one-hot input makes the first layer of "gru" the reset-before

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from recsys_gru.kernels.arrays import Floats
-from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows, weigh
+from recsys_gru.kernels.losses import NO_CLICKS, Again, bpr_max_rows, cross_entropy_rows, weigh
 from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.products import on_kernels, turned
 from recsys_gru.model import losses
@@ -59,7 +59,8 @@ def _in_place(
 def _cross_entropy(scores: Floats, columns: Columns, share: float) -> Tensor:
     """-log p of the target; the gradient is p less one at the target."""
     places = columns.target.numpy(), columns.step.numpy()
-    log_z, own = cross_entropy_rows(scores, places, columns.weights.numpy(), np.float32(share), n_threads())
+    weights, again = columns.weights.numpy(), _again(columns, "weights")
+    log_z, own = cross_entropy_rows(scores, places, weights, again, np.float32(share), n_threads())
     return torch.from_numpy(log_z - own) + columns.target_log_q
 
 
@@ -69,6 +70,10 @@ def _bpr_max(scores: Floats, columns: Columns, share: float, bpreg: float, elu_p
         own = columns.counts[columns.step, columns.target]
     options = (np.float32(bpreg), np.float32(elu_param), np.float32(TINY), np.float32(share))
     places = columns.target.numpy(), columns.step.numpy()
-    return torch.from_numpy(
-        bpr_max_rows(scores, places, columns.counts.numpy(), own.numpy(), options, n_threads())
-    )
+    counts, again = columns.counts.numpy(), _again(columns, "counts")
+    return torch.from_numpy(bpr_max_rows(scores, places, counts, own.numpy(), again, options, n_threads()))
+
+
+def _again(columns: Columns, kind: str) -> Again:
+    again = columns.again
+    return NO_CLICKS if again is None else (again.at.numpy(), getattr(again, kind).numpy())

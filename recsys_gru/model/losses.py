@@ -11,6 +11,7 @@ of the published models have their gradient in closed form as well (`gradients.p
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +21,26 @@ from recsys_gru.errors import ParameterError
 
 TINY = 1e-24
 """Added inside BPR-max's logarithm, as published."""
+
+
+class Again(NamedTuple):
+    """The columns of the last clicks of each row's own session, R at most, each item once.
+
+    In their own row they do not count as often as they happened to be drawn, but as often as draws come to in
+    the mean: which of them come again is to be learned from each row.
+    """
+
+    at: Tensor
+    """(P, R) int64: the column of each, -1 for none."""
+    counts: Tensor
+    """(P, R) how often each counts; a target's own place is one besides."""
+    weights: Tensor
+    """(P, R) the weight of each in cross-entropy, also where it is the target."""
+
+    def put(self, rows: Tensor, values: Tensor) -> Tensor:
+        """Return rows (P, U) with values (P, R) in these columns."""
+        row, place = torch.nonzero(self.at >= 0, as_tuple=True)
+        return rows.index_put((row, self.at[row, place]), values[row, place])
 
 
 @dataclass(frozen=True)
@@ -45,13 +66,16 @@ class Columns:
     own_counts: Tensor | None = None
     """(P,) how often the target counts in its own row; None: as often as it was drawn. 1 leaves out
     accidental hits."""
+    again: Again | None = None
 
     def places(self) -> Tensor:
         """Return (P, U): how often each candidate counts in each row."""
         rows = self.counts[self.step]
-        if self.own_counts is None:
-            return rows
-        return rows.scatter(1, self.target[:, None], self.own_counts[:, None])
+        own = self.own_counts
+        if self.again is not None:
+            own = rows.gather(1, self.target[:, None])[:, 0] if own is None else own
+            rows = self.again.put(rows, self.again.counts)
+        return rows if own is None else rows.scatter(1, self.target[:, None], own[:, None])
 
     def negatives(self) -> Tensor:
         """Return (P, U): as `places`, less the target's own place."""
@@ -61,10 +85,10 @@ class Columns:
     def log_rows(self) -> Tensor:
         """Return (P, U): the log weights of each row."""
         rows = self.weights.log()[self.step]
-        if self.own_counts is None:
-            return rows
-        own = self.own_counts.log() - self.target_log_q
-        return rows.scatter(1, self.target[:, None], own[:, None])
+        if self.own_counts is not None:
+            own = self.own_counts.log() - self.target_log_q
+            rows = rows.scatter(1, self.target[:, None], own[:, None])
+        return rows if self.again is None else self.again.put(rows, self.again.weights.log())
 
 
 Loss = Callable[[Tensor, Columns], Tensor]

@@ -56,8 +56,8 @@ class Network:
             initial_layer(cell, width, generator, dtype)
             for cell, width in zip(self.cells, widths, strict=True)
         ]
-        count = architecture.look_back
-        self.readout = {"weights": torch.zeros(1, count, dtype=dtype)} if count else {}
+        counts = {"weights": architecture.look_back, "repeats": architecture.repeats}
+        self.readout = {name: torch.zeros(1, n, dtype=dtype) for name, n in counts.items() if n}
         self.moment: dict[str, Tensor] = {}
 
     @property
@@ -144,7 +144,7 @@ class Network:
         """Return what outputs of the last layer, the last clicks' rows and those of the moment's labels come
         to, (P, H); `recent` (P, K) are the clicked items, the last one first, `moment` (P, C) the labels of
         the last click, -1 for none."""
-        if self.readout:
+        if self.architecture.look_back:
             hidden = with_last_rows(hidden, self._looked_up_in, recent, self.readout["weights"])
         if self.moment and moment is not None:
             hidden = with_moment(hidden, moment, self.moment["labels"])
@@ -160,7 +160,7 @@ class Network:
         """Return the gradients of the hidden states (P, H), of the readout's weights, and of the rows that
         they weigh (P * K, H), the latter two empty where nothing is looked back at."""
         d_hidden = through_stretched(d_asking, read_out, self._length)
-        if not self.readout:
+        if not self.architecture.look_back:
             return d_hidden, None, d_hidden[:0]
         weights = self.readout["weights"]
         of_weights, of_rows = through_last_rows(d_hidden, self._looked_up_in, recent, weights)

@@ -55,6 +55,7 @@ class GRU4Rec(NetworkRecommender):
         steps_per_update: steps walked between updates, gradients through all of them; 1 is as published.
         scale: scores are this times the cosine of state and item row, plus a bias; 0: their plain product.
         look_back: last clicks whose rows are added to the state with learned weights before scoring; 0: none.
+        repeats: last clicks whose items' scores have a number added, learned by how long ago; 0: none.
         patience: epochs without a better validation MRR@20 after which the best one is kept; None: the last.
         seed: of the weights, the samples and the dropout; same seed and data give the same bits.
         device: "auto" (a GPU where there is one) or a torch device; 100 units are faster on "cpu".
@@ -63,8 +64,7 @@ class GRU4Rec(NetworkRecommender):
         half_life: clicks in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
         forget_after: days without a click after which partial_fit drops an item; None for never.
         dropout_p_own: probability that an update leaves an own row out, so that facts learn to do without.
-        context: columns of the log that tell of the moment of a click, such as its device, whose labels say
-            what is liked there; "gap" (time since the click before) and "hour" are made from the time.
+        context: columns that tell of the moment of a click, its device say; "gap" and "hour" come from times.
         target_weights: what the loss of a click counts, by column of context and label, 1 if not given.
 
     Attributes:
@@ -110,6 +110,7 @@ class GRU4Rec(NetworkRecommender):
         steps_per_update: int = 1,
         scale: float = 0.0,
         look_back: int = 0,
+        repeats: int = 0,
         patience: int | None = None,
         seed: int = 42,
         device: str | torch.device = "auto",
@@ -147,6 +148,7 @@ class GRU4Rec(NetworkRecommender):
         self.steps_per_update = steps_per_update
         self.scale = scale
         self.look_back = look_back
+        self.repeats = repeats
         self.patience = patience
         self.seed = seed
         self.device = device
@@ -188,13 +190,11 @@ class GRU4Rec(NetworkRecommender):
             ParameterError, DivergedError, CheckpointError: as their names say.
         """
         loop = self._loop(on_epoch, progress).but_with(checkpoint_dir, checkpoint_every)
-        context = loop.settings.context
-        sessions, known = trainable(train, context=context), None
+        told = loop.settings.context
+        sessions, known = trainable(train, context=told), None
         if items is not None:
             sessions, known = with_items(sessions, items)
-        held_out = None
-        if validation is not None:
-            held_out = as_sessions(validation, sessions.vocabulary, context=context)
+        held_out = None if validation is None else as_sessions(validation, sessions.vocabulary, context=told)
         return self._fitted(sessions, held_out, loop, known)
 
     def partial_fit(
@@ -251,7 +251,9 @@ class GRU4Rec(NetworkRecommender):
         loop = self._loop(n_epochs=self.settings().halves[1]).alone()
         with fitting(self, sessions), self.network_.copies.changing():
             renumber(self.vocabulary_, sessions, self.network_, self.slots_)
-            self._fit(sessions, None, loop, going_on=GoingOn(self.network_, self.slots_))
+            self._fit(
+                sessions, None, loop, going_on=GoingOn(self.network_, self.slots_, clicks_are_new=False)
+            )
 
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""

@@ -104,8 +104,9 @@ def parameter_shapes(architecture: Architecture) -> dict[str, tuple[int | str, .
     """
     cells = architecture.cells()
     shapes: dict[str, tuple[int | str, ...]] = {**item_shapes(architecture)}
-    if architecture.look_back:
-        shapes["readout.weights"] = (1, architecture.look_back)
+    for name, count in {"weights": architecture.look_back, "repeats": architecture.repeats}.items():
+        if count:
+            shapes[f"readout.{name}"] = (1, count)
     for i, (cell, width) in enumerate(zip(cells, architecture.input_widths(), strict=True)):
         for name, shape in _layer_shapes(cell, width).items():
             shapes[f"layers.{i}.{name}"] = shape

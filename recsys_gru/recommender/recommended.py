@@ -16,6 +16,7 @@ RECOMMENDED: MappingProxyType[str, Any] = MappingProxyType(
         "steps_per_update": 3,
         "scale": 12.0,
         "look_back": 5,
+        "repeats": 5,
         "n_epochs": 6,
         "half_life": 30_000.0,
     }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.contract import prefix_ends
-from recsys_gru.kernels.arrays import Floats, recent
+from recsys_gru.kernels.arrays import Floats, each_once, recent
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
@@ -29,6 +29,7 @@ from recsys_gru.kernels.tiles import Heaps, Targets
 from recsys_gru.model.network import Network
 from recsys_gru.model.rows import score_rows
 from recsys_gru.ranking import Block
+from recsys_gru.ranking.raised import Raised, RaisedBlock
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.sessions import Sessions
 
@@ -127,9 +128,24 @@ class NetworkBlock(Block):
 
 def network_blocks(
     network: Network, sessions: Sessions, every: bool, rows: int, moment: Ints | None = None
-) -> Iterator[NetworkBlock]:
+) -> Iterator[Block]:
     """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`. Of each event's
     `moment` these labels (E, C) are known, -1 for none."""
+    for block in _plain_blocks(network, sessions, every, rows, moment):
+        yield _with_repeats(block, network, sessions) if network.architecture.repeats else block
+
+
+def _with_repeats(block: Block, network: Network, sessions: Sessions) -> Block:
+    """The scores of prefixes, those of their last clicks raised or lowered."""
+    numbers = network.readout["repeats"][0].cpu().numpy()  # (R,)
+    clicked = each_once(recent(sessions.items, sessions.offsets, block.rows, len(numbers)))  # (Q, R)
+    rows, places = np.nonzero(clicked >= 0)
+    return RaisedBlock(block, Raised(rows, clicked[rows, places].astype(np.int32), numbers[places]))
+
+
+def _plain_blocks(
+    network: Network, sessions: Sessions, every: bool, rows: int, moment: Ints | None
+) -> Iterator[NetworkBlock]:
     if sessions.n_sessions == 1 and sessions.n_events and not every:
         yield NetworkBlock(*_walk_one(network, sessions, moment), network, Pace())
         return

@@ -16,4 +16,5 @@ SEARCH_SPACE: SearchSpace = {
     "logq": [0.0, 1.0],
     "scale": [0.0, 12.0, 16.0],
     "look_back": [0, 5],
+    "repeats": [0, 5],
 }

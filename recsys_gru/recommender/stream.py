@@ -82,8 +82,8 @@ def require_same(
     if not same or kept != remembered or settings.context != context:
         raise ParameterError(
             "partial_fit goes on with the network and the optimizer that were fitted, but layers, cell, "
-            "scale, look_back, context, embedding, constrained_embedding, optimizer or momentum have been "
-            "changed since: set them back, or call fit"
+            "scale, look_back, repeats, context, embedding, constrained_embedding, optimizer or momentum "
+            "have been changed since: set them back, or call fit"
         )
 
 

@@ -67,7 +67,7 @@ class CompiledLearner(Learner):
         masks = (int(self.own_dropout.p > 0) + int(self.embed_dropout.p > 0)) * len(windows)
         masks += int(self.hidden_dropout.p > 0) * steps.sum()
         plan = Plan(
-            inputs,
+            drawn.inputs,
             drawn.input_at,
             drawn.target_at,
             drawn.target_log_q,
@@ -80,6 +80,8 @@ class CompiledLearner(Learner):
             drawn.rows,
             drawn.counts,
             drawn.weights,
+            drawn.again_at,
+            drawn.again[0 if self._recipe().bpr_max else 1],
             self._moments(data, windows),
             self._worth(data, windows),
         )
@@ -112,14 +114,15 @@ class CompiledLearner(Learner):
         memory = cast("Adagrad", self.optimiser).memory
         w, acc, v = (values.reshape(-1) for values in memory["bias"])
         layer = ("input", "input_bias", "recurrent", "recurrent_bias")
-        readout = memory.get("readout.weights", (NO_WEIGHTS,) * 3)
         nothing = (NO_WEIGHTS,) * 3
+        readout, repeats = (memory.get(f"readout.{name}", nothing) for name in ("weights", "repeats"))
         labels, projection = (memory.get(f"facts.output.{name}", nothing) for name in ADDED)
         first, bias, recurrent, recurrent_bias = (memory[f"layers.0.{name}"] for name in layer)
         return Trained(
             memory["output"],
             (w, acc, v),
             readout,
+            repeats,
             first,
             bias,
             recurrent,
@@ -142,5 +145,6 @@ class CompiledLearner(Learner):
             np.float32(self.optimiser.momentum),
             np.float32(Adagrad.eps),
             np.float32(self.network.architecture.scale),
+            self.clicks_are_new,
             n_threads(),
         )

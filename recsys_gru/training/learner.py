@@ -17,9 +17,10 @@ from recsys_gru.model.losses import Loss
 from recsys_gru.model.near import Gradient, near, through_facts
 from recsys_gru.model.network import Network, States
 from recsys_gru.model.optimisers import Optimiser
+from recsys_gru.model.repeats import raise_repeats, through_repeats
 from recsys_gru.model.rows import RowGradient, score_rows
 from recsys_gru.model.sampling import NegativeSampler
-from recsys_gru.model.walk import Flow
+from recsys_gru.model.walk import Flow, Gradients
 from recsys_gru.training.context import Begun, Context
 from recsys_gru.training.data import TrainingData
 from recsys_gru.training.lanes import Window
@@ -45,6 +46,10 @@ class Learner:
     states: States
     pace: Pace = field(default_factory=Pace)
     begun: Begun | None = None
+    new_epochs: int = 1
+    """Epochs in which they are new to the network."""
+    clicks_are_new: bool = True
+    """Whether the network has not learned from them before: only then the numbers of repeats are learned."""
 
     def begin_epoch(self, n_lanes: int, context: Context | None = None) -> None:
         """Forget the hidden states, and read what goes before some sessions; the first step has so many
@@ -108,16 +113,18 @@ class Learner:
         candidates, scores = score_rows(
             tables["output"], tables["bias"], scored, asking, scale
         )  # (U, H), (P, U)
-        share = 1 / (self.batch_size * len(flow.alive))
+        share, again = 1 / (self.batch_size * len(flow.alive)), rows.columns.again
+        if again is not None:
+            raise_repeats(scores, again.at, network.readout["repeats"])
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
         if rows.worth is not None:
             losses, d_scores = losses * rows.worth, weighted(d_scores, rows.worth)
+        gradients = self._of_repeats(d_scores, rows)
         d_asking = matmul(d_scores, candidates)
         d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
         of_moment = None if rows.moment is None else network.through_moment(d_hidden, rows.moment)
         d_x, d_layers = network.backward(d_hidden, flow, tape)
         added = _added(d_x if mask is None else d_x * mask, d_rows)
-        gradients: list[Gradient] = []
         if network.architecture.mode == "tied":
             inside = (rows.input_at.flatten(), added)
             gradients.append(("output", "bias", RowGradient(d_scores, asking, rows.rows, inside, scale)))
@@ -130,11 +137,18 @@ class Learner:
             gradients.append(("readout.weights", None, d_weights))
         if of_moment is not None:
             gradients.append(("moment.labels", None, of_moment))
-        for i, layer in enumerate(d_layers):
-            for name, gradient in layer.items():
-                bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in network.layers[i] else None
-                gradients.append((f"layers.{i}.{name}", bias, gradient))
+        gradients += _of_layers(network, d_layers)
         return float(losses.sum()) * share, gradients
+
+    def _of_repeats(self, d_scores: Tensor, rows: Rows) -> list[Gradient]:
+        """The gradient of what was added to the scores of last clicks, which is taken from that of the
+        scores where it is no target."""
+        again = rows.columns.again
+        if again is None:
+            return []
+        of_numbers = through_repeats(d_scores, again.at, rows.columns.target)
+        gradient = RowGradient(d_scores.new_ones(1, 1), of_numbers)
+        return [("readout.repeats", None, gradient)] if self.clicks_are_new else []
 
     def _apply(self, gradients: list[Gradient]) -> None:
         scale = _clip(gradients, self.optimiser.parameters, self.grad_clip) if self.grad_clip else 1.0
@@ -145,7 +159,8 @@ class Learner:
         """Return the inputs with what goes before them, the targets and the samples of some windows, and the
         lanes of their steps."""
         at = np.concatenate([window.at for window in windows])
-        inputs = data.recent(at, max(self.network.architecture.look_back, 1))
+        shape = self.network.architecture
+        inputs = data.recent(at, max(shape.look_back, shape.repeats, 1))
         targets = data.items[at + 1].astype(np.int64)
         return inputs, targets, self.sampler.draw(len(windows)), [window.alive for window in windows]
 
@@ -154,6 +169,14 @@ class Learner:
         keep = torch.from_numpy(window.keep).to(output.device, output.dtype)
         source = torch.from_numpy(window.source).to(output.device)
         return Flow(window.alive, keep, source, None if self.begun is None else self.begun.given(window))
+
+
+def _of_layers(network: Network, d_layers: list[Gradients]) -> Iterator[Gradient]:
+    """The gradients of the layers' matrices, each with the name of its bias."""
+    for i, layer in enumerate(d_layers):
+        for name, gradient in layer.items():
+            bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in network.layers[i] else None
+            yield f"layers.{i}.{name}", bias, gradient
 
 
 def _added(d_x: Tensor, d_rows: Tensor) -> Tensor:

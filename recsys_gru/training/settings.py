@@ -25,6 +25,7 @@ from recsys_gru.training.compiled import CompiledLearner
 from recsys_gru.training.lanes import Lanes
 from recsys_gru.training.learner import Learner
 
+Support = NDArray[np.int64] | NDArray[np.float64]
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "constant": lambda _: 1.0,
     "linear": lambda done: 1.0 - done,
@@ -40,6 +41,7 @@ class GoingOn(NamedTuple):
     network: Network
     slots: dict[str, Slots]
     learned: int | None = None
+    clicks_are_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Settings:
     steps_per_update: int = 1
     scale: float = 0.0
     look_back: int = 0
+    repeats: int = 0
     context: tuple[str, ...] = ()
     target_weights: Mapping[str, Mapping[str, float]] | None = None
     seed: int = 42
@@ -109,8 +112,8 @@ class Settings:
             )
         if self.n_sample == 0 and self.batch_size == 1 and self.loss != "softmax":
             raise ParameterError("batch_size=1 with n_sample=0 leaves no negatives: raise either of them")
-        if self.exclude_hits and self.label_smoothing:
-            raise ParameterError("exclude_hits and label_smoothing do not go together: choose one of them")
+        if self.label_smoothing and (self.exclude_hits or self.repeats):
+            raise ParameterError("label_smoothing does not go together with exclude_hits or repeats")
 
     @property
     def mode(self) -> InputMode:
@@ -138,7 +141,8 @@ class Settings:
     def architecture(self, n_items: int) -> Architecture:
         """Return the shape of the network over N items."""
         separate = self._input_width if self.mode == "separate" else 0
-        return Architecture(n_items, self.layers, self.mode, separate, self.cell, self.scale, self.look_back)
+        options = self.cell, self.scale, self.look_back, self.repeats
+        return Architecture(n_items, self.layers, self.mode, separate, *options)
 
     def lanes(self, offsets: NDArray[np.int64]) -> Lanes:
         """Return the schedule of one epoch over sessions between these offsets."""
@@ -146,7 +150,7 @@ class Settings:
 
     def learner(
         self,
-        support: NDArray[np.int64] | NDArray[np.float64],
+        support: Support,
         n_lanes: int,
         device: torch.device,
         going_on: GoingOn | None = None,
@@ -190,6 +194,7 @@ class Settings:
             hidden_dropout=Dropout(self.dropout_p_hidden, dropping),
             batch_size=self.batch_size,
             grad_clip=self.grad_clip,
+            new_epochs=1 if going_on is None or going_on.clicks_are_new else 0,
             states=network.zero_states(n_lanes),
         )
 
@@ -211,11 +216,10 @@ class Settings:
         optimiser = self.optimizer == "adagrad" and not self.weight_decay and not self.grad_clip
         return loss and network and optimiser and not self.exclude_hits and device.type == "cpu"
 
-    def _candidates(
-        self, support: NDArray[np.int64] | NDArray[np.float64], device: torch.device
-    ) -> Candidates:
+    def _candidates(self, support: Support, device: torch.device) -> Candidates:
+        own: dict[str, Any] = {"look_back": self.look_back, "repeats": self.repeats, "device": device}
         if self.loss == "softmax":
-            return EveryItem(support, device=device)
+            return EveryItem(support, **own)
         logq = self.logq if self.loss == "cross-entropy" else 0.0
         return SampledCandidates(
             support,
@@ -224,7 +228,8 @@ class Settings:
             alpha=self.sample_alpha,
             smoothing=self.label_smoothing > 0,
             exclude_hits=self.exclude_hits,
-            device=device,
+            drawn=(self.n_sample, self.batch_size - 1),
+            **own,
         )
 
 
@@ -253,7 +258,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("layers", lambda v: bool(v) and all(_is_count(units, 1) for units in v), "sizes above 0"),
     ("layers", lambda v: all(units <= MOST_UNITS for units in v), f"sizes of at most {MOST_UNITS:,}"),
     ("batch_size n_epochs steps_per_update", lambda v: _is_count(v, 1), "a whole number above 0"),
-    ("n_sample seed look_back", lambda v: _is_count(v, 0), "a whole number, 0 or more"),
+    ("n_sample seed look_back repeats", lambda v: _is_count(v, 0), "a whole number, 0 or more"),
     ("batch_size n_sample", lambda v: v <= MOST_ROWS, f"at most {MOST_ROWS:,}"),
     (
         "dropout_p_own dropout_p_embed dropout_p_hidden momentum label_smoothing",

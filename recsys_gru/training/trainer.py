@@ -69,6 +69,7 @@ def train_epoch(
     first loss that is not finite, CheckpointError where this epoch has no such position or other lanes.
     """
     lanes = settings.lanes(data.offsets)
+    learner.clicks_are_new = at.epoch < learner.new_epochs
     if at.updates == 0:
         learner.begin_epoch(lanes.alive, data.context)
     schedule = SCHEDULES[settings.lr_schedule]

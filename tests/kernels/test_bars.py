@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys_gru.kernels.bars import NO_BARS, may_be_given
+from recsys_gru.kernels.bars import NO_BARS, may_be_given, which_may_be_given
 from recsys_gru.ranking import Candidates
 
 pytestmark = pytest.mark.kernels
@@ -34,4 +34,6 @@ def test_what_may_be_given_is_what_the_masks_say(
     bars = candidates.bars()
     told = [[may_be_given(bars, item, row) for item in range(items)] for row in range(rows)]
     assert told == candidates.tile(0, items).tolist()
+    numbers, owners = np.tile(np.arange(items, dtype=np.int32), rows), np.repeat(np.arange(rows), items)
+    assert which_may_be_given(bars, numbers, owners).tolist() == np.ravel(told).tolist()
     assert may_be_given(NO_BARS, items, rows)

@@ -30,13 +30,15 @@ def by_dictionaries(
     windows: list[list[int]],
     places: tuple[list[int], list[list[int]], list[list[int]]],
     weights: list[list[float]],
+    inputs_too: bool,
 ) -> Told:
     """Number and count window after window; the arguments are those of `distinct`."""
     targets, samples, inputs = places
     found, begin = Told([], [], [], [], []), 0
     for window, chosen in zip(windows, samples, strict=True):
         end = begin + sum(window)
-        number = {item: n for n, item in enumerate(dict.fromkeys([*targets[begin:end], *chosen]))}
+        beside = [item for item in chain.from_iterable(inputs[begin:end]) if item >= 0 and inputs_too]
+        number = {item: n for n, item in enumerate(dict.fromkeys([*targets[begin:end], *chosen, *beside]))}
         for lanes, last in zip(window, accumulate(window), strict=True):
             own = targets[begin + last - lanes : begin + last]
             for item in number:
@@ -59,9 +61,10 @@ def by_dictionaries(
     tied=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
     single=st.booleans(),
+    inputs_too=st.booleans(),
 )
 def test_rows_are_numbered_and_counted_by_first_use(
-    windows: list[list[int]], n_sample: int, tied: bool, seed: int, single: bool
+    windows: list[list[int]], n_sample: int, tied: bool, seed: int, single: bool, inputs_too: bool
 ) -> None:
     generator = np.random.default_rng(seed)
     targets = generator.integers(0, N_ITEMS, sum(map(sum, windows)))
@@ -70,7 +73,7 @@ def test_rows_are_numbered_and_counted_by_first_use(
     quarters = generator.integers(1, 9, (2, N_ITEMS)) / 4  # whose sums are exact
     weights: Reals = quarters.astype(np.float32) if single else quarters
     listed = targets.tolist(), samples.tolist(), inputs.tolist()
-    expected = by_dictionaries(windows, listed, weights.tolist())
+    expected = by_dictionaries(windows, listed, weights.tolist(), inputs_too)
 
     rows, unset = np.empty(len(expected.rows), np.int64), np.full((2, len(expected.drawn)), -1.0)
     drawn: Reals = unset.astype(np.float32) if single else unset
@@ -78,7 +81,7 @@ def test_rows_are_numbered_and_counted_by_first_use(
     slots, steps = np.full(N_ITEMS, -1, np.int32), np.array([len(window) for window in windows])
     sizes = steps, np.array([lanes for window in windows for lanes in window])
     found = (rows, drawn, target_at, input_at)
-    made = distinct((targets, samples, inputs), sizes, weights, slots, found)
+    made = distinct((targets, samples, inputs), sizes, weights, slots, found, inputs_too)
     assert made.T.tolist() == expected.made
     assert rows.tolist() == expected.rows
     assert drawn.T.tolist() == expected.drawn
@@ -92,7 +95,7 @@ def test_distinct_rows_put_candidates_first_and_sum_the_weights_of_their_draws()
     weights = np.array([np.arange(9) / 10, np.arange(9) / 100])
     places = (np.array([3, 5, 7]), np.array([[5, 7, 5], [7, 1, 1]]), np.array([[8], [3], [3]]))
     sizes = np.array([1, 1]), np.array([2, 1])  # steps of each window, targets of each step
-    made = distinct(places, sizes, weights, slots, (rows, drawn, target_at, input_at))
+    made = distinct(places, sizes, weights, slots, (rows, drawn, target_at, input_at), False)
     assert made.tolist() == [[3, 2], [4, 3]]
     assert rows[:7].tolist() == [3, 5, 7, 8, 7, 1, 3]
     assert drawn[0, :5].tolist() == [1, 3, 1, 2, 2]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys_gru.kernels.arrays import Floats, Items, Masks
-from recsys_gru.kernels.tiles import Heaps, count_tile, push_tile, replace_worst, short_list
+from recsys_gru.kernels.tiles import Heaps, count_tile, push_pairs, push_tile, replace_worst, short_list
 from tests.oracles import slow_counts, slow_top_k
 
 pytestmark = pytest.mark.kernels
@@ -66,6 +66,20 @@ def test_heaps_hold_what_a_full_sort_does(
         real = held[row] >= 0
         np.testing.assert_array_equal(best[row, real], scores[row, held[row, real]])
     assert not broken.any()
+
+
+@given(k=st.integers(1, 40), **CASE)
+def test_pairs_enter_in_any_order(
+    rows: int, items: int, levels: int, share: float, seed: int, k: int
+) -> None:
+    scores, allowed, _ = drawn(rows, items, levels, share, seed)
+    best, held, _ = heaps = empty_heaps(rows, k)
+    place, item = np.nonzero(allowed)
+    order = np.random.default_rng(seed).permutation(len(place))
+    push_pairs(scores[place, item][order], item[order].astype(np.int32), place[order], heaps)
+    for row in range(rows):
+        found = held[row, np.lexsort((held[row], -best[row]))]
+        assert found.tolist() == slow_top_k(scores[row].tolist(), k, allowed[row].tolist())
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -1,4 +1,4 @@
-"""Cosine scores and a look back at the last clicks: what they learn, and that saved models keep them."""
+"""Cosine scores, a look back and repeats: what they learn, and that saved models keep them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 import recsys_gru as rg
 from recsys_gru.errors import ParameterError
 
-OPTIONS = {"scale": 12.0, "look_back": 3}
+OPTIONS = {"scale": 12.0, "look_back": 3, "repeats": 2}
 
 
 def there_and_back(n_sessions: int, seed: int, first: int = 0) -> pl.DataFrame:
@@ -32,13 +32,15 @@ def model_of(**own: object) -> rg.GRU4Rec:
 
 def test_what_was_clicked_before_is_found_again_in_pairs_never_seen_together() -> None:
     learned, new = there_and_back(500, seed=1), there_and_back(100, seed=2, first=500)
-    plain, looking = (model_of(**own).fit(learned) for own in ({}, OPTIONS))
     returns = {}
-    for name, model in (("plain", plain), ("looking", looking)):
+    kinds: dict[str, dict[str, float]] = {"plain": {}, "looking": OPTIONS, "repeating": {"repeats": 2}}
+    for name, own in kinds.items():
+        model = model_of(**own).fit(learned)
         ranks = rg.evaluate(model, new, cutoffs=(1,), unknown="miss").ranks
         later = ranks.filter(pl.col("position") > 1)
         returns[name] = float((later["rank"].to_numpy() == 1).mean())
     assert returns["looking"] > 0.9
+    assert returns["repeating"] > 0.5
     assert returns["plain"] < 0.5
 
 
@@ -58,7 +60,7 @@ def test_a_saved_model_answers_and_goes_on_as_before(tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("changed", [{"scale": 8.0}, {"look_back": 2}], ids=str)
+@pytest.mark.parametrize("changed", [{"scale": 8.0}, {"look_back": 2}, {"repeats": 3}], ids=str)
 def test_going_on_with_another_shape_is_refused(changed: dict[str, float]) -> None:
     log = rg.generate_clicks(n_sessions=60, n_items=30, seed=4)
     model = model_of(**OPTIONS).fit(log).set_params(**changed)

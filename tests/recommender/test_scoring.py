@@ -23,7 +23,7 @@ from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_
 from recsys_gru.sessions import Sessions, Vocabulary
 
 
-@pytest.fixture(scope="module", params=[{}, {"scale": 12.0, "look_back": 3}], ids=str)
+@pytest.fixture(scope="module", params=[{}, {"scale": 12.0, "look_back": 3, "repeats": 2}], ids=str)
 def model(request: pytest.FixtureRequest) -> GRU4Rec:
     clicks = generate_clicks(n_sessions=300, n_items=60, seed=5)
     own: dict[str, Any] = {"layers": (13, 9), "batch_size": 16, "n_sample": 32, "n_epochs": 1}

@@ -91,6 +91,15 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "last clicks": {"look_back": 3},
     "last clicks and cosine": {"look_back": 2, "scale": 8.0, "steps_per_update": 3, "dropout_p_embed": 0.3},
     "cosine, several steps of bpr-max": {"scale": 2.0, "loss": "bpr-max", "steps_per_update": 3},
+    "repeats": {"repeats": 3, "logq": 0.5},
+    "repeats of bpr-max": {"repeats": 2, "loss": "bpr-max", "steps_per_update": 3},
+    "all of a session": {
+        "repeats": 4,
+        "look_back": 2,
+        "scale": 8.0,
+        "steps_per_update": 3,
+        "dropout_p_embed": 0.3,
+    },
     "odd sizes": {"layers": (17,), "batch_size": 3, "dropout_p_embed": 0.2},
 }
 

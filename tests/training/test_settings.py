@@ -30,7 +30,9 @@ from recsys_gru.training import Settings, TrainingData, resolve_device
         ({"embedding": -2}, "embedding must be"),
         ({"constrained_embedding": False, "dropout_p_embed": 0.2}, "dropout_p_embed must be 0"),
         ({"n_sample": 0, "batch_size": 1}, "leaves no negatives"),
-        ({"exclude_hits": True, "label_smoothing": 0.1}, "do not go together"),
+        ({"exclude_hits": True, "label_smoothing": 0.1}, "does not go together"),
+        ({"repeats": 2, "label_smoothing": 0.1}, "does not go together"),
+        ({"repeats": -1}, "repeats"),
     ],
 )
 def test_impossible_values_are_named(given: dict[str, object], says: str) -> None:

@@ -1,0 +1,130 @@
+"""Scores in which a few items are raised or lowered for some rows: what a session has just clicked may be
+likelier to come again, or less so, than its row says."""
+
+from functools import cached_property
+from typing import NamedTuple, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.kernels.arrays import Items
+from recsys_gru.kernels.bars import Bars, which_may_be_given
+from recsys_gru.kernels.tiles import Heaps, Targets, push_pairs
+from recsys_gru.ranking.rough import Rough
+from recsys_gru.ranking.scorer import Block
+
+
+class Raised(NamedTuple):
+    """Pairs of a row (P,) and an item (P,), each pair once, and what is added to its score (P,)."""
+
+    rows: Items
+    items: NDArray[np.int32]
+    added: NDArray[np.float32]
+
+    def of(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Raised":
+        """Some of the pairs."""
+        return Raised(self.rows[which], self.items[which], self.added[which])
+
+
+@final
+class RaisedBlock(Block):
+    """The scores of a block with something added for a few pairs of row and item.
+
+    The block itself is asked for all that is many: only the few pairs are counted and offered anew.
+    """
+
+    def __init__(self, block: Block, raised: Raised) -> None:
+        self.rows = block.rows
+        self.n_items = block.n_items
+        self._block = block
+        self._raised = raised.of(np.lexsort((raised.items, raised.rows)))
+
+    def tile(self, start: int, stop: int) -> NDArray[np.float32]:
+        scores, inside = np.array(self._block.tile(start, stop)), self._raised.of(self._inside(start, stop))
+        scores[inside.rows, inside.items - start] += inside.added
+        return scores
+
+    def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+        plain = self._block.own(items, rows)
+        return plain + self._added(items, np.arange(len(items)) if rows is None else rows)
+
+    def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
+        inside = self._inside(start, stop)
+        pairs, scores = self._raised.of(inside), self._scores[inside]
+        if not len(pairs.rows):
+            self._block.offer(start, stop, allowed, heaps)
+            return
+        others = allowed.copy() if allowed.size else np.ones((len(self.rows), stop - start), np.bool_)
+        may = others[pairs.rows, pairs.items - start]
+        others[pairs.rows, pairs.items - start] = False
+        self._block.offer(start, stop, others, heaps)
+        push_pairs(scores[may], pairs.items[may], pairs.rows[may], heaps)
+
+    def count(
+        self,
+        start: int,
+        stop: int,
+        allowed: NDArray[np.bool_],
+        targets: Targets,
+        counts: NDArray[np.int64],
+    ) -> None:
+        self._block.count(start, stop, allowed, targets, counts)
+        inside = self._inside(start, stop)
+        pairs, scores = self._raised.of(inside), self._scores[inside]
+        own = targets[0][pairs.rows]
+        competes = pairs.items != targets[1][pairs.rows]
+        if allowed.size:
+            competes &= allowed[pairs.rows, pairs.items - start]
+        plain = self._plain[inside]
+        above = (scores > own).astype(np.int64) - (plain > own)
+        equal = (scores == own).astype(np.int64) - (plain == own)
+        np.add.at(counts[0], pairs.rows[competes], above[competes])
+        np.add.at(counts[1], pairs.rows[competes], equal[competes])
+
+    def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
+        pairs = self._raised.of(which_may_be_given(bars, self._raised.items, self._raised.rows))
+        more = int(np.bincount(pairs.rows).max(initial=0))  # so many of the best may have been lowered
+        found = self._block.short(k + more, bars, length)
+        if found is None or not more:
+            return found
+        keys = found[1] * self.n_items + found[0], pairs.rows * self.n_items + pairs.items
+        rows, items = np.divmod(np.unique(np.concatenate(keys)), self.n_items)
+        return items.astype(np.int32), rows
+
+    def rough(self, row: int) -> Rough | None:
+        rough, pairs = self._block.rough(row), self._raised.of(self._raised.rows == row)
+        if rough is None or not len(pairs.rows):
+            return rough
+        scores = rough.scores.copy()
+        scores[pairs.items] += pairs.added
+        rounding = 2 * float(np.finfo(np.float32).eps * (np.abs(scores[pairs.items]) + rough.error).max())
+
+        def exact(items: NDArray[np.int32]) -> NDArray[np.float32]:
+            return rough.exact(items) + self._added(items, np.full(len(items), row))
+
+        return Rough(scores, rough.error + rounding, exact)
+
+    @cached_property
+    def _keys(self) -> NDArray[np.int64]:
+        """The pairs as numbers, ascending, and a last one that is none."""
+        last = np.iinfo(np.int64).max
+        return np.append(self._raised.rows * self.n_items + self._raised.items, last)
+
+    @cached_property
+    def _plain(self) -> NDArray[np.float32]:
+        return self._block.own(self._raised.items, self._raised.rows)
+
+    @cached_property
+    def _scores(self) -> NDArray[np.float32]:
+        return self._plain + self._raised.added
+
+    def _inside(self, start: int, stop: int) -> NDArray[np.bool_]:
+        inside: NDArray[np.bool_] = (self._raised.items >= start) & (self._raised.items < stop)
+        return inside
+
+    def _added(self, items: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """What is added to the scores of some pairs (R,), zero where nothing is."""
+        asked = rows * self.n_items + items
+        place = np.searchsorted(self._keys, asked)
+        added = np.append(self._raised.added, np.float32(0))
+        return np.where(self._keys[place] == asked, added[place], np.float32(0))

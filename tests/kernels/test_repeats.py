@@ -1,0 +1,32 @@
+"""What last clicks have added to their scores, against torch."""
+
+import numpy as np
+import pytest
+import torch
+
+from recsys_gru.model.repeats import raise_repeats, through_repeats
+
+pytestmark = pytest.mark.kernels
+
+
+def test_last_clicks_are_raised_and_learned_from() -> None:
+    generator = np.random.default_rng(3)
+    by_column = generator.standard_normal((6, 4)).astype(np.float32)
+    numbers = torch.tensor([[0.5, -2.0, 1.0]])
+    at = torch.tensor([[0, 5, -1], [2, -1, -1], [-1, -1, -1], [1, 2, 3]])
+    expected = by_column.T.astype(np.float64)
+    targets, slopes = torch.tensor([5, 0, 1, 2]), np.zeros(3)
+    left = np.ones_like(expected)
+    for row, columns in enumerate(at.tolist()):
+        for d, column in enumerate(columns):
+            if column >= 0:
+                expected[row, column] += float(numbers[0, d])
+                slopes[d] += expected[row, column]
+                left[row, column] = column == targets[row]
+    for kind in (torch.float32, torch.float64):  # compiled, and by torch
+        scores = torch.from_numpy(by_column.copy()).to(kind).T
+        raise_repeats(scores, at, numbers.to(kind))
+        torch.testing.assert_close(scores.double(), torch.from_numpy(expected))
+        found = through_repeats(scores, at, targets)
+        torch.testing.assert_close(found.double()[0], torch.from_numpy(slopes))
+        torch.testing.assert_close(scores.double(), torch.from_numpy(left * expected))
