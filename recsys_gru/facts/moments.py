@@ -111,7 +111,8 @@ class Moments:
                 if not 0 <= place < part.labels:
                     raise InputError(f"target_weights names {label!r}: no click has this {part.name!r}")
                 of_label[first + place] = weight
-        return of_label[labels].prod(1, dtype=np.float32)
+        found: NDArray[np.float32] = of_label[labels].prod(1, dtype=np.float32)
+        return found
 
     def frame_of(self, told: Sequence[Context | None], ends: Sequence[int], height: int) -> pl.DataFrame:
         """The columns of `height` events of which those at `ends` are told of, as sessions have them.

@@ -241,7 +241,8 @@ def test_clicks_that_count_nothing_are_not_learned_and_weights_of_one_change_no_
     for model, most in ((plain, 5), (carts, 0)):
         found = model.recommend_one([1], k=10, exclude_seen=False, context=told)["item_id"]
         assert (found.filter(found >= 30).len() >= most) if most else found.is_between(10, 19).all()
-    assert rg.GRU4Rec(**carts.get_params()).parameters() == carts.parameters()
+    given: dict[str, Any] = carts.get_params()
+    assert rg.GRU4Rec(**given).parameters() == carts.parameters()
     with pytest.raises(InputError, match="names 'carts'"):
         rg.GRU4Rec(target_weights={"event": {"carts": 2.0}}, **how).fit(log)
     for wrong in ({"os": {"x": 1.0}}, {"event": {"cart": -1.0}}, {"event": 3.0}, ["event"]):
