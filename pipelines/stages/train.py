@@ -96,6 +96,11 @@ def challenger_of(settings: Settings) -> "Recommender":
     given = {name: value for name, value in settings.model.items() if name != "class"}
     model = new_model(settings.model["class"], given)
     require_bounds("model", given)
+    if given.get("context"):
+        raise BadInputError(
+            f"expected no context in [model], got {given['context']}: the nights read session, item and time "
+            "alone"
+        )
     return model
 
 

@@ -94,6 +94,8 @@ def _reader(hint: Any) -> tuple[str, Reader]:  # noqa: ANN401 - any type at all
         return " or ".join(map(repr, words)), lambda name, value: choice(name, value, words)
     if origin in (tuple, Sequence):
         return ("a list of texts", _texts) if get_args(hint)[:1] == (str,) else _WHOLE_NUMBERS
+    if origin is Mapping:
+        return "weights by label and column", _weights
     if origin is os.PathLike or hint is os.PathLike:
         return "a path", place
     if inspect.isclass(hint):
@@ -113,6 +115,16 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise ParameterError(f"expected {name} as a list of texts, got {shown(value)}: ('device',)")
     return tuple(word(name, one) for one in value)
+
+
+def _weights(name: str, value: object) -> dict[str, dict[str, float]]:
+    """Numbers by text by text, as plain dicts."""
+    if not isinstance(value, Mapping) or not all(isinstance(one, Mapping) for one in value.values()):
+        raise ParameterError(f"expected {name} as numbers by label and column, got {shown(value)}")
+    return {
+        word(name, column): {word(name, label): real_number(name, one) for label, one in weights.items()}
+        for column, weights in value.items()
+    }
 
 
 def _nothing(name: str, value: object) -> None:

@@ -94,6 +94,26 @@ class Moments:
             found[:, column] = np.where(labels >= 0, labels + first, -1)
         return found
 
+    def worth_of(
+        self, labels: NDArray[np.int64], weights: Mapping[str, Mapping[str, float]]
+    ) -> NDArray[np.float32]:
+        """What events count (E,), given their labels (E, C): the product of the weights of these, 1 where a
+        label has none.
+
+        Raises:
+            InputError: a weight is of a label that training had not.
+        """
+        of_label = np.ones(self.n_labels + 1, np.float32)  # the last one: of no label
+        for first, part in zip(self._firsts, self.parts, strict=True):
+            for label, weight in weights.get(part.name, {}).items():
+                value = int(label) if part.made else label
+                place = self._labels(pl.Series([value], dtype=pl.Int64 if part.made else pl.String), part)[0]
+                if not 0 <= place < part.labels:
+                    raise InputError(f"target_weights names {label!r}: no click has this {part.name!r}")
+                of_label[first + place] = weight
+        found: NDArray[np.float32] = of_label[labels].prod(1, dtype=np.float32)
+        return found
+
     def frame_of(self, told: Sequence[Context | None], ends: Sequence[int], height: int) -> pl.DataFrame:
         """The columns of `height` events of which those at `ends` are told of, as sessions have them.
 

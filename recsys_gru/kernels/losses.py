@@ -95,6 +95,18 @@ def _cross_entropy_part(
 
 
 @kernel
+def weigh(scores: Floats, worth: Floats) -> None:
+    """Multiply the columns of the gradient of scores (U, P) by what each target counts (P,).
+
+    Twin: NumPy, tests/kernels/test_losses.py::test_columns_are_multiplied_by_what_targets_count.
+    """
+    for u in range(len(scores)):
+        row = scores[u]
+        for i in range(len(worth)):
+            row[i] *= worth[i]
+
+
+@kernel
 def cross_entropy_rows(
     scores: Floats, places: Places, weights: Floats, again: Again, share: np.float32, threads: int
 ) -> tuple[Floats, Floats]:

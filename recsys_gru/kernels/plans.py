@@ -44,6 +44,8 @@ class Plan(NamedTuple):
     """(E, R) how often each counts in its own row."""
     moment: Items
     """(E, C) the labels of each input's moment, -1 for none; no columns where none is told of."""
+    worth: Floats
+    """(E,) what each target's loss counts; empty where all count the same."""
 
 
 class Sizes(NamedTuple):
@@ -83,4 +85,5 @@ def window_of(plan: Plan, sizes: Sizes, w: int, at: Items, keys: int) -> Plan:
         plan.again_at[e : at[0]],
         plan.again[e : at[0]],
         plan.moment[e : at[0]],
+        plan.worth[e : at[0]],
     )

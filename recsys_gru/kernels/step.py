@@ -12,7 +12,7 @@ from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
 from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
-from recsys_gru.kernels.losses import Again, bpr_max_rows, cross_entropy_rows
+from recsys_gru.kernels.losses import Again, bpr_max_rows, cross_entropy_rows, weigh
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.moment import add_labels, label_sums
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
@@ -44,14 +44,20 @@ def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
         for i in range(len(own)):
             own[i] = counts[window.step[i], window.target_at[i]]
         options = recipe.regular, recipe.bend, recipe.tiny, share
-        again = _again(window)
-        for loss in bpr_max_rows(scores, places, counts, own, again, options, recipe.threads):
+        losses = bpr_max_rows(scores, places, counts, own, _again(window), options, recipe.threads)
+        for loss in losses:
             total += loss
     else:
         weights = window.weights.reshape(steps, width)
         log_z, own = cross_entropy_rows(scores, places, weights, _again(window), share, recipe.threads)
+        losses = log_z - own + window.target_log_q
         for i in range(len(own)):
             total += log_z[i] - own[i] + window.target_log_q[i]
+    if len(window.worth) > 0:
+        weigh(scores, window.worth)
+        total = 0.0
+        for i in range(len(losses)):
+            total += losses[i] * window.worth[i]
     return total / (recipe.batch_size * steps)
 
 
@@ -82,7 +88,9 @@ def _read_out(trained: Trained, window: Plan, hidden: Floats) -> Floats:
 
 @kernel
 def _learn_moment(memory: Memory, labels: Items, d_read_out: Floats, rates: Rates, threads: int) -> None:
-    """Apply Adagrad to the rows of the labels of a window's moments."""
+    """Apply Adagrad to the rows of the labels of a window's moments, where some are told of."""
+    if labels.shape[1] == 0:
+        return
     distinct, sums = label_sums(labels, len(memory[0]), d_read_out)
     adagrad_of_rows(memory, distinct, sums, rates, threads)
 
@@ -95,6 +103,16 @@ def _asking(read_out: Floats, scale: np.float32) -> Floats:
     asking = np.empty_like(read_out)
     directions(read_out, np.float32(1), asking)
     return asking
+
+
+@kernel
+def _through_scores(d_scores: Floats, candidates: Floats, read_out: Floats, recipe: Recipe) -> Floats:
+    """The gradient of what was read out (P, H)."""
+    found = np.empty_like(read_out)
+    product_shared(d_scores.T, candidates, found, recipe.threads)
+    if recipe.scale > 0:
+        across_each(found, read_out, np.float32(1))
+    return found
 
 
 @kernel
@@ -161,6 +179,7 @@ def _by_place(window: Plan, keys: Items) -> Plan:
         window.again_at,
         window.again,
         window.moment,
+        window.worth,
     )
 
 
@@ -249,14 +268,10 @@ def update_each(
             score(source, asking, (candidates, scores), recipe.scale, threads)
         of_numbers = np.empty_like(trained.repeats[0])
         losses[w] = _lose_with_repeats(trained, window, recipe, scores, of_numbers)
-        d_hidden = np.empty_like(tape.hidden)
-        product_shared(scores.T, candidates, d_hidden, threads)
-        if recipe.scale > 0:
-            across_each(d_hidden, read_out, np.float32(1))
+        d_hidden = _through_scores(scores, candidates, read_out, recipe)
         d_weights, d_rows = _through_read_out(near, window, d_hidden)
         rates = speeds[w], recipe.momentum, recipe.eps
-        if window.moment.shape[1] > 0:
-            _learn_moment(trained.moment, window.moment, d_hidden, rates, threads)
+        _learn_moment(trained.moment, window.moment, d_hidden, rates, threads)
         d_x, d_gx, d_gh = backward(near, window, recipe, d_hidden, tape)
 
         factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale

@@ -38,6 +38,8 @@ class Rows(NamedTuple):
     """What the loss is told of the candidates."""
     moment: Tensor | None = None
     """(P, C) int64: the labels of each input's moment, -1 for none."""
+    worth: Tensor | None = None
+    """(P,) what each target's loss counts; None: all the same."""
 
 
 class Drawn(NamedTuple):

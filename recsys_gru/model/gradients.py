@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from recsys_gru.kernels.arrays import Floats
-from recsys_gru.kernels.losses import NO_CLICKS, Again, bpr_max_rows, cross_entropy_rows
+from recsys_gru.kernels.losses import NO_CLICKS, Again, bpr_max_rows, cross_entropy_rows, weigh
 from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.products import on_kernels, turned
 from recsys_gru.model import losses
@@ -36,6 +36,15 @@ def value_and_gradient(
         rows = loss(leaf, columns)
         (gradient,) = torch.autograd.grad(rows.sum() * share, leaf)
     return rows.detach(), scores.copy_(gradient)
+
+
+def weighted(d_scores: Tensor, worth: Tensor) -> Tensor:
+    """Return the gradient of the scores (P, U) times what each target counts (P,), in its place."""
+    if on_kernels(d_scores):
+        by_column = turned(d_scores)  # no copy of a gradient of scores
+        weigh(by_column.numpy(), worth.numpy())
+        return by_column.T
+    return d_scores.mul_(worth[:, None])
 
 
 def _in_place(

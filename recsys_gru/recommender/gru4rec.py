@@ -1,7 +1,7 @@
 """GRU4Rec: the estimator that brings clicks, lanes, network, evaluation and saved models together."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Self, final
@@ -64,8 +64,8 @@ class GRU4Rec(NetworkRecommender):
         half_life: clicks in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
         forget_after: days without a click after which partial_fit drops an item; None for never.
         dropout_p_own: probability that an update leaves an own row out, so that facts learn to do without.
-        context: columns of the log that tell of the moment of a click, such as its device, whose labels say
-            what is liked there; "gap" (time since the click before) and "hour" are made from the time.
+        context: columns that tell of the moment of a click, its device say; "gap" and "hour" come from times.
+        target_weights: what the loss of a click counts, by column of context and label, 1 if not given.
 
     Attributes:
         network_: the trained parameters.
@@ -120,6 +120,7 @@ class GRU4Rec(NetworkRecommender):
         forget_after: float | None = None,
         dropout_p_own: float = 0.0,
         context: Sequence[str] = (),
+        target_weights: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         self.layers = layers
         self.loss = loss
@@ -157,6 +158,7 @@ class GRU4Rec(NetworkRecommender):
         self.forget_after = forget_after
         self.dropout_p_own = dropout_p_own
         self.context = context
+        self.target_weights = target_weights
 
     def fit(
         self,
@@ -188,13 +190,11 @@ class GRU4Rec(NetworkRecommender):
             ParameterError, DivergedError, CheckpointError: as their names say.
         """
         loop = self._loop(on_epoch, progress).but_with(checkpoint_dir, checkpoint_every)
-        context = loop.settings.context
-        sessions, known = trainable(train, context=context), None
+        told = loop.settings.context
+        sessions, known = trainable(train, context=told), None
         if items is not None:
             sessions, known = with_items(sessions, items)
-        held_out = None
-        if validation is not None:
-            held_out = as_sessions(validation, sessions.vocabulary, context=context)
+        held_out = None if validation is None else as_sessions(validation, sessions.vocabulary, context=told)
         return self._fitted(sessions, held_out, loop, known)
 
     def partial_fit(
@@ -296,4 +296,4 @@ class GRU4Rec(NetworkRecommender):
         self.network_, self.slots_ = learner.network, learner.optimiser.slots
         self.encoding_ = known and known.encoding
         self.recency_ = Recency.of(sessions, loop.forgetting.half_life).begun(support == 0)
-        self.history_ = loop.train(self, learner, sessions, validation, self._labels(sessions))
+        self.history_ = self._train(loop, learner, sessions, validation)

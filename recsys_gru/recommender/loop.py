@@ -39,7 +39,7 @@ OnEpoch = Callable[[EpochReport], None]
 CUTOFFS = (5, 10, 20)
 CHECKPOINT_FORMAT = 2
 """Raised when a checkpoint holds something else than before: older ones are then refused."""
-SINCE_THEN = ("scale", "look_back", "repeats", "dropout_p_own", "context")
+SINCE_THEN = ("scale", "look_back", "repeats", "dropout_p_own", "context", "target_weights")
 """Settings that checkpoints of this format had not at first: where they are off, older ones go on."""
 WATCHED = "mrr_at_20"
 """The validation metric that early stopping watches."""
@@ -88,10 +88,11 @@ class Loop:
         sessions: Sessions,
         validation: Sessions | None,
         moment: NDArray[np.int64] | None = None,
+        worth: NDArray[np.float32] | None = None,
     ) -> tuple[EpochReport, ...]:
         """Train to the end, from the last checkpoint if there is one; return the epochs' reports. Of each
-        event's `moment` these labels (E, C) are known."""
-        data = TrainingData.of(sessions.items, sessions.offsets, sessions.counted, moment)
+        event's `moment` these labels (E, C) are known; as a target it counts what it is `worth` (E,)."""
+        data = TrainingData.of(sessions.items, sessions.offsets, sessions.counted, moment, worth)
         with learner.network.copies.changing():
             return self._train(model, learner, sessions, validation, data)
 

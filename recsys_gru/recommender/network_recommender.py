@@ -25,7 +25,7 @@ from recsys_gru.recommender.recency import Recency
 from recsys_gru.recommender.scoring import cosines, network_blocks
 from recsys_gru.recommender.stream import Fitted, go_on, require_same
 from recsys_gru.sessions import Sessions, asked_numbers
-from recsys_gru.training import EpochReport, GoingOn, Settings, device_at_hand, resolve_device
+from recsys_gru.training import EpochReport, GoingOn, Learner, Settings, device_at_hand, resolve_device
 
 
 class NetworkRecommender(Recommender):
@@ -122,6 +122,16 @@ class NetworkRecommender(Recommender):
             return None
         return self._moments.numbers_of(sessions.moment)
 
+    def _train(
+        self, loop: Loop, learner: Learner, sessions: Sessions, validation: Sessions | None
+    ) -> tuple[EpochReport, ...]:
+        """Train with what is known of the moments of clicks."""
+        labels, weights = self._labels(sessions), loop.settings.target_weights
+        if labels is None or not weights or self._moments is None:
+            return loop.train(self, learner, sessions, validation, labels)
+        worth = self._moments.worth_of(labels, weights)
+        return loop.train(self, learner, sessions, validation, labels, worth)
+
     def _fitted_now(self) -> Fitted:
         return Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
 
@@ -145,8 +155,7 @@ class NetworkRecommender(Recommender):
                 support = loop.forgetting.support(self.vocabulary_, self.recency_)
                 learner = loop.settings.learner(support, lanes, resolve_device(str(self.device)), going_on)
                 self.slots_ = learner.optimiser.slots
-                moment = self._labels(sessions)
-                self.history_ = loop.alone().train(self, learner, sessions, None, moment)
+                self.history_ = self._train(loop.alone(), learner, sessions, None)
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         return cosines(self.network_, number)

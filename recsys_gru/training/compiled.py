@@ -83,6 +83,7 @@ class CompiledLearner(Learner):
             drawn.again_at,
             drawn.again[0 if self._recipe().bpr_max else 1],
             self._moments(data, windows),
+            self._worth(data, windows),
         )
         return plan, Sizes(steps, drawn.n_candidates, drawn.n_rows)
 
@@ -100,6 +101,13 @@ class CompiledLearner(Learner):
         if data.moment is None:
             return np.empty((sum(len(window.at) for window in windows), 0), np.int64)
         found: NDArray[np.int64] = data.moment[np.concatenate([window.at for window in windows])]
+        return found
+
+    def _worth(self, data: TrainingData, windows: list[Window]) -> NDArray[np.float32]:
+        """What each target counts; empty where all count the same."""
+        if data.worth is None:
+            return np.empty(0, np.float32)
+        found: NDArray[np.float32] = data.worth[np.concatenate([window.at for window in windows]) + 1]
         return found
 
     def _trained(self) -> Trained:

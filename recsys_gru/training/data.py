@@ -20,6 +20,8 @@ class TrainingData:
     """Of sessions that began before."""
     moment: NDArray[np.int64] | None = None
     """(E, C) the labels of each event's moment, -1 for none."""
+    worth: NDArray[np.float32] | None = None
+    """(E,) what the loss of each event counts as a target; None: all the same."""
 
     @classmethod
     def of(
@@ -28,14 +30,16 @@ class TrainingData:
         offsets: NDArray[np.int64],
         counted: NDArray[np.bool_],
         moment: NDArray[np.int64] | None = None,
+        worth: NDArray[np.float32] | None = None,
     ) -> "TrainingData":
         """The events to learn from, where only the counted ones (E,) are to be learned as targets."""
         if counted.all():
-            return cls(items, offsets, None, moment)
+            return cls(items, offsets, None, moment, worth)
         if moment is not None:
             every = np.arange(len(items), dtype=np.int32)
-            moment = moment[learned_part(every, offsets, counted)[0]]
-        return cls(*learned_part(items, offsets, counted), moment)
+            learned = learned_part(every, offsets, counted)[0]
+            moment, worth = moment[learned], None if worth is None else worth[learned]
+        return cls(*learned_part(items, offsets, counted), moment, worth)
 
     @property
     def pairs(self) -> int:

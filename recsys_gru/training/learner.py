@@ -12,7 +12,7 @@ from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.products import matmul
 from recsys_gru.model.candidates import Candidates, Rows
 from recsys_gru.model.dropout import Dropout
-from recsys_gru.model.gradients import value_and_gradient
+from recsys_gru.model.gradients import value_and_gradient, weighted
 from recsys_gru.model.losses import Loss
 from recsys_gru.model.near import Gradient, near, through_facts
 from recsys_gru.model.network import Network, States
@@ -20,7 +20,7 @@ from recsys_gru.model.optimisers import Optimiser
 from recsys_gru.model.repeats import raise_repeats, through_repeats
 from recsys_gru.model.rows import RowGradient, score_rows
 from recsys_gru.model.sampling import NegativeSampler
-from recsys_gru.model.walk import Flow
+from recsys_gru.model.walk import Flow, Gradients
 from recsys_gru.training.context import Begun, Context
 from recsys_gru.training.data import TrainingData
 from recsys_gru.training.lanes import Window
@@ -75,10 +75,17 @@ class Learner:
         weight."""
         rows = self.candidates.collect(*self._events(data, windows))
         if data.moment is not None:
-            device = self.network.device
-            moments = [torch.from_numpy(data.moment[window.at]).to(device) for window in windows]
-            rows = (one._replace(moment=moment) for one, moment in zip(rows, moments, strict=True))
+            told = [self._told(data, window) for window in windows]
+            rows = (one._replace(moment=moment, worth=w) for one, (moment, w) in zip(rows, told, strict=True))
         return zip(rows, map(self._flow, windows), strict=True)
+
+    def _told(self, data: TrainingData, window: Window) -> tuple[Tensor | None, Tensor | None]:
+        """The labels of inputs' moments, and what the targets count."""
+        moment = None if data.moment is None else data.moment[window.at]
+        worth = None if data.worth is None else data.worth[window.at + 1]
+        device = self.network.device
+        told = (None if one is None else torch.from_numpy(one).to(device) for one in (moment, worth))
+        return next(told), next(told)
 
     def update(self, rows: Rows, flow: Flow) -> float:
         """Update the network on a window; return its loss, summed over events and divided by lanes and
@@ -106,8 +113,13 @@ class Learner:
         candidates, scores = score_rows(
             tables["output"], tables["bias"], scored, asking, scale
         )  # (U, H), (P, U)
-        share = 1 / (self.batch_size * len(flow.alive))
-        losses, d_scores, gradients = self._through_loss(network, scores, rows, share)
+        share, again = 1 / (self.batch_size * len(flow.alive)), rows.columns.again
+        if again is not None:
+            raise_repeats(scores, again.at, network.readout["repeats"])
+        losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
+        if rows.worth is not None:
+            losses, d_scores = losses * rows.worth, weighted(d_scores, rows.worth)
+        gradients = self._of_repeats(d_scores, rows)
         d_asking = matmul(d_scores, candidates)
         d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
         of_moment = None if rows.moment is None else network.through_moment(d_hidden, rows.moment)
@@ -125,27 +137,19 @@ class Learner:
             gradients.append(("readout.weights", None, d_weights))
         if of_moment is not None:
             gradients.append(("moment.labels", None, of_moment))
-        for i, layer in enumerate(d_layers):
-            for name, gradient in layer.items():
-                bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in network.layers[i] else None
-                gradients.append((f"layers.{i}.{name}", bias, gradient))
+        gradients += _of_layers(network, d_layers)
         return float(losses.sum()) * share, gradients
 
-    def _through_loss(
-        self, network: Network, scores: Tensor, rows: Rows, share: float
-    ) -> tuple[Tensor, Tensor, list[Gradient]]:
-        """Return each row's loss, and the gradients of scores, which it changes, and of the repeat head."""
+    def _of_repeats(self, d_scores: Tensor, rows: Rows) -> list[Gradient]:
+        """The gradient of what was added to the scores of last clicks, which is taken from that of the
+        scores where it is no target."""
         again = rows.columns.again
         if again is None:
-            return *value_and_gradient(self.loss, scores, rows.columns, share), []
-        raise_repeats(scores, again.at, network.readout["repeats"])
-        losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
-        pushes = network.architecture.scale == 0
+            return []
+        pushes = self.network.architecture.scale == 0
         of_numbers = through_repeats(d_scores, again.at, rows.columns.target, pushes)
-        if not self.clicks_are_new:
-            return losses, d_scores, []
         gradient = RowGradient(d_scores.new_ones(1, 1), of_numbers)
-        return losses, d_scores, [("readout.repeats", None, gradient)]
+        return [("readout.repeats", None, gradient)] if self.clicks_are_new else []
 
     def _apply(self, gradients: list[Gradient]) -> None:
         scale = _clip(gradients, self.optimiser.parameters, self.grad_clip) if self.grad_clip else 1.0
@@ -166,6 +170,14 @@ class Learner:
         keep = torch.from_numpy(window.keep).to(output.device, output.dtype)
         source = torch.from_numpy(window.source).to(output.device)
         return Flow(window.alive, keep, source, None if self.begun is None else self.begun.given(window))
+
+
+def _of_layers(network: Network, d_layers: list[Gradients]) -> Iterator[Gradient]:
+    """The gradients of the layers' matrices, each with the name of its bias."""
+    for i, layer in enumerate(d_layers):
+        for name, gradient in layer.items():
+            bias = f"layers.{i}.{name}_bias" if f"{name}_bias" in network.layers[i] else None
+            yield f"layers.{i}.{name}", bias, gradient
 
 
 def _added(d_x: Tensor, d_rows: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ class Settings:
     look_back: int = 0
     repeats: int = 0
     context: tuple[str, ...] = ()
+    target_weights: Mapping[str, Mapping[str, float]] | None = None
     seed: int = 42
 
     @classmethod
@@ -104,6 +105,10 @@ class Settings:
                 f"look_back={self.look_back} adds input rows to the last layer's output: expected rows of "
                 f"its width, {self.layers[-1]}, got {self._input_width or 'a one-hot input without rows'}; "
                 "use constrained_embedding=True, an embedding of that width, or look_back=0"
+            )
+        if strange := sorted(set(self.target_weights or ()) - set(self.context)):
+            raise ParameterError(
+                f"target_weights names {strange[0]!r}, expected columns of context: {self.context}"
             )
         if self.n_sample == 0 and self.batch_size == 1 and self.loss != "softmax":
             raise ParameterError("batch_size=1 with n_sample=0 leaves no negatives: raise either of them")
@@ -270,6 +275,13 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("cell", CELLS.__contains__, f"one of {', '.join(CELLS)}"),
     ("optimizer", OPTIMISERS.__contains__, f"one of {', '.join(OPTIMISERS)}"),
     ("lr_schedule", SCHEDULES.__contains__, f"one of {', '.join(SCHEDULES)}"),
+    (
+        "target_weights",
+        lambda v: (
+            v is None or all(_is_real(one, least=0) for weights in v.values() for one in weights.values())
+        ),
+        "weights of 0 or more by label and column",
+    ),
     (
         "context",
         lambda v: len(set(v)) == len(v) and all(v),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recsys_gru.kernels.arrays import Floats, Items
-from recsys_gru.kernels.losses import NO_CLICKS, Again, bpr_max_rows, cross_entropy_rows, largest
+from recsys_gru.kernels.losses import NO_CLICKS, Again, bpr_max_rows, cross_entropy_rows, largest, weigh
 from tests import oracle_gru4rec as oracle
 
 pytestmark = pytest.mark.kernels
@@ -103,3 +103,11 @@ def test_bpr_max_is_that_of_its_formula(
     expected = torch.stack(losses)
     np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-5, atol=1e-5)
     require_gradient(scores, expected, leaf)
+
+
+def test_columns_are_multiplied_by_what_targets_count() -> None:
+    scores = np.random.default_rng(1).standard_normal((7, 5), np.float32)
+    worth = np.array([0, 1, 2.5, 1, 3], np.float32)
+    expected = scores * worth
+    weigh(scores, worth)
+    np.testing.assert_array_equal(scores, expected)

@@ -18,9 +18,9 @@ def test_windows_are_cut_one_after_the_other() -> None:
         "inputs": events, "input_at": events, "target_at": events, "target_log_q": events, "step": events,
         "keep": events, "source": events, "given": np.zeros(3, np.int64), "alive": steps, "keys": keys,
         "rows": rows, "counts": steps * candidates, "weights": steps * candidates,
-        "again_at": events, "again": events, "moment": events,
+        "again_at": events, "again": events, "moment": events, "worth": events,
     }  # fmt: skip
-    floats = ("target_log_q", "keep", "counts", "weights", "again")
+    floats = ("target_log_q", "keep", "counts", "weights", "again", "worth")
     arrays: dict[str, Any] = {
         name: np.arange(size.sum()).astype(np.float32 if name in floats else np.int64)
         for name, size in sizes.items()

@@ -42,6 +42,7 @@ from tests.pipelines.nights import DAY, SMALL, Home, command
         ("model", "learning_rate", float("nan"), "learning_rate"),
         ("model", "n_epochs", 10**9, "expected model.n_epochs of at most 10,000"),
         ("model", "layers", [10**9], "layers must be sizes of at most 100,000"),
+        ("model", "context", ["device"], "expected no context in [model]"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_at_the_start(

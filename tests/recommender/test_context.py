@@ -225,3 +225,26 @@ def test_a_damaged_encoding_is_refused(model: rg.GRU4Rec) -> None:
         Moments.restored(state, ("device",))
     with pytest.raises(InputError, match="missing"):
         Moments.restored({}, ("device",))
+
+
+def test_clicks_that_count_nothing_are_not_learned_and_weights_of_one_change_no_bit() -> None:
+    """Carts follow the device before them, views do not: told to learn carts alone, it learns these."""
+    log = law(200, 1).with_columns(event=pl.Series(np.random.default_rng(4).choice(["view", "cart"], 800)))
+    odd = pl.col("item_id") + 30 * (pl.col("event") == "view") * (pl.col("position") > 0)
+    log = log.with_columns(position=pl.int_range(4).over("session_id")).with_columns(item_id=odd)
+    how = {**SMALL, "context": ("device", "event")}
+    plain = rg.GRU4Rec(**how).fit(log)
+    same = rg.GRU4Rec(target_weights={"event": {"view": 1.0, "cart": 1}}, **how).fit(log)
+    carts = rg.GRU4Rec(target_weights={"event": {"view": 0.0}}, **how).fit(log)
+    assert same.recommend(log, k=3).equals(plain.recommend(log, k=3))
+    told = {"device": "phone", "event": "view"}
+    for model, most in ((plain, 5), (carts, 0)):
+        found = model.recommend_one([1], k=10, exclude_seen=False, context=told)["item_id"]
+        assert (found.filter(found >= 30).len() >= most) if most else found.is_between(10, 19).all()
+    given: dict[str, Any] = carts.get_params()
+    assert rg.GRU4Rec(**given).parameters() == carts.parameters()
+    with pytest.raises(InputError, match="names 'carts'"):
+        rg.GRU4Rec(target_weights={"event": {"carts": 2.0}}, **how).fit(log)
+    for wrong in ({"os": {"x": 1.0}}, {"event": {"cart": -1.0}}, {"event": 3.0}, ["event"]):
+        with pytest.raises(ParameterError, match="target_weights"):
+            rg.GRU4Rec(target_weights=wrong, **how).fit(log)  # type: ignore[arg-type] # wrong on purpose
