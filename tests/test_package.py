@@ -21,8 +21,8 @@ NUMBERS = {"numpy"}
 ROOMS = {
     "cli": (
         {
-            "serving", "tracking", "blend", "recommender", "contract", "training", "evaluation", "facts",
-            "exploration", "preparation", "sessions", "clicks",
+            "serving", "tracking", "exporting", "blend", "recommender", "contract", "training", "evaluation",
+            "facts", "exploration", "preparation", "sessions", "clicks",
         },
         {"click", "polars"} | NUMBERS,
     ),
@@ -34,6 +34,7 @@ ROOMS = {
         {"recommender", "contract", "training", "evaluation", "ranking", "sessions", "pages"},
         {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
     ),
+    "exporting": ({"recommender", "contract", "model", "sessions"}, {"onnx", "polars", "torch"} | NUMBERS),
     "blend": ({"recommender", "contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
     "recommender": (
         {"contract", "evaluation", "training", "ranking", "model", "facts", "sessions", "kernels", "files"},

@@ -7,6 +7,7 @@ import click
 
 from recsys_gru import __version__
 from recsys_gru.cli.comparing import compare, demo
+from recsys_gru.cli.exporting import export
 from recsys_gru.cli.fitting import evaluate, fit
 from recsys_gru.cli.inspecting import describe, prepare
 from recsys_gru.cli.nightly import COMMANDS
@@ -40,6 +41,7 @@ for command in (
     prequential,
     recommend,
     serve,
+    export,
     tune,
     verify,
     register,
