@@ -22,7 +22,7 @@ ROOMS = {
     "cli": (
         {
             "serving", "tracking", "exporting", "blend", "recommender", "contract", "training", "evaluation",
-            "facts", "exploration", "preparation", "sessions", "clicks",
+            "facts", "exploration", "preparation", "sessions", "clicks", "kernels",
         },
         {"click", "polars"} | NUMBERS,
     ),

@@ -7,6 +7,7 @@ import click
 
 from recsys_gru import __version__
 from recsys_gru.cli.comparing import compare, demo
+from recsys_gru.cli.doctor import doctor
 from recsys_gru.cli.exporting import export
 from recsys_gru.cli.fitting import evaluate, fit
 from recsys_gru.cli.inspecting import describe, prepare
@@ -16,6 +17,7 @@ from recsys_gru.cli.serving import serve
 from recsys_gru.cli.storing import dashboard, prune, register
 from recsys_gru.cli.streaming import prequential
 from recsys_gru.cli.tuning import tune
+from recsys_gru.cli.usage import examples
 from recsys_gru.cli.verifying import verify
 from recsys_gru.errors import RecsysError, without_secrets
 
@@ -47,8 +49,11 @@ for command in (
     register,
     prune,
     dashboard,
+    doctor,
     *COMMANDS,
 ):
+    if command not in COMMANDS:  # those tell their own
+        command.epilog = examples(str(command.name))
     app.add_command(command)
 
 
