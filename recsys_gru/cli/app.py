@@ -77,5 +77,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _refuse(error: Exception) -> None:
     said = " ".join(without_secrets(error).split())
-    click.echo(f"recsys-gru: {said}", err=True)
+    told = f" (help: {error.help})" if isinstance(error, RecsysError) else ""
+    click.echo(f"recsys-gru: {said}{told}", err=True)
     sys.exit(USAGE_ERROR)
