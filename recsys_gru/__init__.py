@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from recsys_gru.sessions import write_sessions as write_sessions
     from recsys_gru.training import EpochReport as EpochReport
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "recsys_gru.clicks": (
