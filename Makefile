@@ -79,7 +79,7 @@ oldest:  ## tests with the oldest versions that pyproject.toml allows, in .venv-
 	@test -e .venv-oldest/ready || { $(PYTHON) -m venv --clear .venv-oldest && $(PYTHON) .ci/oldest.py $(BUT) > .venv-oldest/oldest.txt \
 		&& .venv-oldest/bin/python -m pip install --quiet $(PIP_FLAGS) -c .venv-oldest/oldest.txt -e '.[serve,redis,export]' $(TESTED_WITH) \
 		&& touch .venv-oldest/ready; }
-	.venv-oldest/bin/python -m pytest -p no:cacheprovider -q $(OLDEST_TESTS)
+	.venv-oldest/bin/python -m pytest -p no:cacheprovider -q -W ignore::DeprecationWarning $(OLDEST_TESTS)
 
 clean:  ## take away everything that was made, but not mlruns/
 	rm -rf $(VENV) .venv-oldest build dist demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
