@@ -14,9 +14,12 @@ PORT ?= 5000
 SETTINGS ?= pipelines/settings.toml
 SCHEDULE_PORT ?= 3000
 SERVE_PORT ?= 8000
+TESTED_WITH := pytest hypothesis onnxruntime pandas scikit-learn httpx2
+# Of the oldest versions, what touches them: reading, kernels, learning, saved models, tracking.
+OLDEST_TESTS ?= tests/clicks tests/kernels tests/model tests/recommender tests/contract tests/exporting tests/tracking/test_registry.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test plain system lint types docs bench dashboard serve schedule clean
+.PHONY: help demo test plain system lint types docs bench dashboard serve schedule release oldest clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -27,7 +30,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
 	@$(if $(PIP_FLAGS),:,echo 'PyTorch comes as pip finds it; for the smaller one without GPU libraries see the head of the Makefile.')
 	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,pipelines,serve,redis]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,pipelines,serve,redis,export]'
 	@touch $@
 
 demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
@@ -69,5 +72,14 @@ serve: $(READY)  ## the service and its page: MODEL=folder (the demo's if not gi
 schedule: $(READY)  ## the nightly schedule with its own pages, no server needed: SETTINGS=my.toml SCHEDULE_PORT=3000
 	@exec $(BIN)/recsys-gru schedule --settings $(SETTINGS) --port $(SCHEDULE_PORT)
 
+release: $(READY)  ## wheel, source archive and SBOM in dist/, checked alone: PYTHONS="python3.11 python3.12" PIP_FLAGS=...
+	@PIP_FLAGS="$(PIP_FLAGS)" $(BIN)/python .ci/release.py $(PYTHONS)
+
+oldest:  ## tests with the oldest versions that pyproject.toml allows, in .venv-oldest: BUT=torch
+	@test -e .venv-oldest/ready || { $(PYTHON) -m venv --clear .venv-oldest && $(PYTHON) .ci/oldest.py $(BUT) > .venv-oldest/oldest.txt \
+		&& .venv-oldest/bin/python -m pip install --quiet $(PIP_FLAGS) -c .venv-oldest/oldest.txt -e '.[serve,redis,export]' $(TESTED_WITH) \
+		&& touch .venv-oldest/ready; }
+	.venv-oldest/bin/python -m pytest -p no:cacheprovider -q -W ignore::DeprecationWarning $(OLDEST_TESTS)
+
 clean:  ## take away everything that was made, but not mlruns/
-	rm -rf $(VENV) build dist demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest build dist demo *.egg-info .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -26,6 +26,17 @@ from .stages.promote import PAGE
 Function = Callable[..., object]
 Option = Callable[[Function], Function]
 CODES = "Exit codes: 0 done, 1 gate refused, 2 bad input or settings, 3 failed, 75 another run is at work."
+EXAMPLES = {
+    "nightly": "nightly --day 2026-01-31 --settings my.toml",
+    "fresh": "fresh --settings my.toml",
+    "stage": "stage train --day 2026-01-31 --dry-run",
+    "status": "status --json --settings my.toml",
+    "rollback": "rollback --to 3 --settings my.toml",
+    "backfill": "backfill --first 2026-01-01 --last 2026-01-07 --settings my.toml",
+    "advise": "advise --day 2026-01-31 --settings my.toml",
+    "schedule": "schedule --settings my.toml --port 3000",
+    "settings": "settings > my.toml",
+}
 INTERRUPTED = 130
 """What shells say of Ctrl-C; click's own 1 would be the gate's refusal."""
 
@@ -44,6 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         given.insert(0, "stage")
     quiet_mlflow()
     app(given, prog_name=f"python -m {__package__}")
+
+
+def _epilog(name: str) -> str:
+    """Exit codes and an example; click leaves the lines after its mark as they are."""
+    return f"{CODES}\n\n\b\nExamples:\n  recsys-gru {EXAMPLES[name]}"
 
 
 def command(name: str, *options: Option) -> Callable[[Callable[..., int]], object]:
@@ -69,7 +85,7 @@ def command(name: str, *options: Option) -> Callable[[Callable[..., int]], objec
         packed: Function = answer
         for option in (*reversed(options), settings_option):
             packed = option(packed)
-        return app.command(name, epilog=CODES)(packed)
+        return app.command(name, epilog=_epilog(name))(packed)
 
     return made
 
@@ -228,7 +244,7 @@ def _schedule(settings: Settings, port: int) -> int:
     start(settings, port)
 
 
-@app.command("settings")
+@app.command("settings", epilog=_epilog("settings"))
 def _settings() -> None:
     """Print the default settings, to begin a file of one's own with."""
     click.echo(DEFAULT.read_text(encoding="utf-8"), nl=False)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from recsys_gru.evaluation import report_page as report_page
     from recsys_gru.evaluation import write_ranks as write_ranks
     from recsys_gru.exploration import describe as describe
+    from recsys_gru.exporting import export as export
     from recsys_gru.facts import CheckedItems as CheckedItems
     from recsys_gru.facts import check_items as check_items
     from recsys_gru.facts import shuffle_facts as shuffle_facts
@@ -72,7 +73,7 @@ if TYPE_CHECKING:
     from recsys_gru.sessions import write_sessions as write_sessions
     from recsys_gru.training import EpochReport as EpochReport
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "recsys_gru.clicks": (
@@ -136,6 +137,7 @@ _HOMES = {
     "recsys_gru.blend": ("Blend", "recommended"),
     "recsys_gru.training": ("EpochReport",),
     "recsys_gru.recommender": ("RECOMMENDED", "GRU4Rec"),
+    "recsys_gru.exporting": ("export",),
     "recsys_gru": ("errors", "tracking"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

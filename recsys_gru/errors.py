@@ -13,6 +13,8 @@ RecsysError
 ├── NonFiniteScoresError (RuntimeError)    a model gives NaN or infinite scores
 ├── DivergedError (RuntimeError)           training met a NaN or infinite loss
 └── TrackingError (RuntimeError)           the MLflow store cannot be used
+
+Each one's cause and cure: docs/errors.md, at the place that its ``help`` names.
 """
 
 import re
@@ -58,11 +60,21 @@ def hiding_secrets(error: Error) -> Error:
 class RecsysError(Exception):
     """The root: catch it to catch every error this library raises on purpose.
 
-    Its text never shows a password or token of a URI.
+    Its text never shows a password or token of a URI; a traceback ends with its ``help``.
+
+    >>> InputError("expected a log").help
+    'docs/errors.md#inputerror'
     """
 
     def __init__(self, *parts: object) -> None:
         super().__init__(*(without_secrets(part) if isinstance(part, str) else part for part in parts))
+        self.add_note(f"help: {self.help}")
+
+    @property
+    def help(self) -> str:
+        """Where cause and cure are told; of a class of your own, those of the library's that it is one of."""
+        ours = (kind for kind in type(self).__mro__ if kind.__module__.startswith("recsys_gru."))
+        return f"docs/errors.md#{next(ours).__name__.lower()}"
 
 
 class InputError(RecsysError, ValueError):

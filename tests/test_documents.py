@@ -10,7 +10,7 @@ from recsys_gru.clicks import generate_clicks
 from recsys_gru.tracking import names
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def code_of(page: Path) -> list[str]:

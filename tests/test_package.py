@@ -21,8 +21,8 @@ NUMBERS = {"numpy"}
 ROOMS = {
     "cli": (
         {
-            "serving", "tracking", "blend", "recommender", "contract", "training", "evaluation", "facts",
-            "exploration", "preparation", "sessions", "clicks",
+            "serving", "tracking", "exporting", "blend", "recommender", "contract", "training", "evaluation",
+            "facts", "exploration", "preparation", "sessions", "clicks", "kernels",
         },
         {"click", "polars"} | NUMBERS,
     ),
@@ -34,6 +34,7 @@ ROOMS = {
         {"recommender", "contract", "training", "evaluation", "ranking", "sessions", "pages"},
         {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
     ),
+    "exporting": ({"recommender", "contract", "model", "sessions"}, {"onnx", "polars", "torch"} | NUMBERS),
     "blend": ({"recommender", "contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
     "recommender": (
         {"contract", "evaluation", "training", "ranking", "model", "facts", "sessions", "kernels", "files"},
@@ -256,12 +257,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert "recommend" in help_of("recsys_gru.cli", HEAVY)
 
 
-def test_the_changelog_begins_with_this_version() -> None:
+def test_the_changelog_begins_with_this_version_and_the_citation_has_it() -> None:
     changes = (ROOT / "CHANGELOG.md").read_text()
     newest = re.search(r"^## \[(\d+\.\d+\.\d+)\]", changes, re.MULTILINE)
     assert newest is not None
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert newest[1] == recsys_gru.__version__ == declared
+    cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited is not None
+    assert newest[1] == recsys_gru.__version__ == declared == cited[1]
 
 
 def test_the_api_page_is_what_the_docstrings_say() -> None:
@@ -272,6 +275,14 @@ def test_the_api_page_is_what_the_docstrings_say() -> None:
     maker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(maker)
     assert (ROOT / "docs" / "api.md").read_text() == maker.page(), "run `make docs`"
+
+
+def test_every_requirement_has_a_lower_bound_and_no_upper_one_but_tools() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {name: asked for name, asked in project["optional-dependencies"].items() if name != "dev"}
+    for requirement in [*project["dependencies"], *(one for asked in extras.values() for one in asked)]:
+        assert re.match(r"[\w.-]+(\[\w+\])?>=[\d.]+", requirement), requirement
+        assert "<" not in requirement, requirement
 
 
 def test_every_constraint_is_exact() -> None:

@@ -70,6 +70,7 @@ def _measured(day: date, settings: Settings, folder: Path, data: Done, trained: 
         "rival": version,
         "met": met,
         "challenger": _metrics(report),
+        "notes": report.notes() if report.events else {},
         "champion": champion,
         "baselines": {name: _metrics(found) for name, found in baselines.items()},
         **coverage_of(challenger, test, settings.gate.k),

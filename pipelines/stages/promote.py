@@ -40,7 +40,7 @@ def _note_champion(settings: Settings, _: Done) -> None:
 def promote(day: date, settings: Settings, folder: Path, data: Done, trained: Done, measured: Done) -> Facts:
     """Register the challenger and decide; doing it again moves nothing."""
     registry = registry_of(settings)
-    own = _registered(day, settings, data, trained)
+    own = _registered(day, settings, data, trained, measured)
     standing = _standing(settings, measured, own)
     decision = decide(day, settings, standing, data, measured, _interval(settings, measured))
     facts = {
@@ -70,7 +70,7 @@ def decision_tags(facts: Facts) -> dict[str, object]:
     return {"gate": facts["reason"][:5000], **{f"gate.{name}": facts[name] for name in names}}
 
 
-def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int:
+def _registered(day: date, settings: Settings, data: Done, trained: Done, measured: Done) -> int:
     """The version of the day's model: a rerun finds the one it has registered."""
     registry = registry_of(settings)
     own = registry.find("ticket", trained.fingerprint)
@@ -80,7 +80,9 @@ def _registered(day: date, settings: Settings, data: Done, trained: Done) -> int
     model = load(settings, trained)
     tags = {"day": day.isoformat(), "ticket": trained.fingerprint, "sessions": data.fingerprint}
     with day_run(day, settings, trained) as run:
-        return registry.register(model, run=run, alias=CHALLENGER, tags=tags)
+        told = measured.facts
+        figures, notes = (told["challenger"], told.get("notes", {})) if told["events"] else ({}, {})
+        return registry.register(model, run=run, alias=CHALLENGER, tags=tags, metrics=figures, notes=notes)
 
 
 def _standing(settings: Settings, measured: Done, own: int) -> Standing:

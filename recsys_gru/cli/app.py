@@ -7,6 +7,8 @@ import click
 
 from recsys_gru import __version__
 from recsys_gru.cli.comparing import compare, demo
+from recsys_gru.cli.doctor import doctor
+from recsys_gru.cli.exporting import export
 from recsys_gru.cli.fitting import evaluate, fit
 from recsys_gru.cli.inspecting import describe, prepare
 from recsys_gru.cli.nightly import COMMANDS
@@ -15,6 +17,7 @@ from recsys_gru.cli.serving import serve
 from recsys_gru.cli.storing import dashboard, prune, register
 from recsys_gru.cli.streaming import prequential
 from recsys_gru.cli.tuning import tune
+from recsys_gru.cli.usage import examples
 from recsys_gru.cli.verifying import verify
 from recsys_gru.errors import RecsysError, without_secrets
 
@@ -40,13 +43,17 @@ for command in (
     prequential,
     recommend,
     serve,
+    export,
     tune,
     verify,
     register,
     prune,
     dashboard,
+    doctor,
     *COMMANDS,
 ):
+    if command not in COMMANDS:  # those tell their own
+        command.epilog = examples(str(command.name))
     app.add_command(command)
 
 
@@ -70,5 +77,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _refuse(error: Exception) -> None:
     said = " ".join(without_secrets(error).split())
-    click.echo(f"recsys-gru: {said}", err=True)
+    told = f" (help: {error.help})" if isinstance(error, RecsysError) else ""
+    click.echo(f"recsys-gru: {said}{told}", err=True)
     sys.exit(USAGE_ERROR)

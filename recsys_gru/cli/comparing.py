@@ -90,24 +90,26 @@ def demo(
 
     done = compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where, items)
     show_examples(done.gru, done.test, EXAMPLES)
-    done.gru.save(DEMO_FOLDER)
+    figures, notes = done.page.report.figures(), done.page.report.notes()
+    done.gru.save(DEMO_FOLDER, metrics=figures, metadata=notes)
     done.page.write(REPORT)
     us = program()
     click.echo(f"\nreport     {REPORT}     intervals, where it is good, examples: open it in a browser")
     click.echo(f"model      {DEMO_FOLDER}/     {us} recommend {DEMO_FOLDER} --items ID,ID,...")
-    click.echo(f"registry   {registered(done.gru, done.tracker, where)}")
+    click.echo(f"registry   {registered(done, where)}")
     click.echo(f"service    {us} serve     needs recsys-gru[serve]; a page to play with, the model over HTTP")
     click.echo(f"dashboard  {us} dashboard     the runs lie in {without_secrets(where)}")
     click.echo(f"compare    {us} compare Markov GRU4Rec     any two runs, by name or id")
 
 
-def registered(model: "Recommender", tracker: "Tracker", where: str) -> str:
+def registered(done: "Compared", where: str) -> str:
     """Register the model, the first one as champion; a store that is down does not spoil the demo."""
     from recsys_gru.tracking import Registry
 
     try:
         registry = Registry(where)
-        version = registry.register(model, run=tracker.run_of(model))
+        report, run = done.page.report, done.tracker.run_of(done.gru)
+        version = registry.register(done.gru, run=run, metrics=report.figures(), notes=report.notes())
         if registry.version_of("champion") is None:
             registry.promote(version, "the first version")
     except TrackingError as error:

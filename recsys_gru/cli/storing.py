@@ -42,9 +42,11 @@ def dashboard(where: str, port: int, experiment: str | None) -> None:
 def register(folder: Path, name: str, alias: str, where: str) -> None:
     """Put the saved model in FOLDER into the registry, as something `mlflow models serve` can serve."""
     from recsys_gru.cli.models import load_model
+    from recsys_gru.contract import read_manifest
     from recsys_gru.tracking.registry import Registry
 
-    version = Registry(where, name).register(load_model(folder), alias=alias)
+    model, kept = load_model(folder), read_manifest(folder)
+    version = Registry(where, name).register(model, alias=alias, metrics=kept.metrics, notes=kept.metadata)
     click.echo(f"{name} version {version}, alias {alias}: models:/{name}@{alias}")
 
 

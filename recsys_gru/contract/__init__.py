@@ -7,6 +7,7 @@ Used by every model, and by whoever takes any model. It must never import torch,
 """
 
 from recsys_gru.contract.bundle import Bundle, write_bundle
+from recsys_gru.contract.card import CARD
 from recsys_gru.contract.incremental import Incremental
 from recsys_gru.contract.loading import load, new_recommender, recommender_class
 from recsys_gru.contract.manifest import Manifest
@@ -20,6 +21,7 @@ from recsys_gru.facts import Context
 from recsys_gru.ranking import popularity
 
 __all__ = [
+    "CARD",
     "NO_PAIR",
     "Bundle",
     "Context",

@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import final
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save as bytes_of
 
+from recsys_gru.contract.card import CARD, card
 from recsys_gru.contract.manifest import (
     FORMAT,
     MANIFEST,
@@ -93,7 +94,7 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle) -> None:
 
 
 def _contents(bundle: Bundle) -> dict[str, bytes]:
-    """The bytes of the three files."""
+    """The bytes of the four files."""
     weights = {name: np.ascontiguousarray(bundle.weights[name]) for name in sorted(bundle.weights)}
     contents = {WEIGHTS: bytes_of(weights), VOCABULARY: bundle.vocabulary.to_bytes()}
     manifest = Manifest(
@@ -104,13 +105,16 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
         metadata=bundle.metadata,
         fingerprint=bundle.fingerprint,
         libraries=_libraries(),
-        files={name: FileSeal.of(contents[name]) for name in (VOCABULARY, WEIGHTS)},
+        files={},
     )
-    return {**contents, MANIFEST: render_manifest(manifest)}
+    render_manifest(manifest)  # what cannot be told is refused before the card tells it
+    contents[CARD] = card(manifest, bundle.vocabulary)
+    seals = {name: FileSeal.of(contents[name]) for name in sorted(contents)}
+    return {**contents, MANIFEST: render_manifest(replace(manifest, files=seals))}
 
 
 def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write and sync the three files."""
+    """Write and sync the files."""
     folder.mkdir()
     for name, content in contents.items():
         (folder / name).write_bytes(content)

@@ -10,8 +10,10 @@ from typing import Any, final
 from recsys_gru.errors import BundleError, InputError
 from recsys_gru.files import Kind, require_kind, strict_json
 
-FORMAT = 1
-"""Version of the folder's layout; a reader refuses others."""
+FORMAT = 2
+"""Version of the folder's layout that is written; a reader refuses newer ones."""
+WITHOUT_CARD = 1
+"""The layout before there were model cards."""
 MANIFEST = "manifest.json"
 LONGEST = 64 << 20
 """Bytes of the longest manifest."""
@@ -128,8 +130,8 @@ def _require_content(content: object) -> None:
     """Check that every key is there and every value what it must be."""
     told: dict[str, Any] = require_kind(content, {str: object})
     require_kind({name: value for name, value in told.items() if name != "digest"}, CONTENT)
-    if told["format"] != FORMAT:
-        raise InputError(f"expected format {FORMAT}, got {told['format']}")
+    if told["format"] not in (WITHOUT_CARD, FORMAT):
+        raise InputError(f"expected format {WITHOUT_CARD} or {FORMAT}, got {told['format']}")
     for name, note in told["metadata"].items():
         if not isinstance(note, SCALARS):
             raise InputError(f"expected metadata as texts, got {type(note).__name__} for {name!r}")

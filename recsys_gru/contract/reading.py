@@ -1,6 +1,6 @@
 """Reading a saved model while others may replace it: the old one or the new one, never a mixture.
 
-A reader opens all three files before it reads any, checks the bytes that it has read, and makes the model of
+A reader opens all files before it reads any, checks the bytes that it has read, and makes the model of
 those very bytes. Where the folder changed under it, it begins again.
 """
 
@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.contract.bundle import VOCABULARY, WEIGHTS, Bundle, aside_of
-from recsys_gru.contract.manifest import LONGEST, MANIFEST, FileSeal, Manifest, parse_manifest
+from recsys_gru.contract.card import CARD
+from recsys_gru.contract.manifest import (
+    LONGEST,
+    MANIFEST,
+    WITHOUT_CARD,
+    FileSeal,
+    Manifest,
+    parse_manifest,
+)
 from recsys_gru.errors import BundleError, InputError
 from recsys_gru.files import (
     Layout,
@@ -30,6 +38,7 @@ from recsys_gru.files import (
 from recsys_gru.sessions import Vocabulary
 
 FILES = (MANIFEST, VOCABULARY, WEIGHTS)
+"""Of every model; a card besides in all but the oldest."""
 TRIES, LOOKS = 40, 5
 """How often a folder is read again that changes under the reader, and looked for that is not there."""
 Found = TypeVar("Found")
@@ -113,7 +122,7 @@ def _state(target: Path) -> list[tuple[Path, object]]:
         home = target.resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(f"cannot read the saved model in {target}: {error}") from error
-    marks = {place: [_mark(place / name) for name in ("", *FILES)] for place in (home, aside_of(home))}
+    marks = {place: [_mark(place / name) for name in ("", *FILES, CARD)] for place in (home, aside_of(home))}
     return [(place, found if found[0] else None) for place, found in marks.items()]
 
 
@@ -126,30 +135,41 @@ def _mark(path: Path) -> tuple[int, ...] | None:
 
 
 def _open_all(place: Path, stack: ExitStack) -> dict[str, BinaryIO]:
-    """The three files of a folder that holds nothing else."""
+    """The files of a folder that holds nothing else."""
     found = {entry.name for entry in place.iterdir()}
     if MANIFEST not in found:
         raise BundleError(f"expected a readable {place / MANIFEST}: the folder is not a saved model")
     for missing in sorted(set(FILES) - found):
-        raise BundleError(f"{place / missing} is missing: copy the whole folder again or save the model anew")
-    for foreign in sorted(found - set(FILES)):
+        raise _missing(place / missing)
+    for foreign in sorted(found - {*FILES, CARD}):
         raise BundleError(f"{place / foreign} is not part of a saved model: keep other files elsewhere")
-    return {name: stack.enter_context(opened(place / name, follow=False)) for name in FILES}
+    return {name: stack.enter_context(opened(place / name, follow=False)) for name in sorted(found)}
+
+
+def _missing(path: Path) -> BundleError:
+    return BundleError(f"{path} is missing: copy the whole folder again or save the model anew")
 
 
 def _manifest_in(place: Path, files: Opened) -> Manifest:
     path = place / MANIFEST
     manifest = parse_manifest(content_of(files[MANIFEST], path, LONGEST), path)
-    if strange := sorted(manifest.files.keys() ^ {VOCABULARY, WEIGHTS}):
+    card = set() if manifest.format == WITHOUT_CARD else {CARD}
+    if strange := sorted(manifest.files.keys() ^ {VOCABULARY, WEIGHTS, *card}):
         raise BundleError(
             f"{path}: expected the seals of {VOCABULARY} and {WEIGHTS}; missing or unknown: {strange[:5]}"
         )
+    if card - files.keys():
+        raise _missing(place / CARD)
+    if {CARD} & files.keys() - card:
+        raise BundleError(f"{place / CARD} is not part of a model of format {manifest.format}: take it out")
     return manifest
 
 
 def _bundle_in(place: Path, files: Opened, layout_of: LayoutOf) -> Bundle:
     manifest = _manifest_in(place, files)
     layout = layout_of(manifest)
+    if CARD in files:
+        _sealed(place / CARD, files, manifest)
     path = place / VOCABULARY
     vocabulary = Vocabulary.of_bytes(_sealed(path, files, manifest), path)
     if not len(vocabulary):

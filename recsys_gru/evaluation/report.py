@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from recsys_gru.evaluation.showing import as_html
+from recsys_gru.evaluation.statistics import intervals
 from recsys_gru.evaluation.views import shares, views
 
 
@@ -60,6 +61,21 @@ class Report:
             "unknown_rule": self.unknown_rule,
             **self.shares(),
         }
+
+    def notes(self, level: float = 0.95) -> dict[str, str]:
+        """How the figures were taken and how sure they are, as texts to keep with the model beside
+        ``figures()``: `save(metadata=...)`, from which its card is made."""
+        found = {
+            "test/clicks": f"{self.events:,} of {self.sessions:,} sessions",
+            "test/ties": self.ties,
+            "test/unknown": f"{self.unknown:,} clicks on unknown items, rule {self.unknown_rule}",
+            **{f"test/{name}": f"{share:.1%}" for name, share in self.shares().items()},
+        }
+        for row in intervals(self.ranks, cutoffs=list(self.recall), ties=self.ties, level=level).to_dicts():
+            if row["low"] is not None:
+                name = f"test/{row['metric']}_at_{row['k']}/interval"
+                found[name] = f"{row['low']:.4f} to {row['high']:.4f} ({level:.0%}, bootstrap over sessions)"
+        return found
 
     def table(self) -> pl.DataFrame:
         """One row per cut-off: k, recall, mrr."""

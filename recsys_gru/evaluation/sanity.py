@@ -124,9 +124,11 @@ def refuse_leaks(train: SessionData, test: SessionData) -> None:
     >>> log = rg.generate_clicks(n_sessions=400, n_items=50, days=9, seed=1)
     >>> train, test = rg.split_by_time(log, test=timedelta(days=2))
     >>> refuse_leaks(train, test)
-    >>> refuse_leaks(train, train.head(2))
-    Traceback (most recent call last):
-    recsys_gru.errors.ClickLogError: expected every test event later than the last training event ...
+    >>> try:
+    ...     refuse_leaks(train, train.head(2))
+    ... except ClickLogError as error:
+    ...     print(error)
+    expected every test event later than the last training event ...
     """
     old, new = as_sessions(train), as_sessions(test)
     last, times = int(_times(old).max(initial=0)), _times(new)

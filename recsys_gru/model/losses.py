@@ -176,8 +176,11 @@ def softmax_over_negatives(scores: Tensor, columns: Columns) -> Tensor:
     Source: Hidasi & Karatzoglou 2018, eq. 7.
     """
     negatives = columns.negatives()
-    top = scores.detach().masked_fill(negatives == 0, -torch.inf).amax(1, keepdim=True)
-    weights = negatives * torch.exp((scores - top.clamp(min=torch.finfo(scores.dtype).min)).clamp(max=0))
+    none = negatives == 0
+    top = scores.detach().masked_fill(none, -torch.inf).amax(1, keepdim=True)
+    # masked, not clamped: versions of torch differ in what flows back through a clamp at its bound
+    below = (scores - top.clamp(min=torch.finfo(scores.dtype).min)).masked_fill(none, 0)
+    weights = negatives * torch.exp(below)
     return weights / weights.sum(1, keepdim=True).clamp(min=torch.finfo(scores.dtype).tiny)
 
 

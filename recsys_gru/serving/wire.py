@@ -146,10 +146,11 @@ def parsed(kind: type[Body], body: bytes) -> Body:
     Raises:
         RefusedError: 422 with the first mistakes.
 
-    >>> parsed(Recommend, b'{"items": [true]}')
-    Traceback (most recent call last):
-    ...
-    recsys_gru.serving.refusal.RefusedError: items.0: Input should be a valid integer; items.0: ...
+    >>> try:
+    ...     parsed(Recommend, b'{"items": [true]}')
+    ... except RefusedError as error:
+    ...     print(error)
+    items.0: Input should be a valid integer; items.0: ...
     """
     try:
         return kind.model_validate_json(body)

@@ -51,11 +51,14 @@ class Registry:
         run: "Run | LastingRun | None" = None,
         alias: str | None = CHALLENGER,
         tags: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        notes: Mapping[str, str] | None = None,
     ) -> int:
         """Add a fitted model as the next version, after it has answered a request in its served form.
 
         Args:
             run: the run that fitted it, if that has been sent; else it is found by the model's seal.
+            metrics, notes: figures and texts for its card, as `save` takes them.
 
         Raises:
             TrackingError: if the model does not answer, or the store does not take it.
@@ -65,7 +68,7 @@ class Registry:
         try:
             with scratch() as folder, forgetting(folder):
                 path = folder / "model"
-                write_served(model, path)
+                write_served(model, path, metrics, notes)
                 check_answers(path, *example(model))
                 run_id = None if run is None else self._desk.find(run.ticket)
                 run_id = run_id or run_of_seal(self._desk, seal_of(path / "artifacts" / "bundle"))
@@ -208,13 +211,18 @@ def registered_name(name: object) -> str:
     return text
 
 
-def write_served(model: "Recommender", path: Path) -> None:
+def write_served(
+    model: "Recommender",
+    path: Path,
+    metrics: Mapping[str, float] | None = None,
+    notes: Mapping[str, str] | None = None,
+) -> None:
     """Write the model in MLflow's form: the saved folder, the code that serves it, signature and example."""
     import mlflow.pyfunc
 
     with scratch() as folder:
         bundle = folder / "bundle"
-        model.save(bundle)
+        model.save(bundle, metrics, notes)
         mlflow.pyfunc.save_model(
             str(path),
             python_model=str(Path(__file__).with_name("serving.py")),

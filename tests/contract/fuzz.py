@@ -21,7 +21,7 @@ from recsys_gru.contract import manifest
 from recsys_gru.errors import BundleError, RecsysError
 from tests.contract.suite import FACTORIES, log
 
-FILES = ("manifest.json", "vocabulary.parquet", "weights.safetensors")
+FILES = ("manifest.json", "vocabulary.parquet", "weights.safetensors", "card.md")
 MODELS = ("Popularity", "Markov", "ItemKNN", "VSKNN", "STAN", "GRU4Rec")
 JUNK: tuple[object, ...] = (
     None, True, False, -1, 0, 1, 2**31, 2**63, 10**30, 0.5, 1e308, "", "x", "NaN", "../..", [], [[]], {},

@@ -16,7 +16,7 @@ from recsys_gru.contract import Bundle, manifest, read_bundle, read_manifest, wr
 from recsys_gru.errors import BundleError, RecsysError
 from tests.contract.suite import log
 
-FILES = ("manifest.json", "vocabulary.parquet", "weights.safetensors")
+FILES = ("manifest.json", "vocabulary.parquet", "weights.safetensors", "card.md")
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def test_every_one_of_a_thousand_flipped_bits_is_noticed(folder: Path) -> None:
     whole = {name: (folder / name).read_bytes() for name in FILES}
     sizes = np.array([len(whole[name]) for name in FILES])
     for number in range(1000):
-        name = FILES[number % 3]
-        place = int(rng.integers(sizes[number % 3]))
+        name = FILES[number % len(FILES)]
+        place = int(rng.integers(sizes[number % len(FILES)]))
         damaged = bytearray(whole[name])
         damaged[place] ^= 1 << int(rng.integers(8))
         (folder / name).write_bytes(damaged)
@@ -110,8 +110,8 @@ def rewritten(folder: Path, change: Callable[[dict[str, object]], object]) -> No
 
 
 def test_a_newer_format_is_refused_with_advice(folder: Path) -> None:
-    rewritten(folder, lambda content: content.update(format=2, added_later=[1]))
-    with pytest.raises(BundleError, match=r"format 2.*reads up to 1: update recsys-gru"):
+    rewritten(folder, lambda content: content.update(format=3, added_later=[1]))
+    with pytest.raises(BundleError, match=r"format 3.*reads up to 2: update recsys-gru"):
         Markov.load(folder)
 
 
@@ -149,7 +149,7 @@ def test_the_manifest_tells_what_the_model_is(tmp_path: Path) -> None:
     assert told.metadata.items() > {"created": "2026-03-01"}.items()
     assert told.fingerprint == model.fingerprint_
     assert {"python", "numpy", "polars", "safetensors"} <= set(told.libraries)
-    assert set(told.files) == {"vocabulary.parquet", "weights.safetensors"}
+    assert set(told.files) == {"card.md", "vocabulary.parquet", "weights.safetensors"}
 
 
 def test_what_json_cannot_tell_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

@@ -165,7 +165,7 @@ def test_two_saves_give_equal_bytes(model: Recommender, tmp_path: Path) -> None:
     model.save(tmp_path / "a")
     type(model).load(tmp_path / "a").save(tmp_path / "b")
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == ["manifest.json", "vocabulary.parquet", "weights.safetensors"]
+    assert names == ["card.md", "manifest.json", "vocabulary.parquet", "weights.safetensors"]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 

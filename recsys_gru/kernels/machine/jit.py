@@ -52,6 +52,13 @@ def _compiled(function: F, flags: set[str]) -> F:
     return cast("F", compiled)
 
 
+def kept_in(loop: Any) -> Path | None:  # noqa: ANN401
+    """The folder where the machine code of a loop is kept: beside its file where that can be written, else
+    the user's; None where nothing is compiled."""
+    cache = getattr(loop, "_cache", None)
+    return None if cache is None else Path(cache.cache_path)
+
+
 def _watch_what_is_called(compiled: Any) -> None:  # noqa: ANN401 - numba's objects have no types
     """Set what tells whether the machine code on disk is of today's files.
 
