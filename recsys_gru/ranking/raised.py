@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Items
 from recsys_gru.kernels.bars import Bars, which_may_be_given
+from recsys_gru.kernels.repeats import add_to_pairs
 from recsys_gru.kernels.tiles import Heaps, Targets, push_pairs
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import Block
 
 
 class Raised(NamedTuple):
-    """Pairs of a row (P,) and an item (P,), each pair once, and what is added to its score (P,)."""
+    """Pairs of a row (P,), ascending, and an item (P,), each once, and what is added to its score (P,)."""
 
     rows: Items
     items: NDArray[np.int32]
@@ -37,7 +38,7 @@ class RaisedBlock(Block):
         self.rows = block.rows
         self.n_items = block.n_items
         self._block = block
-        self._raised = raised.of(np.lexsort((raised.items, raised.rows)))
+        self._raised = raised
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
         scores, inside = np.array(self._block.tile(start, stop)), self._raised.of(self._inside(start, stop))
@@ -46,7 +47,7 @@ class RaisedBlock(Block):
 
     def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         plain = self._block.own(items, rows)
-        return plain + self._added(items, np.arange(len(items)) if rows is None else rows)
+        return self._with_added(plain, items, np.arange(len(items)) if rows is None else rows)
 
     def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
         inside = self._inside(start, stop)
@@ -100,15 +101,9 @@ class RaisedBlock(Block):
         rounding = 2 * float(np.finfo(np.float32).eps * (np.abs(scores[pairs.items]) + rough.error).max())
 
         def exact(items: NDArray[np.int32]) -> NDArray[np.float32]:
-            return rough.exact(items) + self._added(items, np.full(len(items), row))
+            return self._with_added(rough.exact(items), items, np.full(len(items), row))
 
         return Rough(scores, rough.error + rounding, exact)
-
-    @cached_property
-    def _keys(self) -> NDArray[np.int64]:
-        """The pairs as numbers, ascending, and a last one that is none."""
-        last = np.iinfo(np.int64).max
-        return np.append(self._raised.rows * self.n_items + self._raised.items, last)
 
     @cached_property
     def _plain(self) -> NDArray[np.float32]:
@@ -122,9 +117,10 @@ class RaisedBlock(Block):
         inside: NDArray[np.bool_] = (self._raised.items >= start) & (self._raised.items < stop)
         return inside
 
-    def _added(self, items: NDArray[np.int32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """What is added to the scores of some pairs (R,), zero where nothing is."""
-        asked = rows * self.n_items + items
-        place = np.searchsorted(self._keys, asked)
-        added = np.append(self._raised.added, np.float32(0))
-        return np.where(self._keys[place] == asked, added[place], np.float32(0))
+    def _with_added(
+        self, plain: NDArray[np.float32], items: NDArray[np.int32], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Scores (R,) of some pairs with what is added to them."""
+        scores = plain.copy()
+        add_to_pairs(scores, (rows, items), self._raised)
+        return scores

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from recsys_gru.kernels.repeats import add_to_pairs
 from recsys_gru.model.repeats import raise_repeats, through_repeats
 
 pytestmark = pytest.mark.kernels
@@ -31,3 +32,15 @@ def test_last_clicks_are_raised_and_learned_from(pushes: bool) -> None:
         found = through_repeats(scores, at, targets, pushes)
         torch.testing.assert_close(found.double()[0], torch.from_numpy(slopes))
         torch.testing.assert_close(scores.double(), torch.from_numpy(left * expected))
+
+
+def test_pairs_are_found_in_any_order() -> None:
+    generator = np.random.default_rng(4)
+    rows, items = np.nonzero(generator.random((5, 9)) < 0.4)
+    numbers = generator.standard_normal(len(rows)).astype(np.float32)
+    told = dict(zip(zip(rows.tolist(), items.tolist(), strict=True), numbers.tolist(), strict=True))
+    asked = generator.integers(0, 6, 50), generator.integers(0, 9, 50).astype(np.int32)
+    scores = np.zeros(50, np.float32)
+    add_to_pairs(scores, asked, (rows, items.astype(np.int32), numbers))
+    pairs = zip(asked[0].tolist(), asked[1].tolist(), strict=True)
+    assert scores.tolist() == [told.get(pair, 0) for pair in pairs]

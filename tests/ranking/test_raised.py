@@ -29,7 +29,7 @@ def test_ranks_and_the_best_are_those_of_the_raised_scores(
     plain = generator.integers(-levels, levels, (rows, items)).astype(np.float32)
     added = np.where(generator.random((rows, items)) < 0.4, generator.integers(-3, 4, (rows, items)), 0)
     row, item = np.nonzero(added)
-    order = generator.permutation(len(row))
+    order = np.lexsort((generator.random(len(row)), row))
     pairs = Raised(row[order], item[order].astype(np.int32), added[row, item][order].astype(np.float32))
     block = RaisedBlock(MatrixBlock(np.arange(rows), plain), pairs)
     scores = plain + added.astype(np.float32)
