@@ -22,7 +22,7 @@ class Raised(NamedTuple):
     items: NDArray[np.int32]
     added: NDArray[np.float32]
 
-    def of(self, which: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Raised":
+    def of(self, which: NDArray[np.bool_]) -> "Raised":
         """Some of the pairs."""
         return Raised(self.rows[which], self.items[which], self.added[which])
 

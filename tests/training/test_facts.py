@@ -9,7 +9,16 @@ import torch
 
 from recsys_gru.model.facts import Facts
 from recsys_gru.training import Learner, Position, Settings, train_epoch
-from tests.training.test_learner import N_ITEMS, N_LANES, SETTINGS, learn, log, train_alike, windows_of
+from tests.training.test_learner import (
+    N_ITEMS,
+    N_LANES,
+    SETTINGS,
+    learn,
+    log,
+    require_gradients,
+    train_alike,
+    windows_of,
+)
 
 N_LABELS = 6
 
@@ -75,15 +84,9 @@ def test_gradients_of_a_window_are_those_of_its_loss(given: dict[str, Any]) -> N
     settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=2e-4, logq=0.0, **given)
     window = windows_of(settings)[0]
     for only in ("", "facts."):
-        moved, start, again = (learner_of(settings) for _ in range(3))
-        loss_before = learn(moved, window)
-        pairs = zip(moved.network.parameters(), start.network.parameters(), strict=True)
-        moves = {name: now - then for (name, now), (_, then) in pairs if name.startswith(only)}
-        norm = sum(float((move / settings.learning_rate).pow(2).sum()) for move in moves.values())
-        assert norm > 0
-        for name, values in again.network.parameters():
-            values += moves.get(name, 0)
-        assert loss_before - learn(again, window) == pytest.approx(settings.learning_rate * norm, rel=0.03)
+        require_gradients(
+            lambda: learner_of(settings), lambda learner: learn(learner, window), settings.learning_rate, only
+        )
 
 
 @pytest.mark.parametrize("given", [{}, {"loss": "softmax"}, {"sample_alpha": 0.0, "n_sample": 200}], ids=str)

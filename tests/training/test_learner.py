@@ -1,7 +1,7 @@
 """Whole epochs of updates against the float64 oracle, the tail with fewer lanes included."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +64,22 @@ def windows_of(settings: Settings) -> list[Window]:
 def learn(learner: Learner, window: Window, data: TrainingData | None = None) -> float:
     ((rows, flow),) = learner.plan(data or log()[0], [window])
     return learner.update(rows, flow)
+
+
+def require_gradients(
+    learner_of: Callable[[], Learner], learn: Callable[[Learner], float], rate: float, only: str
+) -> None:
+    """A plain SGD step of this rate moves each parameter by -rate times its gradient: the loss falls by what
+    that says of the parameters whose names begin with `only`."""
+    moved, start, again = learner_of(), learner_of(), learner_of()
+    loss_before = learn(moved)
+    pairs = zip(moved.network.parameters(), start.network.parameters(), strict=True)
+    moves = {name: now - then for (name, now), (_, then) in pairs if name.startswith(only)}
+    norm = sum(float((move / rate).pow(2).sum()) for move in moves.values())
+    assert norm > 0
+    for name, values in again.network.parameters():
+        values += moves.get(name, 0)
+    assert loss_before - learn(again) == pytest.approx(rate * norm, rel=0.03)
 
 
 def oracle_of(learner: Learner, settings: Settings) -> Oracle:

@@ -9,7 +9,16 @@ import torch
 
 from recsys_gru.training import Learner, Settings, TrainingData
 from tests.training.test_facts import N_LABELS, facts
-from tests.training.test_learner import N_ITEMS, N_LANES, SETTINGS, learn, log, train_alike, windows_of
+from tests.training.test_learner import (
+    N_ITEMS,
+    N_LANES,
+    SETTINGS,
+    learn,
+    log,
+    require_gradients,
+    train_alike,
+    windows_of,
+)
 
 N_MOMENTS = 5
 
@@ -67,13 +76,9 @@ def test_gradients_of_a_window_are_those_of_its_loss(given: dict[str, Any]) -> N
     settings = replace(SETTINGS, steps_per_update=3, optimizer="sgd", learning_rate=5e-4, logq=0.0, **given)
     window = windows_of(settings)[0]
     for only in ("", "moment."):
-        moved, start, again = (learner_of(settings) for _ in range(3))
-        loss_before = learn(moved, window, told())
-        pairs = zip(moved.network.parameters(), start.network.parameters(), strict=True)
-        moves = {name: now - then for (name, now), (_, then) in pairs if name.startswith(only)}
-        norm = sum(float((move / settings.learning_rate).pow(2).sum()) for move in moves.values())
-        assert norm > 0
-        for name, values in again.network.parameters():
-            values += moves.get(name, 0)
-        fall = loss_before - learn(again, window, told())
-        assert fall == pytest.approx(settings.learning_rate * norm, rel=0.03)
+        require_gradients(
+            lambda: learner_of(settings),
+            lambda learner: learn(learner, window, told()),
+            settings.learning_rate,
+            only,
+        )
