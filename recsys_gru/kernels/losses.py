@@ -74,8 +74,8 @@ def _cross_entropy_part(
         row = rows[i - first]
         if steps[i] != step:
             step = steps[i]
-            drawn = weights[step].copy() if len(again[0]) else weights[step]
-        if len(again[0]):
+            drawn = weights[step].copy() if again[0].shape[1] else weights[step]
+        if again[0].shape[1]:
             _put(again, i, drawn)
         own[i] = row[targets[i]]
         top = largest(row)
@@ -89,7 +89,7 @@ def _cross_entropy_part(
             row[j] *= part_of_all
         row[targets[i]] -= share
         log_z[i] = top + np.log(total)
-        if len(again[0]):
+        if again[0].shape[1]:
             _take_back(again, i, drawn, weights[step])
     transpose(rows, scores[:, first:last])
 
@@ -193,7 +193,7 @@ def _bpr_max_part(state: tuple[Floats, Places, Floats, Floats, Again, Options, F
         drawn = counts[steps[i]]
         for j in range(width):  # not weights[:] = drawn, which is four times as slow
             weights[j] = drawn[j]
-        if len(again[0]):
+        if again[0].shape[1]:
             _put(again, i, weights)
         weights[targets[i]] = own[i] - np.float32(1)
         losses[i] = _bpr_max_row(rows[i - first], weights, targets[i], options, scratch)

@@ -12,7 +12,7 @@ from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
 from recsys_gru.kernels.dropout import dropout_mask
 from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
-from recsys_gru.kernels.losses import Again, bpr_max_rows, cross_entropy_rows, weigh
+from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows, weigh
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.moment import add_labels, label_sums
 from recsys_gru.kernels.plans import Plan, Sizes, window_of
@@ -26,30 +26,23 @@ States = tuple[Floats, Floats]
 
 
 @kernel
-def _again(window: Plan) -> Again:
-    """The last clicks of each row, as losses take them."""
-    none = window.again_at.shape[1] == 0
-    return (window.again_at[:0], window.again[:0]) if none else (window.again_at, window.again)
-
-
-@kernel
 def _lose(window: Plan, recipe: Recipe, scores: Floats) -> float:
     """Return the loss of a window, and overwrite its scores (U, P) by the gradient."""
     width, steps = len(scores), len(window.alive)
     share = np.float32(1 / (recipe.batch_size * steps))
     places = window.target_at, window.step
-    total = 0.0
+    again, total = (window.again_at, window.again), 0.0
     if recipe.bpr_max:
         counts, own = window.counts.reshape(steps, width), np.empty(len(window.step), np.float32)
         for i in range(len(own)):
             own[i] = counts[window.step[i], window.target_at[i]]
         options = recipe.regular, recipe.bend, recipe.tiny, share
-        losses = bpr_max_rows(scores, places, counts, own, _again(window), options, recipe.threads)
+        losses = bpr_max_rows(scores, places, counts, own, again, options, recipe.threads)
         for loss in losses:
             total += loss
     else:
         weights = window.weights.reshape(steps, width)
-        log_z, own = cross_entropy_rows(scores, places, weights, _again(window), share, recipe.threads)
+        log_z, own = cross_entropy_rows(scores, places, weights, again, share, recipe.threads)
         losses = log_z - own + window.target_log_q
         for i in range(len(own)):
             total += log_z[i] - own[i] + window.target_log_q[i]
