@@ -56,6 +56,7 @@ GRU_SPACE: SearchSpace = {
     "bpreg": ("float", 0.0, 2.0, False),
     "scale": [0.0, 12.0, 16.0],
     "look_back": [0, 5],
+    "repeats": [0, 5],
 }
 
 

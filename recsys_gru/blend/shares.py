@@ -103,6 +103,9 @@ def pieces(sessions: Sessions, ends: Ints, most: int) -> Iterator[Piece]:
         first, last = np.searchsorted(sessions.offsets, part[[0, -1]], side="right") - 1
         chosen, lengths = np.arange(first, last + 1), np.diff(sessions.offsets[first : last + 2])
         lengths[-1] = min(lengths[-1], part[-1] + 2 - sessions.offsets[last])
+        if lengths.sum() == sessions.n_events:  # as where one session asks
+            yield Piece(sessions, part, part)
+            continue
         yield Piece(sessions.part(chosen, lengths), part - sessions.offsets[first], part)
 
 

@@ -91,7 +91,7 @@ def exact_scores(table: Floats, bias: Floats, hidden: Floats, items: NDArray[np.
         for i in range(count):
             start[i] = bias[items[first + i]]
             rows[i] = table[items[first + i]]
-        product_piece(rows[:count], column, scores[first : first + count], (0, 0), start, False, 1)
+        product_piece(rows[:count], column, scores[first : first + count], (0, 0), start, False, 1, TALL)
     return scores[:, 0]
 
 

@@ -19,8 +19,8 @@ DEPTH = 256
 """Terms of a sum taken at a time, so that the rows of `b` that belong to them stay in the cache."""
 CHUNK = 8 * TALL
 """Rows of a matrix or table that make a part of the work."""
-FEW = 64
-"""Up to so many prefixes the item table is multiplied as it lies; for more it is worth being turned first."""
+PIECE = 192
+"""Rows of an item table that are turned and multiplied at a time, so that they stay in the cache."""
 
 
 @kernel
@@ -33,15 +33,17 @@ def _panel(columns: int) -> int:
 
 @kernel
 def _piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool) -> None:
-    """Compute TALL rows and a panel of columns of out = a @ b, from row and column `at` on; see
-    `machine.simd.product_piece`."""
+    """Compute TALL rows, or a lone one, and a panel of columns of out = a @ b, from row and column `at` on;
+    see `machine.simd.product_piece`."""
     vectors = _panel(out.shape[1] - at[1])
-    if vectors == 1:
-        product_piece(a, b, out, at, start, add, 1)
+    if len(out) == 1 and vectors == WIDEST:
+        product_piece(a, b, out, at, start, add, WIDEST, 1)
+    elif vectors == 1:
+        product_piece(a, b, out, at, start, add, 1, TALL)
     elif vectors == 2:
-        product_piece(a, b, out, at, start, add, 2)
+        product_piece(a, b, out, at, start, add, 2, TALL)
     else:
-        product_piece(a, b, out, at, start, add, 3)
+        product_piece(a, b, out, at, start, add, 3, TALL)
 
 
 @kernel
@@ -181,14 +183,32 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return out
 
 
+@kernel
+def _scores_part(state: tuple[Floats, Floats, Floats, Floats], part: int) -> None:
+    lanes, table, bias, out = state
+    first, last = part * PIECE, min(part * PIECE + PIECE, len(table))
+    items = with_bias(table[first:last], bias[first:last])
+    product(lanes, items, out[:, first:last], np.zeros(len(lanes), np.float32))
+
+
+@kernel
+def scores_shared(lanes: Floats, table: Floats, bias: Floats, out: Floats, threads: int) -> None:
+    """Set out (Q, T) to the scores of items with rows (T, H) and biases (T,) for hidden states behind ones
+    (Q, H + 1), the items shared out among threads: as `linear_shared` to the bit, quicker for a table that is
+    long.
+
+    Twin: torch's product, tests/kernels/test_products.py::test_products_of_any_size_equal_torchs.
+    """
+    share_out(_scores_part, (lanes, table, bias, out), -(-len(table) // PIECE), threads)
+
+
 def scores_of(hidden: Tensor, table: Tensor, bias: Tensor) -> Tensor:
     """Return the scores (Q, T) of items with rows (T, H) and biases (T,) for hidden states (Q, H): as
-    `linear` to the bit, quicker for many."""
-    if len(hidden) <= FEW or not on_kernels(hidden):
+    `linear` to the bit, quicker for long tables."""
+    if not on_kernels(hidden):
         return linear(hidden, table, bias)
     out = hidden.new_empty(hidden.shape[0], table.shape[0])
-    lanes, items = with_one(hidden.numpy()), with_bias(table.numpy(), bias.numpy())
-    product_shared(lanes, items, out.numpy(), n_threads())
+    scores_shared(with_one(hidden.numpy()), table.numpy(), bias.numpy(), out.numpy(), n_threads())
     return out
 
 

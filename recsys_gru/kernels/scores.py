@@ -7,7 +7,7 @@ from recsys_gru.kernels.arrays import Floats, Items, Masks
 from recsys_gru.kernels.coarse import exact_scores
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.threads import share_out
-from recsys_gru.kernels.products import FEW, product, transpose, transposed, with_bias
+from recsys_gru.kernels.products import product, transpose, transposed, with_bias
 from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
 
 Tile = tuple[Floats, Floats]
@@ -15,6 +15,8 @@ Tile = tuple[Floats, Floats]
 ROWS = 64
 """Prefixes that make a part of the work: with a tile of 512 items, 128 KB of scores."""
 
+FEW = 64
+"""Up to so many prefixes the item table is multiplied as it lies; for more it is worth being turned first."""
 PIECE = 256
 """Items multiplied at a time as they lie, so that their scores for few prefixes stay in the cache."""
 

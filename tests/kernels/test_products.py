@@ -16,6 +16,7 @@ from recsys_gru.kernels.products import (
     matmul,
     on_kernels,
     product,
+    scores_of,
     transpose,
     transposed,
     with_bias,
@@ -44,6 +45,7 @@ def test_products_of_any_size_equal_torchs(size: tuple[int, int, int], turned: b
     with torch_threads(threads):
         assert torch.equal(matmul(a, b), a @ b)
         assert torch.equal(linear(a.contiguous(), weight, bias), a @ b + bias)
+        assert torch.equal(scores_of(a.contiguous(), weight, bias), a @ b + bias)
         # a weight seen through a transposition is no other case
         assert torch.equal(linear(a.contiguous(), b.T, bias), a @ b + bias)
 
@@ -53,14 +55,16 @@ def test_a_long_sum_is_taken_piece_by_piece_and_stays_the_sum() -> None:
     torch.testing.assert_close(matmul(a, b).double(), a.double() @ b.double(), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("form", ["matmul", "linear"])
+@pytest.mark.parametrize("form", ["matmul", "linear", "scores_of"])
 def test_no_bit_of_a_row_depends_on_what_stands_beside_it(form: str) -> None:
     x, b = torch.randn(97, 300), torch.randn(300, 75)
     bias = torch.randn(75)
     weight = b.T.contiguous()
 
     def product(part: Tensor) -> Tensor:
-        return matmul(part, b) if form == "matmul" else linear(part, weight, bias)
+        if form == "matmul":
+            return matmul(part, b)
+        return (linear if form == "linear" else scores_of)(part, weight, bias)
 
     whole = product(x)
     for first, last in [(0, 1), (5, 12), (60, 97), (96, 97)]:

@@ -167,15 +167,15 @@ def _added_over(
 
 
 def _product_piece(
-    _typing: Any, a: Any, b: Any, out: Any, at: Any, start: Any, add: Any, vectors: Any
+    _typing: Any, a: Any, b: Any, out: Any, at: Any, start: Any, add: Any, vectors: Any, tall: Any
 ) -> tuple[Any, Any]:
-    """Compute out[m : m + TALL, n : n + vectors * WIDTH] of out = a @ b, all sums in registers.
+    """Compute out[m : m + tall, n : n + vectors * WIDTH] of out = a @ b, all sums in registers.
 
     `at` is (m, n). The sums start from what `out` holds if `add`, else from start[m]. Rows beyond the last
     one are the last one again; the last vector ends where `out` does at the latest. The order of additions
     is that of k.
     """
-    count = vectors.literal_value
+    count, rows_of_it = vectors.literal_value, tall.literal_value
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         arrays = [
@@ -195,7 +195,7 @@ def _product_piece(
         row = _Row(builder, count, builder.trunc(builder.sub(beyond, LONG(WIDTH * (count - 1))), INT))
 
         last, columns = builder.sub(height, LONG(1)), builder.mul(n, LONG(4))
-        rows = [builder.add(m, LONG(i)) for i in range(TALL)]
+        rows = [builder.add(m, LONG(i)) for i in range(rows_of_it)]
         rows = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in rows]
         a_rows = [_shifted(builder, a_data, builder.mul(i, a_step)) for i in rows]
         out_rows = [_shifted(builder, out_data, builder.mul(i, out_step), columns) for i in rows]
@@ -205,7 +205,7 @@ def _product_piece(
         _store(builder, row, _added_up(builder, row, sums, factors, depth), out_rows)
         return context.get_dummy_value()
 
-    return types.void(a, b, out, at, start, add, vectors), emit
+    return types.void(a, b, out, at, start, add, vectors, tall), emit
 
 
 def _turned(builder: Any, lines: list[Any]) -> list[Any]:
@@ -252,9 +252,9 @@ Floats = NDArray[np.float32]
 
 
 def _plain_piece(
-    a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool, vectors: int
+    a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats, add: bool, vectors: int, tall: int
 ) -> None:
-    m, n = slice(at[0], at[0] + TALL), slice(at[1], at[1] + vectors * WIDTH)
+    m, n = slice(at[0], at[0] + tall), slice(at[1], at[1] + vectors * WIDTH)
     if not add:
         out[m, n] = start[m][: len(a[m]), None]
     for k in range(a.shape[1]):  # not a[m] @ b[:, n], whose sums depend on how many columns there are
