@@ -1,6 +1,7 @@
 """Every baseline and GRU4Rec, tuned with the same number of trials, and the blend as it is recommended.
 
     python -m benchmarks.baselines FOLDER --work WORK --trials 6
+    python -m benchmarks.baselines FOLDER --work WORK --trials 12 --models GRU4Rec
 
 FOLDER holds bolcom, eshop2008 and retailrocket as Parquet. For each log and model: random settings, each
 fitted before the validation part and judged there by MRR@20; the best is fitted on everything before the
@@ -40,6 +41,7 @@ MODELS = (
 OURS = "Blend"
 """What is compared with every other; it is not tuned."""
 K, SEED = 20, 2026
+NAMES = {"recall": "recall", "mrr": "MRR"}
 SEARCH_SESSIONS, VALIDATION_SESSIONS = 25_000, 2000
 """The search learns from the newest of the earlier sessions and is judged on some of the later ones."""
 EPOCHS = 6
@@ -255,7 +257,7 @@ def markdown(figures: Mapping[str, Any]) -> str:
         for pair in found.get("paired", []):
             lines += [
                 "",
-                f"{OURS} minus {found['rival']}, {pair['metric']}@20: {pair['difference']:+.4f} "
+                f"{OURS} minus {found['rival']}, {NAMES[pair['metric']]}@20: {pair['difference']:+.4f} "
                 f"({pair['low']:+.4f} to {pair['high']:+.4f}), p {pair['p']:.4f}, Holm {pair['p_holm']:.4f}",
             ]
         lines.append("")

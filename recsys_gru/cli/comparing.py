@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 BASELINES = ("Popularity", "Markov", "ItemKNN", "VSKNN")
 DEMO_FOLDER, REPORT = Path("demo/model"), Path("demo/report.html")
-WITH_FACTS = "GRU4Rec with facts"
+OURS, WITH_FACTS = "Blend", "GRU4Rec with facts"
 EXAMPLES = 5
 MADE_UP = "made up: few items are clicked often, and what was clicked says what comes next"
 
@@ -85,13 +85,16 @@ def compare(
 def demo(
     log: Log, test_days: float | None, parameters: tuple[str, ...], items: ItemsFile, where: str
 ) -> None:
-    """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log."""
+    """Do the main job: fit, compare, recommend and track, on CLICKS or on a made-up log.
+
+    The recommended blend is kept, or with --items the GRU4Rec that has learned facts.
+    """
     from recsys_gru.cli.examples import show_examples
 
     done = compared(log, test_days, parse_parameters(parameters, "GRU4Rec"), where, items)
-    show_examples(done.gru, done.test, EXAMPLES)
+    show_examples(done.model, done.test, EXAMPLES)
     figures, notes = done.page.report.figures(), done.page.report.notes()
-    done.gru.save(DEMO_FOLDER, metrics=figures, metadata=notes)
+    done.model.save(DEMO_FOLDER, metrics=figures, metadata=notes)
     done.page.write(REPORT)
     us = program()
     click.echo(f"\nreport     {REPORT}     intervals, where it is good, examples: open it in a browser")
@@ -108,8 +111,8 @@ def registered(done: "Compared", where: str) -> str:
 
     try:
         registry = Registry(where)
-        report, run = done.page.report, done.tracker.run_of(done.gru)
-        version = registry.register(done.gru, run=run, metrics=report.figures(), notes=report.notes())
+        report, run = done.page.report, done.tracker.run_of(done.model)
+        version = registry.register(done.model, run=run, metrics=report.figures(), notes=report.notes())
         if registry.version_of("champion") is None:
             registry.promote(version, "the first version")
     except TrackingError as error:
@@ -120,10 +123,10 @@ def registered(done: "Compared", where: str) -> str:
 
 @dataclass(frozen=True)
 class Compared:
-    """What a comparison leaves: the fitted GRU (with facts, where there are some), the test sessions, the
-    report page and where the runs are."""
+    """What a comparison leaves: the recommended blend (the GRU with facts, where there are some), the test
+    sessions, the report page and where the runs are."""
 
-    gru: "Recommender"
+    model: "Recommender"
     test: "Sessions"
     page: "ReportPage"
     tracker: "Tracker"
@@ -149,21 +152,23 @@ def compared(
         models = fitted_models(prepared, parameters, checked)
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)
-        name = WITH_FACTS if WITH_FACTS in models else "GRU4Rec"
-        gru, others = models[name], {*BASELINES, "GRU4Rec"} - {name}
+        name = WITH_FACTS if WITH_FACTS in models else OURS
+        model, others = models[name], {*BASELINES, "GRU4Rec"}
         page = report_page(
             f"{name} on {log.name}",
-            gru,
+            model,
             prepared.test,
             reports[name],
             baselines={other: reports[other] for other in models if other in others},
             train=prepared.train.events(),
             data_ledger=printing.in_words(ledger).table(),
-            facts=gru.parameters(),
+            facts=model.parameters(),
         )
-        tracker.run_of(gru).file("report", partial(write_report, page))  # in place of that without baselines
+        tracker.run_of(model).file(
+            "report", partial(write_report, page)
+        )  # in place of that without baselines
     printing.show_reports(reports)
-    return Compared(gru, prepared.test, page, tracker)
+    return Compared(model, prepared.test, page, tracker)
 
 
 def compared_runs(run_a: str, run_b: str, where: str, out: Path) -> None:
@@ -194,7 +199,7 @@ def fitted_models(
     models = {name: new_model(name, {}) for name in BASELINES} | {"GRU4Rec": new_model("GRU4Rec", parameters)}
     for model in models.values():
         fit_aloud(model, prepared.train, prepared.validation)
-    models["Blend"] = blended(models, prepared)
+    models[OURS] = blended(models, prepared)
     if items is not None:
         knowing = new_model("GRU4Rec", parameters)
         models[WITH_FACTS] = fit_aloud(knowing, prepared.train, prepared.validation, items)

@@ -37,7 +37,7 @@ def test_demo_tells_the_whole_story(call: Call, log: Path, tmp_path: Path) -> No
     assert "after the cut, session began before" not in said
     assert len(re.findall(r"^  .*  ->  .*next", said, re.MULTILINE)) == 5
     assert "recsys-gru dashboard" in said
-    assert "<h1>GRU4Rec on shop</h1>" in (tmp_path / "demo" / "report.html").read_text()
+    assert "<h1>Blend on shop</h1>" in (tmp_path / "demo" / "report.html").read_text()
     assert "report     demo/report.html" in said
     assert (tmp_path / "demo" / "model" / "manifest.json").exists()
     runs = runs_of(tmp_path / "mlruns")
