@@ -164,9 +164,7 @@ def compared(
             data_ledger=printing.in_words(ledger).table(),
             facts=model.parameters(),
         )
-        tracker.run_of(model).file(
-            "report", partial(write_report, page)
-        )  # in place of that without baselines
+        tracker.run_of(model).file("report", partial(write_report, page))  # in place of its own
     printing.show_reports(reports)
     return Compared(model, prepared.test, page, tracker)
 

@@ -168,14 +168,6 @@ def last_days_option(told: str) -> Callable[[Command], Command]:
 test_days_option = last_days_option(
     "Days at the log's end to test on; else the shortest tail of whole days with 5 % of the sessions."
 )
-model_option = click.option(
-    "--model",
-    "kind",
-    type=click.Choice(MODELS),
-    default="GRU4Rec",
-    show_default=True,
-    help="Which recommender.",
-)
 best_model_option = click.option(
     "--model",
     "kind",

@@ -13,8 +13,8 @@ from recsys_gru.cli.options import (
     MOST_DAYS,
     Amount,
     Log,
+    best_model_option,
     log_options,
-    model_option,
     parameters_option,
     parse_parameters,
     threads_option,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @log_options
-@model_option
+@best_model_option
 @parameters_option
 @click.option(
     "--every",
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 @tracking_option
 def prequential(
     log: Log,
-    kind: str,
+    kind: str | None,
     parameters: tuple[str, ...],
     every: float,
     test_days: float,
@@ -75,6 +75,7 @@ def prequential(
     from recsys_gru.cli.models import new_model
     from recsys_gru.evaluation.stream_page import StreamPage
 
+    kind = kind or ("GRU4Rec" if parameters else "Blend")
     model = new_model(kind, parse_parameters(parameters, kind))
     preparing.make_folder(out)
     ledger = rg.Ledger()

@@ -6,9 +6,9 @@ import click
 
 from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.options import (
+    MODELS,
     Log,
     log_options,
-    model_option,
     parameters_option,
     parse_parameters,
     test_days_option,
@@ -21,7 +21,14 @@ from recsys_gru.cli.options import (
 @click.command()
 @log_options
 @verify_option
-@model_option
+@click.option(
+    "--model",
+    "kind",
+    type=click.Choice(MODELS),
+    default="GRU4Rec",
+    show_default=True,
+    help="Which recommender.",
+)
 @parameters_option
 @test_days_option
 @click.option(
