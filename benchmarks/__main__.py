@@ -54,7 +54,7 @@ def planned(
     if logs is None:
         waiting |= dict.fromkeys(("cells", "warm_start", "baselines"), "--logs")
     else:
-        ready["cells"] = [f"{logs / 'bolcom.parquet'}=1", "--out", str(out)]
+        ready["cells"] = [str(logs / "bolcom.parquet"), "--out", str(out / "cells.ndjson")]
         ready["warm_start"] = [str(logs / "bolcom.parquet")]
         ready["baselines"] = [str(logs), "--work", str(out / "baselines")]
     if logs is None or reference is None:

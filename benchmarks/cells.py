@@ -1,137 +1,150 @@
-"""GRU, LSTM or plain RNN? The same recommender with each cell, on real logs: `python -m benchmarks.cells
-LOG=DAYS... --out FOLDER`.
+"""GRU, LSTM or plain RNN? The same recommender with each cell on the newest clicks of real logs: `python -m
+benchmarks.cells LOG... --out FILE`, and the processor's time of each by turns: `--speed LOG`.
 
-For every log and cell, over five seeds: parameters of the cell, seconds per epoch, recall and MRR after as
-many epochs as are recommended and after ten, recall on the sessions trained on, by position and session
-length, and against the share of training data. All clicks count; nothing is chosen on the test part. The
-learning rate of each cell is chosen on a validation part, with the same trials for all. Writes cells.json,
-cells.md and cells.png.
+For every seed, log and cell a line of JSON: recall and MRR of the test part after each epoch, with dropout
+and without, recall on the sessions trained on, by position in the session, and by share of the training
+sessions. All clicks count; nothing is chosen on the test part. The learning rate of each cell is chosen on a
+validation part, with the same trials for all. Lines that are in the file already are not measured again.
+`docs/notebooks/cells.md` draws the pictures.
 """
 
 import argparse
+import functools
 import json
-from datetime import timedelta
+import statistics
+import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 
 import recsys_gru as rg
 
 CELLS = ("gru", "lstm", "rnn")
-RATES = (0.05, 0.1, 0.2)
-SHARES = (0.1, 0.3, 1.0)
-AXES = ("epoch", "position in the session (10: and later)", "share of training sessions, %")
-EPOCHS, SEARCH_EPOCHS, K = 10, 3, 20
-USUAL = rg.RECOMMENDED["n_epochs"]
+RATES = (0.05, 0.1, 0.2, 0.4)
+SHARES = (0.1, 0.3)
 SEEDS = (1, 2, 3, 4, 5)
-SETTINGS: dict[str, Any] = {**rg.RECOMMENDED, "layers": (100,), "n_epochs": EPOCHS, "device": "cpu"}
-Facts = dict[str, Any]
+EPOCHS, SEARCH_EPOCHS, TURNS, K = 10, 3, 5, 20
+CLICKS, TESTED = 15_000, 5_000
+BANDS = ("1", "2", "3", "4-5", "6-9", "10+")
+BESIDE_THE_CELL = ("scale", "look_back", "repeats")
+"""What of the recommended setting remembers the last clicks beside the cell, or was made for what does."""
+SETTINGS: dict[str, Any] = {
+    **{name: value for name, value in rg.RECOMMENDED.items() if name not in BESIDE_THE_CELL},
+    "layers": (100,),
+    "n_epochs": EPOCHS,
+    "device": "cpu",
+}
+BARE = {"dropout_p_embed": 0.0, "dropout_p_hidden": 0.0}
+SEPARATE_CALLS = {"grad_clip": 1e9}
+"""Clips nothing, and keeps the GRU out of the compiled loop that the other cells do not have."""
+Line = dict[str, Any]
 
 
 def main() -> None:
-    """Run the study on each log and write what came of it."""
+    """Measure what the file lacks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "logs", nargs="+", metavar="LOG=DAYS", help="a click log and the days of its test part"
-    )
-    parser.add_argument("--out", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("logs", nargs="+", metavar="LOG", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("docs/notebooks/cells.ndjson"))
+    parser.add_argument("--speed", action="store_true", help="the processor's time alone, printed")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found = {}
-    for given in arguments.logs:
-        path, _, days = given.partition("=")
-        found[Path(path).stem] = study(Path(path), int(days or 1))
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "cells.json").write_text(json.dumps(found, indent=1) + "\n")
-    (arguments.out / "cells.md").write_text(markdown(found))
-    draw(found, arguments.out)
-
-
-def study(path: Path, days: int) -> dict[str, Facts]:
-    """Compare the cells on one log."""
-    clicks = rg.check_clicks(rg.read_clicks(path)).clicks
-    whole, test = rg.split_by_time(clicks, test=timedelta(days=days))
-    part, validation = rg.split_by_time(whole, test=timedelta(days=days))
-    train, part_packed = (
-        rg.Sessions.from_events(rg.filter_sessions(events, min_support=1, min_length=2))
-        for events in (whole, part)
+    if arguments.speed:
+        for log in arguments.logs:
+            print(json.dumps(speed(log)), flush=True)
+        return
+    lines = (
+        [json.loads(line) for line in arguments.out.read_text().splitlines()]
+        if arguments.out.exists()
+        else []
     )
-    held_out = rg.Sessions.from_events(test, train.vocabulary)
-    result: dict[str, Facts] = {}
-    for cell in CELLS:
-        searched = {rate: searched_mrr(cell, rate, part_packed, validation) for rate in RATES}
-        rate = max(searched, key=lambda tried: searched[tried])
-        seeds = [one_seed(cell, rate, seed, train, held_out) for seed in SEEDS]
-        result[cell] = together(seeds) | {"learning_rate": rate, "searched": searched}
-        print(path.stem, cell, result[cell], flush=True)
-    return result
+    for seed in SEEDS:
+        for log in arguments.logs:
+            for cell in CELLS:
+                of_cell = [line for line in lines if (line["log"], line["cell"]) == (log.stem, cell)]
+                if seed in [line["seed"] for line in of_cell]:
+                    continue
+                rate = of_cell[0]["learning_rate"] if of_cell else best_rate(log, cell)
+                lines.append({"log": log.stem, "cell": cell, "seed": seed} | one_seed(log, cell, rate, seed))
+                with arguments.out.open("a") as out:
+                    out.write(json.dumps(lines[-1]) + "\n")
 
 
-def searched_mrr(cell: str, rate: float, part: rg.Sessions, validation: pl.LazyFrame | pl.DataFrame) -> float:
-    """Validation MRR after a few epochs at a learning rate."""
-    own = {"cell": cell, "learning_rate": rate, "n_epochs": SEARCH_EPOCHS}
-    return rg.evaluate(rg.GRU4Rec(**SETTINGS | own).fit(part), validation, (K,), unknown="miss").mrr[K]
+@functools.cache
+def parts(path: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """For training the newest sessions, of about `CLICKS` clicks, before the test's, of `TESTED`."""
+    events = rg.check_clicks(rg.read_clicks(path)).clicks.select("session_id", "item_id", "time").collect()
+    begins = events.select(pl.col("time").min().over("session_id"))["time"].sort(descending=True)
+    older, test = rg.split_at(events, begins[TESTED])
+    newest = rg.Sessions.from_events(older).events().tail(CLICKS)
+    return rg.filter_sessions(newest, min_support=1, min_length=2), test  # type: ignore[return-value]
 
 
-def one_seed(cell: str, rate: float, seed: int, train: rg.Sessions, test: rg.Sessions) -> Facts:
+def best_rate(path: Path, cell: str) -> float:
+    """The learning rate with the best MRR of the newest tenth of the training sessions."""
+    train = rg.Sessions.from_events(parts(path)[0])
+    newest = last_sessions(train, train.n_sessions // 10)
+    older = train.events().join(newest, on="session_id", how="anti")
+
+    def mrr(rate: float) -> float:
+        own = {"cell": cell, "learning_rate": rate, "n_epochs": SEARCH_EPOCHS, "seed": SEEDS[0]}
+        return rg.evaluate(rg.GRU4Rec(**SETTINGS | own).fit(older), newest, (K,), unknown="miss").mrr[K]
+
+    return max(RATES, key=mrr)
+
+
+def one_seed(path: Path, cell: str, rate: float, seed: int) -> Line:
     """Train with one cell and take every figure of the study."""
     own = {"cell": cell, "learning_rate": rate, "seed": seed}
+    events, tested = parts(path)
+    train = rg.Sessions.from_events(events)
+    test = rg.Sessions.from_events(tested, train.vocabulary)
     model = rg.GRU4Rec(**SETTINGS | own).fit(train, validation=test)
+    bare = rg.GRU4Rec(**SETTINGS | own | BARE).fit(train, validation=test)
     report = rg.evaluate(model, test, (K,), unknown="miss")
-    lengths = pl.DataFrame({"session_id": test.ids, "length": test.lengths})
-    known = report.replay.filter(pl.col("source") == "model").join(lengths, on="session_id")
+    seen = last_sessions(train, 1_000)
     return {
-        "cell_parameters": sum(
-            v.numel() for name, v in model.network_.parameters() if name.startswith("layers.")
-        ),
-        "seconds_per_epoch": float(np.median([epoch.seconds for epoch in model.history_])),
-        "recall": [epoch.metrics[f"recall_at_{K}"] for epoch in model.history_],
-        "mrr": [epoch.metrics[f"mrr_at_{K}"] for epoch in model.history_],
-        "on_training_sessions": rg.evaluate(model, last_sessions(train, 3000), (K,)).recall[K],
-        "by_position": recall_by(known, pl.col("position").clip(upper_bound=10)),
-        "by_length": recall_by(known, length_band()),
-        "by_share": {str(share): shared_recall(own, share, train, test) for share in SHARES[:-1]}
-        | {str(SHARES[-1]): report.recall[K]},
+        "learning_rate": rate,
+        "sessions": train.n_sessions,
+        "items": len(train.vocabulary.ids),
+        "clicks": len(train.items),
+        "tested": report.events,
+        "parameters": sum(v.numel() for name, v in model.network_.parameters() if name.startswith("layers.")),
+        "recall": curve(model, "recall"),
+        "mrr": curve(model, "mrr"),
+        "bare_recall": curve(bare, "recall"),
+        "bare_mrr": curve(bare, "mrr"),
+        "on_training": rounded(rg.evaluate(model, seen, (K,)).recall[K]),
+        "bare_on_training": rounded(rg.evaluate(bare, seen, (K,)).recall[K]),
+        "by_position": by_position(report),
+        "by_share": [shared_recall(own, share, train, tested) for share in SHARES]
+        + [rounded(report.recall[K])],
     }
 
 
-def together(seeds: list[Facts]) -> Facts:
-    """Means over the seeds, and of the headline figures their spread (standard deviation)."""
+def curve(model: rg.GRU4Rec, metric: str) -> list[float]:
+    """A figure of the test part after each epoch."""
+    return [rounded(epoch.metrics[f"{metric}_at_{K}"]) for epoch in model.history_]
 
-    def mean(values: list[Any]) -> Any:  # noqa: ANN401 - numbers, lists or dicts of them
-        if isinstance(values[0], dict):
-            return {key: mean([value[key] for value in values]) for key in values[0]}
-        return np.mean(values, axis=0).tolist()
 
-    spread = {
-        f"{name}_spread": np.std([seed[name] for seed in seeds], axis=0, ddof=1).tolist()
-        for name in ("recall", "mrr")
+def by_position(report: rg.Report) -> Line:
+    """Recall and number of the known clicks that come after one, two, ... ten or more known clicks."""
+    known = report.replay.filter(pl.col("source") == "model")
+    place = pl.col("position")
+    band = pl.when(place <= 3).then(place.cast(pl.String)).when(place <= 5).then(pl.lit("4-5"))
+    band = band.when(place <= 9).then(pl.lit("6-9")).otherwise(pl.lit("10+"))
+    found = known.group_by(band.alias("band")).agg((pl.col("rank") <= K).mean(), pl.len())
+    return {
+        band: [rounded(recall), clicks]
+        for band, recall, clicks in sorted(found.rows(), key=lambda row: BANDS.index(row[0]))
     }
-    return {name: mean([seed[name] for seed in seeds]) for name in seeds[0]} | spread
 
 
-def recall_by(ranks: pl.DataFrame, group: pl.Expr) -> dict[str, float]:
-    """Recall of each group of known clicks."""
-    table = (
-        ranks.group_by(group.alias("group")).agg((pl.col("rank") <= K).mean().alias("recall")).sort("group")
-    )
-    return {str(name): recall for name, recall in table.rows()}
-
-
-def length_band() -> pl.Expr:
-    """Name the band of a session's length."""
-    length = pl.col("length")
-    short = pl.when(length <= 3).then(pl.lit("02-03")).when(length <= 6).then(pl.lit("04-06"))
-    return short.when(length <= 12).then(pl.lit("07-12")).otherwise(pl.lit("13 and more"))
-
-
-def shared_recall(own: Facts, share: float, train: rg.Sessions, test: rg.Sessions) -> float:
+def shared_recall(own: Line, share: float, train: rg.Sessions, tested: pl.DataFrame) -> float:
     """Test recall after training on the newest share of the sessions."""
     model = rg.GRU4Rec(**SETTINGS | own).fit(last_sessions(train, int(share * train.n_sessions)))
-    return rg.evaluate(model, test.events(), (K,), unknown="miss").recall[K]
+    return rounded(rg.evaluate(model, tested, (K,), unknown="miss").recall[K])
 
 
 def last_sessions(sessions: rg.Sessions, count: int) -> pl.DataFrame:
@@ -139,65 +152,34 @@ def last_sessions(sessions: rg.Sessions, count: int) -> pl.DataFrame:
     return sessions.events().filter(pl.col("session_id").is_in(sessions.ids[-count:].implode()))
 
 
-def markdown(found: dict[str, dict[str, Facts]]) -> str:
-    """The tables of docs/cells.md."""
-    lines = [
-        "| log | cell | parameters of the cell | seconds per epoch | learning rate | "
-        f"recall@{K} after {USUAL} epochs | MRR@{K} | recall@{K} after {EPOCHS} | on its training sessions |",
-        "|---" * 9 + "|",
-    ]
-    for log, cells in found.items():
-        for cell, facts in cells.items():
-            figures = [
-                f"{facts[name][USUAL - 1]:.4f} ± {facts[f'{name}_spread'][USUAL - 1]:.4f}"
-                for name in ("recall", "mrr")
-            ]
-            last = f"{facts['recall'][-1]:.4f} ± {facts['recall_spread'][-1]:.4f}"
-            cost = [
-                f"{facts['cell_parameters']:,.0f}",
-                f"{facts['seconds_per_epoch']:.2f}",
-                facts["learning_rate"],
-            ]
-            cells_of = [log, cell.upper(), *cost, *figures, last, f"{facts['on_training_sessions']:.3f}"]
-            lines.append(f"| {' | '.join(map(str, cells_of))} |")
-    for name in ("by_length", "by_share"):
-        for log, cells in found.items():
-            groups = list(next(iter(cells.values()))[name])
-            lines += [
-                "",
-                f"| {log}, {name.replace('_', ' ')} | {' | '.join(groups)} |",
-                "|---" * (len(groups) + 1) + "|",
-            ]
-            lines += [
-                f"| {cell.upper()} | {' | '.join(f'{facts[name][group]:.3f}' for group in groups)} |"
-                for cell, facts in cells.items()
-            ]
-    return "\n".join(lines) + "\n"
+def rounded(figure: float) -> float:
+    """What is kept of a figure in the file."""
+    return round(figure, 4)
 
 
-def draw(found: dict[str, Any], out: Path) -> None:
-    """One row of plots per log: by epoch, by position, by share of the data."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
-
-    colours = {"gru": "#0b6e4f", "lstm": "#c84c09", "rnn": "#5b5b8c"}
-    figure, axes = plt.subplots(
-        len(found), 3, figsize=(12, 3.6 * len(found)), squeeze=False, layout="constrained"
-    )
-    for row, (log, cells) in zip(axes, found.items(), strict=True):
-        for cell, facts in cells.items():
-            style = {"label": cell.upper(), "color": colours[cell], "marker": "o", "markersize": 3}
-            row[0].plot(range(1, EPOCHS + 1), facts["recall"], **style)
-            for axis, name, scale in ((row[1], "by_position", 1), (row[2], "by_share", 100)):
-                values = facts[name]
-                axis.plot([scale * float(place) for place in values], list(values.values()), **style)
-        for axis, name in zip(row, AXES, strict=True):
-            axis.set(xlabel=name, ylabel=f"recall@{K}", title=log)
-            axis.grid(alpha=0.25)
-        row[0].legend(frameon=False)
-    figure.savefig(out / "cells.png", dpi=110)
+def speed(path: Path) -> Line:
+    """The processor's seconds of an epoch of each cell, by turns, and their ratios to the GRU's: medians."""
+    train = rg.Sessions.from_events(parts(path)[0])
+    ways = {(cell, "separate calls"): {"cell": cell} | SEPARATE_CALLS for cell in CELLS}
+    ways["gru", "compiled loop"] = {"cell": "gru"}
+    seconds: dict[str, list[float]] = {" in ".join(way): [] for way in ways}
+    for turn in range(TURNS + 1):
+        for way, own in ways.items():
+            model = rg.GRU4Rec(**SETTINGS | own | {"n_epochs": 1})
+            started = time.process_time()
+            model.fit(train)
+            if turn:  # the first one compiles
+                seconds[" in ".join(way)].append(time.process_time() - started)
+    usual = seconds["gru in separate calls"]
+    return {
+        "log": path.stem,
+        "clicks": len(train.items),
+        "seconds": {way: rounded(statistics.median(taken)) for way, taken in seconds.items()},
+        "ratio": {
+            way: rounded(statistics.median(one / gru for one, gru in zip(taken, usual, strict=True)))
+            for way, taken in seconds.items()
+        },
+    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,16 @@ from recsys_gru.training import Checkpoints, Learner, Run
 Arrays = dict[str, NDArray[Any]]
 
 
+@cache
+def parts_of_a_log() -> tuple[rg.Sessions, rg.Sessions]:
+    """Training and validation sessions, packed once for some two hundred fits."""
+    train = rg.Sessions.from_events(rg.generate_clicks(n_sessions=120, n_items=40, seed=3))
+    validation = rg.generate_clicks(n_sessions=40, n_items=40, seed=4)
+    return train, rg.Sessions.from_events(validation, train.vocabulary)
+
+
 def fit(folder: Path, stop_after: int | None = None, layers: tuple[int, ...] = (8,)) -> rg.GRU4Rec:
     """A fit with a checkpoint every other update; stopped in its second epoch if so asked."""
-    clicks = rg.generate_clicks(n_sessions=120, n_items=40, seed=3)
     model = rg.GRU4Rec(
         layers=layers, batch_size=8, n_sample=16, n_epochs=2, momentum=0.1, device="cpu",
         checkpoint_dir=folder, checkpoint_every=2, patience=2,
@@ -37,7 +45,7 @@ def fit(folder: Path, stop_after: int | None = None, layers: tuple[int, ...] = (
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Checkpoints, "write", noted)
-        model.fit(clicks, rg.generate_clicks(n_sessions=40, n_items=40, seed=4))
+        model.fit(*parts_of_a_log())
     return model
 
 
