@@ -14,7 +14,7 @@ from recsys_gru.contract import Begun
 
 Ids = tuple[int | str, ...]
 Numbers = NDArray[np.int32]
-BESIDE = 600
+BESIDE = 400
 """Bytes that a session takes here beside its numbers and states."""
 
 
