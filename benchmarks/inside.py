@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import recsys_gru as rg
+from benchmarks import load
 from benchmarks.load import Kept, Sessions, Stateless
 from benchmarks.serving import made_up
 from recsys_gru.serving import Settings
@@ -35,10 +36,12 @@ def main() -> None:
     parser.add_argument("--together", type=int, default=8, help="requests at once")
     parser.add_argument("--requests", type=int, default=1000, help="of a turn")
     parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--longest", type=int, default=load.LONGEST, help="clicks of a session at most")
     parser.add_argument("--core", type=int, default=1)
     parser.add_argument("--profile", action="store_true", help="of clicks with state, on disk")
     asked = parser.parse_args()
     os.sched_setaffinity(0, {asked.core})
+    load.LONGEST = asked.longest
     build = Path("build").absolute()  # on a real disk
     build.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=build) as place:

@@ -63,6 +63,14 @@ DEMO_FOLDER = Path("demo/model")
     show_default=True,
     help="In memory; those longest without a click go first.",
 )
+@click.option(
+    "--states",
+    type=click.IntRange(0),
+    default=64,
+    show_default=True,
+    metavar="MB",
+    help="Memory for what the model has made of these sessions: a click is then one step of it.",
+)
 @click.option("--clicks", type=click.Path(path_type=Path, file_okay=False), help="Folder of the click log.")
 @click.option(
     "--every", default="1h", show_default=True, help="Periods of the log, as fresh.every: 15min, 1h."

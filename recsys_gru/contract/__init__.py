@@ -2,12 +2,14 @@
 
 In it: recommender (the promise), estimator and parameters (hyper-parameters), loading (any model by its
 name), trainable, incremental (models of counts, which newer clicks are added to), answers (scores to ranked
-ids), questions (many sessions at once, by item numbers), bundle, manifest and reading (the folder), prefixes.
+ids), questions (many sessions at once, by item numbers), going_on (from where a session was left), bundle,
+manifest and reading (the folder), prefixes.
 Used by every model, and by whoever takes any model. It must never import torch, training or a model.
 """
 
 from recsys_gru.contract.bundle import Bundle, write_bundle
 from recsys_gru.contract.card import CARD
+from recsys_gru.contract.going_on import Begun, GoesOn
 from recsys_gru.contract.incremental import Incremental
 from recsys_gru.contract.loading import load, new_recommender, recommender_class
 from recsys_gru.contract.manifest import Manifest
@@ -23,8 +25,10 @@ from recsys_gru.ranking import popularity
 __all__ = [
     "CARD",
     "NO_PAIR",
+    "Begun",
     "Bundle",
     "Context",
+    "GoesOn",
     "Incremental",
     "Manifest",
     "Question",

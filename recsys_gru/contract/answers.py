@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol, final
 
 import numpy as np
@@ -208,7 +209,7 @@ def sessions_of(
         items=together,
         offsets=offsets,
         times=np.zeros(len(together), dtype=np.int64),
-        ids=_NO_ID if len(items) == 1 else pl.Series("session_id", np.arange(len(items))),
+        ids=_numbered(len(items)),
         vocabulary=vocabulary,
         unknown=_NONE_UNKNOWN,
         moment=moment,
@@ -223,7 +224,12 @@ def _popular_items(
     return top_k(popularity_block(sessions.vocabulary, owner), k, candidates_of_nothing(bound, moments))
 
 
-_NO_ID = pl.Series("session_id", [0], dtype=pl.Int64)
+@lru_cache(maxsize=128)
+def _numbered(count: int) -> pl.Series:
+    """Ids of sessions that have none; a series takes long to make beside a service's pass."""
+    return pl.Series("session_id", np.arange(count))
+
+
 _NONE_UNKNOWN = pl.DataFrame(
     schema={
         "session_id": pl.Int64,

@@ -1,6 +1,6 @@
 """Many sessions asked at once, by item numbers: for those who serve, where a frame a request is too dear."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, final
 
@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.contract.answers import Informed, sessions_of
+from recsys_gru.contract.going_on import Begun, GoesOn
 from recsys_gru.errors import ParameterError
 from recsys_gru.facts import Context
 from recsys_gru.ranking import Block, Candidates, popularity_block, top_k
+from recsys_gru.sessions import Sessions
 
 Numbers = NDArray[np.int32]
 NO_NUMBERS: Numbers = np.empty(0, dtype=np.int32)
@@ -27,6 +29,8 @@ class Question:
         barred: (B,) int32, never to be given: what is denied, and what was seen if that is not to come again.
         allowed: (A,) int32, only these are given; None: all.
         context: what is known about the moment of the last click, by name.
+        begun: how far the model has come with the session, as an earlier answer told; `Begun()` for a new
+            session of which that is to be kept.
     """
 
     items: Numbers
@@ -34,14 +38,17 @@ class Question:
     barred: Numbers = field(default_factory=lambda: NO_NUMBERS)
     allowed: Numbers | None = None
     context: Context | None = None
+    begun: Begun | None = None
 
 
 class Ranking(NamedTuple):
-    """The best items of one session: numbers (R,), scores (R,), and whether popularity answers."""
+    """The best items of one session: numbers (R,), scores (R,), whether popularity answers, and how far the
+    model has come with it, where that was asked for and the model is one that goes on."""
 
     items: Numbers
     scores: NDArray[np.float32]
     popular: bool
+    begun: Begun | None = None
 
 
 def answer(model: Informed, questions: Sequence[Question]) -> list[Ranking]:
@@ -70,34 +77,43 @@ def answer(model: Informed, questions: Sequence[Question]) -> list[Ranking]:
         told, ends = [questions[place].context for place in there], sessions.offsets[1:][there] - 1
         sessions = replace(sessions, moment=model.moment_of(told, ends.tolist(), sessions.n_events))
     found: list[Ranking | None] = [None] * len(questions)
-    for block in model.blocks(sessions, every=False):
+    for block, after in _blocks(model, sessions, questions):
         owners = np.searchsorted(sessions.offsets, block.rows, side="right") - 1
-        _rank(block, owners, questions, found, popular=False)
+        ranked = _ranked(block, [questions[owner] for owner in owners.tolist()])
+        for owner, begun, best in zip(owners.tolist(), after, ranked, strict=True):
+            found[owner] = Ranking(*best, popular=False, begun=begun)
     if (empty := np.flatnonzero(sessions.lengths == 0)).size:
-        _rank(popularity_block(model.vocabulary_, empty), empty, questions, found, popular=True)
+        ranked = _ranked(
+            popularity_block(model.vocabulary_, empty), [questions[owner] for owner in empty.tolist()]
+        )
+        for owner, best in zip(empty.tolist(), ranked, strict=True):
+            found[owner] = Ranking(*best, popular=True)
     return [ranking for ranking in found if ranking is not None]
 
 
-def _rank(
-    block: Block,
-    owners: NDArray[np.int64],
-    questions: Sequence[Question],
-    found: list[Ranking | None],
-    *,
-    popular: bool,
-) -> None:
-    """Answer the questions (Q,) whose scores are in a block."""
-    asked = [questions[owner] for owner in owners]
-    if any(question.allowed is None for question in asked):
-        k = min(max(question.k for question in asked if question.allowed is None), block.n_items)
-        items, scores = top_k(block, k, _candidates(asked, block.n_items))
-        for row, (owner, question) in enumerate(zip(owners, asked, strict=True)):
-            if question.allowed is None:
-                best = min(question.k, k, int(np.count_nonzero(items[row] >= 0)))
-                found[owner] = Ranking(items[row, :best], scores[row, :best], popular)
-    for row, (owner, question) in enumerate(zip(owners, asked, strict=True)):
-        if question.allowed is not None:
-            found[owner] = Ranking(*_of_listed(block, row, question.allowed, question), popular)
+def _blocks(
+    model: Informed, sessions: Sessions, questions: Sequence[Question]
+) -> Iterator[tuple[Block, Sequence[Begun | None]]]:
+    """The scores of each session, and how far the model has come with those of which that is asked."""
+    if isinstance(model, GoesOn) and any(question.begun is not None for question in questions):
+        yield from model.blocks_after(sessions, [question.begun for question in questions])
+        return
+    for block in model.blocks(sessions, every=False):
+        yield block, [None] * len(block.rows)
+
+
+def _ranked(block: Block, asked: Sequence[Question]) -> Iterator[tuple[Numbers, NDArray[np.float32]]]:
+    """The best items of each row of a block, and their scores."""
+    most = max((question.k for question in asked if question.allowed is None), default=0)
+    if most:
+        items, scores = top_k(block, min(most, block.n_items), _candidates(asked, block.n_items))
+        there = np.count_nonzero(items >= 0, axis=1).tolist()
+    for row, question in enumerate(asked):
+        if question.allowed is None:
+            best = min(question.k, there[row])
+            yield items[row, :best], scores[row, :best]
+        else:
+            yield _of_listed(block, row, question.allowed, question)
 
 
 def _candidates(asked: Sequence[Question], n_items: int) -> Candidates | None:

@@ -112,16 +112,19 @@ def gru_backward(
 
 
 @kernel
-def gru_walk(gx: Floats, weight: Floats, bias: Floats, alive: Items, hidden: Floats, threads: int) -> None:
+def gru_walk(
+    gx: Floats, layer: tuple[Floats, Floats], alive: Items, begun: Floats, hidden: Floats, threads: int
+) -> None:
     """Fill the hidden states (P, H) after every event of some sessions side by side: `gru_forward` step after
-    step, from a state of zeros.
+    step, from the states that they begin with, (L, H).
 
-    gx is (P, 3H), step after step; alive (T,) lanes go on in each step, the first of those before.
+    gx is (P, 3H), step after step; layer its recurrent weight and bias; alive (T,) lanes go on in each step,
+    the first of those before.
 
     Twin: torch.nn.GRU, tests/kernels/test_gru.py::test_a_walk_is_that_of_each_session_alone.
     """
-    units = hidden.shape[1]
-    state, begin = np.zeros((alive[0], units), np.float32), 0
+    (weight, bias), units = layer, hidden.shape[1]
+    state, begin = begun, 0
     for count in alive:
         end, gh = begin + count, np.empty((count, 3 * units), np.float32)
         gates = np.empty((3, count, units), np.float32)

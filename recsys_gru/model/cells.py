@@ -49,16 +49,19 @@ class Cell(ABC):
         """Return the gradient of `gx`, the share of `d_state` that goes round the recurrent matrix, and the
         factors of each matrix's gradient."""
 
-    def run(self, weights: Weights, gx: Tensor, alive: Sequence[int]) -> Tensor:
-        """Return the outputs (P, H) of sessions side by side from their first event on, nothing kept for
-        `backward`; `gx` is (P, G * H), step after step, and alive[t] lanes go on in step t, the first of
-        those before."""
-        state = gx.new_zeros(alive[0], self.states * self.units)
-        outputs = []
+    def run(self, weights: Weights, gx: Tensor, alive: Sequence[int], state: Tensor) -> Tensor:
+        """Return the states (P, states * H) after the events of sessions side by side, which begin with a
+        state (L, states * H), nothing kept for `backward`; `gx` is (P, G * H), step after step, and alive[t]
+        lanes go on in step t, the first of those before."""
+        states = []
         for gates in torch.split(gx, list(alive)):
             state, _ = self.forward(weights, gates, state[: len(gates)])
-            outputs.append(state[:, : self.units])
-        return torch.cat(outputs)
+            states.append(state)
+        return torch.cat(states)
+
+    def output(self, states: Tensor) -> Tensor:
+        """Return the outputs (P, H) of states (P, states * H)."""
+        return states if self.states == 1 else states[:, : self.units].contiguous()
 
     def d_former(self, weights: Weights, round_it: Tensor, products: Products) -> Tensor:
         """Return the gradient of the former state (L, states * H) from what `backward` returned."""
@@ -83,12 +86,12 @@ class GRU(Cell):
         gru_forward(gx.numpy(), gh.numpy(), state.numpy(), gates.numpy(), after.numpy(), n_threads())
         return after, (state, gates, gh)
 
-    def run(self, weights: Weights, gx: Tensor, alive: Sequence[int]) -> Tensor:
+    def run(self, weights: Weights, gx: Tensor, alive: Sequence[int], state: Tensor) -> Tensor:
         if not on_kernels(gx):
-            return super().run(weights, gx, alive)
+            return super().run(weights, gx, alive, state)
         hidden = gx.new_empty(gx.shape[0], self.units)
-        matrix, bias = weights["recurrent"].numpy(), weights["recurrent_bias"].numpy()
-        gru_walk(gx.numpy(), matrix, bias, np.array(alive), hidden.numpy(), n_threads())
+        layer = weights["recurrent"].numpy(), weights["recurrent_bias"].numpy()
+        gru_walk(gx.numpy(), layer, np.array(alive), state.numpy(), hidden.numpy(), n_threads())
         return hidden
 
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002
@@ -130,7 +133,8 @@ class GRUResetBefore(Cell):
     def forward(self, weights: Weights, gx: Tensor, state: Tensor) -> tuple[Tensor, Tape]:
         units = self.units
         gh = linear(state, weights["recurrent"], weights["recurrent_bias"])  # (L, 2H)
-        r, z = (gx[:, units:] + gh).sigmoid_().chunk(2, 1)
+        # gate by gate: torch rounds a tensor's last elements in a way of their own, which are to be a lane's
+        r, z = (gate.sigmoid() for gate in (gx[:, units:] + gh).chunk(2, 1))
         reset = r * state
         n = linear(reset, weights["candidate"], weights["candidate_bias"]).add_(gx[:, :units]).tanh_()
         return torch.lerp(state, n, z), (state, r, z, n, reset)

@@ -195,11 +195,16 @@ class Network:
             rows = outputs
         return rows, after, tape
 
-    def run(self, rows: Tensor, alive: Sequence[int]) -> Tensor:
-        """Return the outputs of the last layer (P, H) for whole sessions side by side; see `Cell.run`."""
-        for cell, weights in zip(self.cells, self.layers, strict=True):
-            rows = cell.run(weights, _project(rows, weights), alive)
-        return rows
+    def run(self, rows: Tensor, alive: Sequence[int], begun: States | None = None) -> tuple[Tensor, States]:
+        """Return the outputs of the last layer (P, H) for sessions side by side, whole ones or what comes
+        after the states that they have begun with, and each layer's states (P, states * H); see `Cell.run`.
+        """
+        after: States = []
+        begun = begun or self.zero_states(alive[0])
+        for cell, weights, state in zip(self.cells, self.layers, begun, strict=True):
+            after.append(cell.run(weights, _project(rows, weights), alive, state))
+            rows = cell.output(after[-1])
+        return rows, after
 
     def backward(self, d_rows: Tensor, flow: Flow, tape: list[LayerTape]) -> tuple[Tensor, list[Gradients]]:
         """Return the gradients of the input rows and of each layer's weights, given those of the outputs (P,

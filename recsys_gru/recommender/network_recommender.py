@@ -9,16 +9,18 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from recsys_gru.contract import Recommender
+from recsys_gru.contract import Begun, GoesOn, Recommender
 from recsys_gru.errors import InputError, ParameterError
 from recsys_gru.facts import Context, Encoding, ItemsData, Moments
 from recsys_gru.files import Layout
 from recsys_gru.forked import need_threads
+from recsys_gru.kernels.products import on_kernels
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.network import Network
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.recommender.catalogue import with_added, without
+from recsys_gru.recommender.going_on import block_after
 from recsys_gru.recommender.layout import arrays_of, network_layout, network_of
 from recsys_gru.recommender.loop import Loop, lanes_needed
 from recsys_gru.recommender.recency import Recency
@@ -28,7 +30,7 @@ from recsys_gru.sessions import Sessions, asked_numbers
 from recsys_gru.training import EpochReport, GoingOn, Learner, Settings, device_at_hand, resolve_device
 
 
-class NetworkRecommender(Recommender):
+class NetworkRecommender(Recommender, GoesOn):
     """A recommender whose scores are a network's. What it learned with, a subclass says."""
 
     logits = True
@@ -94,6 +96,16 @@ class NetworkRecommender(Recommender):
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         return network_blocks(self.network_, sessions, every, rows, self._labels(sessions))
+
+    def blocks_after(
+        self, sessions: Sessions, begun: Sequence[Begun | None]
+    ) -> Iterator[tuple[Block, Sequence[Begun | None]]]:
+        if on_kernels(self.network_.tables["output"]):
+            if sessions.n_events:
+                yield block_after(self.network_, sessions, begun, self._labels(sessions))
+            return
+        for block in self.blocks(sessions, every=False):  # elsewhere bits depend on how many walk together
+            yield block, [None] * len(block.rows)
 
     @property
     def context_names(self) -> tuple[str, ...]:

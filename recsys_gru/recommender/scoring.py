@@ -132,11 +132,19 @@ def network_blocks(
     """Score the prefixes of sessions, at most `rows` of them a block; see `ranking.Scorer`. Of each event's
     `moment` these labels (E, C) are known, -1 for none."""
     for block in _plain_blocks(network, sessions, every, rows, moment):
-        yield _with_repeats(block, network, sessions) if network.architecture.repeats else block
+        yield _with_repeats(block, network, sessions)
+
+
+def block_of(network: Network, sessions: Sessions, at: Ints, hidden: Tensor, moment: Ints | None) -> Block:
+    """The scores after some events (Q,), given the hidden states after them (Q, H)."""
+    read_out = _read_out(network, sessions, at, hidden, moment)
+    return _with_repeats(NetworkBlock(at, read_out, network, Pace()), network, sessions)
 
 
 def _with_repeats(block: Block, network: Network, sessions: Sessions) -> Block:
-    """The scores of prefixes, those of their last clicks raised or lowered."""
+    """The scores of prefixes, those of their last clicks raised or lowered where the network does that."""
+    if not network.architecture.repeats:
+        return block
     numbers = network.readout["repeats"][0].cpu().numpy()  # (R,)
     clicked = each_once(recent(sessions.items, sessions.offsets, block.rows, len(numbers)))  # (Q, R)
     rows, places = np.nonzero(clicked >= 0)
@@ -199,7 +207,7 @@ def _walk_one(network: Network, sessions: Sessions, moment: Ints | None) -> tupl
     rows = network.input_rows(torch.from_numpy(sessions.items.astype(np.int64)).to(network.device))
     at = np.array([len(rows) - 1])
     with at_most(1):  # there is too little to share out
-        hidden = network.run(rows, [1] * len(rows))[-1:]
+        hidden = network.run(rows, [1] * len(rows))[0][-1:]
         return at, _read_out(network, sessions, at, hidden, moment)
 
 
@@ -218,7 +226,7 @@ def _walk(network: Network, sessions: Sessions, chosen: Ints, lengths: Ints) -> 
     lane = np.arange(len(step)) - (np.cumsum(alive) - alive)[step]
     at = begins[lane] + step
     items = torch.from_numpy(sessions.items[at].astype(np.int64)).to(network.device)
-    return at, network.run(network.input_rows(items), alive.tolist())
+    return at, network.run(network.input_rows(items), alive.tolist())[0]
 
 
 def _cut(

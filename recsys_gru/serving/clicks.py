@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import final
 
 from recsys_gru.errors import InputError
@@ -84,8 +86,9 @@ class ClickLog:
         self.folder, self.trouble = folder, ""
         self._length, self._clock, self._observe = length_of(every), clock, observe
         self._come: list[_Waiting] = []
-        self._waiting: list[_Waiting] = []
-        self._wake = threading.Condition()
+        self._handed: SimpleQueue[list[_Waiting]] = SimpleQueue()
+        self._waiting = 0
+        self._lock = threading.Lock()
         self._closing = False
         self._segments: dict[int, tuple[Path, int]] = {}
         self._loop = asyncio.get_running_loop()
@@ -106,21 +109,19 @@ class ClickLog:
             RefusedError: 503 if too many wait already; then as else it is not in the log.
         """
         future: asyncio.Future[None] = self._loop.create_future()
-        with self._wake:
-            waiting = len(self._waiting) + len(self._come)
-            if self._closing or waiting >= MOST_WAITING:
-                raise busy(f"{waiting} clicks are waiting for the disk, which is all that may")
+        with self._lock:
+            if self._closing or self._waiting >= MOST_WAITING:
+                raise busy(f"{self._waiting} clicks are waiting for the disk, which is all that may")
             self._come.append((click, future))
+        self._waiting += 1
         self._gathering.begin()
         return future
 
     def close(self) -> None:
         """Write what waits, then end; the open segment is taken up by the next start."""
-        with self._wake:
+        with self._lock:
             self._closing = True
-            self._waiting += self._come
-            self._come = []
-            self._wake.notify()
+        self._hand_over()
         self._thread.join()
         for _, handle in self._segments.values():
             os.close(handle)
@@ -128,10 +129,9 @@ class ClickLog:
 
     def _hand_over(self) -> None:
         """To the thread: the clicks of one pass over the catalogue are one writing, done meanwhile."""
-        with self._wake:
-            self._waiting += self._come
+        with self._lock:
+            self._handed.put(self._come)
             self._come = []
-            self._wake.notify()
 
     def _take_up(self) -> None:
         """What was left open, also by a crash, is closed or gone on with; no service, no clicks."""
@@ -145,16 +145,26 @@ class ClickLog:
         self._segment(self._start(now))
 
     def _work(self) -> None:
+        looked = 0.0
         while True:
-            with self._wake:
-                if not self._waiting and not self._closing:
-                    self._wake.wait(TICK)
-                taken, self._waiting = self._waiting, []
-                if not taken and self._closing:
-                    return
-            if taken:
+            if taken := self._taken():
                 self._write(taken)
-            self._close_finished()
+            with self._lock:
+                if self._closing and not self._come and self._handed.empty():
+                    return
+            if time.monotonic() > looked + TICK:
+                self._close_finished()
+                looked = time.monotonic()
+
+    def _taken(self) -> list[_Waiting]:
+        """All that has been handed over; a tick is waited for the first of it."""
+        try:
+            taken = self._handed.get(timeout=TICK)
+        except Empty:
+            return []
+        while not self._handed.empty():
+            taken += self._handed.get()
+        return taken
 
     def _write(self, taken: list[_Waiting]) -> None:
         began, error = time.monotonic(), None
@@ -169,6 +179,7 @@ class ClickLog:
         self._loop.call_soon_threadsafe(self._settle, futures, error, seconds)
 
     def _settle(self, futures: "list[asyncio.Future[None]]", error: OSError | None, seconds: float) -> None:
+        self._waiting -= len(futures)
         self._observe(len(futures), seconds, error is None)
         for future in futures:
             if future.done():  # its client has gone; the click is kept all the same
@@ -244,13 +255,20 @@ def _lines(clicks: list[Click]) -> bytes:
     """Their lines of the file."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
-        (click.session, click.item, _stamp(click.time)) for click in clicks
+        [(click.session, click.item, _stamp(click.time)) for click in clicks]
     )
     return text.getvalue().encode()
 
 
 def _stamp(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC).isoformat(timespec='microseconds')[:26]}Z"
+    more, micros = divmod(round(moment % 1 * 1e6), 1_000_000)
+    return f"{_second(int(moment // 1) + more)}.{micros:06}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(second: int) -> str:
+    """A second as it stands in the log: that of most clicks is the one of the click before."""
+    return datetime.fromtimestamp(second, UTC).isoformat()[:19]
 
 
 def _write_all(handle: int, data: bytes) -> None:

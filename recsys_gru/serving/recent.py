@@ -2,7 +2,14 @@
 
 import heapq
 import math
+from collections.abc import Sequence
 from typing import final
+
+import numpy as np
+
+from recsys_gru.contract import Question, Ranking
+from recsys_gru.serving.served import Served
+from recsys_gru.serving.states import Numbers
 
 HALF_LIFE = 3600.0
 """Seconds after which a click counts half."""
@@ -54,3 +61,24 @@ class Recent:
 
 def _weight(pair: tuple[int | str, float]) -> float:
     return pair[1]
+
+
+def recent_first(
+    recent: Sequence[tuple[int | str, float]], served: Served, question: Question, popular: Ranking
+) -> tuple[Ranking, str]:
+    """The items clicked of late and behind them those that were ever popular, or these alone; and which."""
+    barred, allowed = set(question.barred.tolist()), question.allowed
+    only = None if allowed is None else set(allowed.tolist())
+    best: dict[int, float] = {}
+    for item, share in recent:
+        number = served.number(item)
+        if number >= 0 and number not in barred and (only is None or number in only):
+            best[number] = share
+        if len(best) == question.k:
+            break
+    if not best:
+        return popular, "popularity"
+    rest = [number for number in popular.items.tolist() if number not in best][: question.k - len(best)]
+    numbers: Numbers = np.array([*best, *rest], dtype=np.int32)
+    scores = np.array([*best.values(), *(0.0 for _ in rest)], dtype=np.float32)
+    return Ranking(numbers, scores, popular=True), "recent"

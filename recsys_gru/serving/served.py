@@ -6,12 +6,11 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from recsys_gru.contract import Context, Question, Ranking, Recommender, answer
+from recsys_gru.contract import Begun, Context, Question, Ranking, Recommender, answer
 from recsys_gru.errors import RecsysError
+from recsys_gru.serving.states import Ids, Numbers, States, Walked
 
-Numbers = NDArray[np.int32]
 GOLDEN_ITEMS, GOLDEN_K = 3, 5
 SIZES = (1, 2, 32)
 """Requests at once that a new model answers before it serves: what is made at first use is made then."""
@@ -99,6 +98,23 @@ class Served:
         found = np.array(known, dtype=np.int32)
         return found[found >= 0]
 
+    @cached_property
+    def states(self) -> States:
+        """What the model has made of the sessions in memory."""
+        return States()
+
+    def walked(self, ids: Sequence[int | str]) -> Walked:
+        """Some clicks as the model knows them."""
+        numbers = self.numbers(ids)
+        return Walked(numbers, len(ids) - len(numbers))
+
+    def after(self, session: str, before: Ids, item: int | str) -> Walked:
+        """A session's clicks and one more, from where the model has come with them."""
+        known = self.states.find(session, before)
+        if known is None:
+            return self.walked((*before, item))._replace(begun=Begun())
+        return known.followed_by(self.number(item))
+
     def known(self, context: Context | None) -> Context | None:
         """What the model wants of a context; None where that is nothing.
 
@@ -139,6 +155,7 @@ class Served:
                 require_answer(ranking)
             self.rank([barred] * size)
             self.rank([allowed] * size)
+            self.rank([replace(golden, begun=Begun())] * size)
         require_answer(self.rank([nothing])[0])
         self.number("")
         return self

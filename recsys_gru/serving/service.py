@@ -7,17 +7,18 @@ from typing import Any, final
 
 import numpy as np
 
-from recsys_gru.contract import Context, Question, Ranking
+from recsys_gru.contract import Begun, Context, Question
 from recsys_gru.errors import InputError
 from recsys_gru.serving.batcher import Batcher
 from recsys_gru.serving.clicks import Click, ClickLog
 from recsys_gru.serving.exchange import Place
 from recsys_gru.serving.measures import Measures
-from recsys_gru.serving.recent import Recent
+from recsys_gru.serving.recent import Recent, recent_first
 from recsys_gru.serving.refusal import RefusedError
-from recsys_gru.serving.served import Numbers, Served, require_answer
-from recsys_gru.serving.sessions import Ids, InMemory, InRedis, Sessions
+from recsys_gru.serving.served import Served, require_answer
+from recsys_gru.serving.sessions import Sessions, sessions_of
 from recsys_gru.serving.settings import Settings
+from recsys_gru.serving.states import Ids, Walked
 from recsys_gru.serving.wire import Recommend
 
 AHEAD, BEHIND = 60.0, 366 * 86_400.0
@@ -43,7 +44,7 @@ class Service:
         self.settings, self.places, self.measures, self.clock = settings, places, measures, clock
         self.known_as = settings.known_as
         self.recent = Recent()
-        self.sessions = _sessions(settings)
+        self.sessions = sessions_of(settings, self._forgotten)
         self.clicks = (
             None
             if settings.clicks is None
@@ -63,12 +64,16 @@ class Service:
             raise RefusedError(
                 422, "expected items or session_id, got both: the service adds none to the other"
             )
-        ids: Ids = tuple(asked.items or ())
-        if asked.session_id is not None:
+        if asked.session_id is None:
+            served = self._place(asked.model).served
+            walked = served.walked(asked.items or ())
+        else:
             ids = await self._kept().items(asked.session_id)
+            served = self._place(asked.model).served
+            walked = served.states.find(asked.session_id, ids) or served.walked(ids)
         how = asked.k, asked.exclude_seen, asked.allow, asked.deny
-        found = await self.answer(asked.model, ids, *how, context=asked.context)
-        return self._named(asked.model, found) if asked.names else found
+        found, _ = await self.answer(served, walked, *how, context=asked.context)
+        return _named(served, found) if asked.names else found
 
     async def click(
         self,
@@ -90,17 +95,25 @@ class Service:
             )
         require_believable(click.time, self.clock())
         if not consent:
-            return await self.answer("main", (click.item,), k, exclude_seen, context=context)
+            alone = self._main().walked([click.item])
+            told, _ = await self.answer(self._main(), alone, k, exclude_seen, context=context)
+            return told
         before = () if self.sessions is None else await self.sessions.items(session)
-        ids = (*before, click.item)[-self.settings.session_items :]
+        served = self._main()
+        walked = self._after(served, session, before, click.item)
         kept = None if self.clicks is None else self.clicks.add(click)
+        begun = None
         try:
-            return await self.answer("main", ids, k, exclude_seen, context=context)
+            told, begun = await self.answer(served, walked, k, exclude_seen, context=context)
+            return told
         finally:  # what the disk says of a click that it does not keep goes before any answer
             if kept is not None:
                 await kept
             if self.sessions is not None:
-                await self.sessions.add(session, click.item)
+                ids = await self.sessions.add(session, click.item)
+                if begun is not None and ids == (*before, click.item):  # and no other click came meanwhile
+                    most = self.settings.states * 2**20
+                    served.states.keep(session, ids, walked._replace(begun=begun), most)
             self.recent.add(click.item, self.clock())
 
     async def forget(self, session: str) -> None:
@@ -137,33 +150,32 @@ class Service:
 
     async def answer(
         self,
-        which: str,
-        ids: Ids,
+        served: Served,
+        walked: Walked,
         k: int,
         exclude_seen: bool,
         allow: Iterable[int | str] | None = None,
         deny: Iterable[int | str] | None = None,
         context: Context | None = None,
-    ) -> Told:
-        """The ranked items that may follow some ids.
+    ) -> tuple[Told, Begun | None]:
+        """The ranked items that may follow some clicks, and how far the model has come with these.
 
         Raises:
             RefusedError: 422 where a label of the context is none.
         """
-        served = self._place(which).served
         moment = _known(served, context)
-        numbers = served.numbers(ids)
-        unknown = len(ids) - len(numbers)
+        numbers, unknown, begun = walked
         self.measures.known.inc(len(numbers))
         self.measures.unknown.inc(unknown)
         barred = numbers if exclude_seen else numbers[:0]
         if deny:
             barred = np.concatenate((barred, served.numbers(tuple(deny))))
         allowed = None if allow is None else served.numbers(tuple(allow))
-        question = Question(numbers, k, barred, allowed, moment)
+        question = Question(numbers, k, barred, allowed, moment, begun)
         ranking, source = await self.batcher.ask(served, question), "model"
+        begun = ranking.begun
         if ranking.popular:
-            ranking, source = self._recent(served, question, ranking)
+            ranking, source = recent_first(self.recent.best(self.clock()), served, question, ranking)
         self.measures.answers.labels(source).inc()
         ids_of = served.ids
         items = _listed([ids_of[number] for number in ranking.items.tolist()], ranking.scores.tolist())
@@ -177,7 +189,7 @@ class Service:
             "known": len(numbers),
             "unknown": unknown,
         }
-        return told if context is None else told | {"context": list(moment or ())}
+        return told if context is None else told | {"context": list(moment or ())}, begun
 
     async def ready(self) -> None:
         """Have the model answer a golden request, where that was not done a moment ago.
@@ -201,32 +213,18 @@ class Service:
         if self.sessions is not None:
             await self.sessions.close()
 
-    def _named(self, which: str, found: Told) -> Told:
-        """An answer with what people call its items."""
-        served = self._place(which).served
-        for item in found["items"]:
-            number = served.number(item["item_id"])
-            if number >= 0 and (name := served.name(number)) is not None:
-                item["name"] = name
-        return found
+    def _after(self, served: Served, session: str, before: Ids, item: int | str) -> Walked:
+        """A session's clicks and one more; where its oldest ones are left out, they are walked anew."""
+        told = self.settings
+        if told.sessions == "memory" and told.states and len(before) < told.session_items:
+            return served.after(session, before, item)
+        return served.walked((*before, item)[-told.session_items :])
 
-    def _recent(self, served: Served, question: Question, popular: Ranking) -> tuple[Ranking, str]:
-        """The items clicked of late, and behind them those that were ever popular."""
-        barred, allowed = set(question.barred.tolist()), question.allowed
-        only = None if allowed is None else set(allowed.tolist())
-        best: dict[int, float] = {}
-        for item, share in self.recent.best(self.clock()):
-            number = served.number(item)
-            if number >= 0 and number not in barred and (only is None or number in only):
-                best[number] = share
-            if len(best) == question.k:
-                break
-        if not best:
-            return popular, "popularity"
-        rest = [number for number in popular.items.tolist() if number not in best][: question.k - len(best)]
-        numbers: Numbers = np.array([*best, *rest], dtype=np.int32)
-        scores = np.array([*best.values(), *(0.0 for _ in rest)], dtype=np.float32)
-        return Ranking(numbers, scores, popular=True), "recent"
+    def _main(self) -> Served:
+        return self.places["main"].served
+
+    def _forgotten(self, session: str) -> None:
+        self._main().states.forget(session)
 
     def _kept(self) -> Sessions:
         if self.sessions is None:
@@ -250,13 +248,23 @@ class Service:
         watch, sessions = self.measures.watch, self.sessions
         watch("queue", "Requests that wait.", lambda: len(self.batcher))
         watch("sessions", "Sessions kept in memory.", lambda: 0 if sessions is None else sessions.count())
+        watch("states", "Of these the ones that a click takes one step of.", lambda: len(self._main().states))
         watch(
             "model_age_seconds", "How long ago the youngest click was that the model has learned.", self._age
         )
 
     def _age(self) -> float:
-        until = self.places["main"].served.until
+        until = self._main().until
         return float("nan") if until is None else self.clock() - until
+
+
+def _named(served: Served, found: Told) -> Told:
+    """An answer with what people call its items."""
+    for item in found["items"]:
+        number = served.number(item["item_id"])
+        if number >= 0 and (name := served.name(number)) is not None:
+            item["name"] = name
+    return found
 
 
 def _known(served: Served, context: Context | None) -> Context | None:
@@ -279,15 +287,6 @@ def require_believable(moment: float, now: float) -> None:
             f"time: expected one at most {AHEAD:g} s ahead of the service's clock and {BEHIND / 86_400:g} "
             f"days behind it, got one {abs(moment - now):,.0f} s {'ahead' if moment > now else 'behind'}",
         )
-
-
-def _sessions(settings: Settings) -> Sessions | None:
-    if settings.sessions == "none":
-        return None
-    if settings.sessions == "memory":
-        kept = settings.session_ttl, settings.session_items, settings.most_sessions
-        return InMemory(*kept, clock=time.monotonic)
-    return InRedis(settings.sessions, settings.session_ttl, settings.session_items)
 
 
 def _listed(ids: Iterable[int | str], scores: Iterable[float]) -> list[Told]:

@@ -1,17 +1,20 @@
 """The clicks of sessions, where the service keeps them: in memory, or in Redis for several processes.
 
-What is kept are ids, no states of a network: a new model takes up every session as it is.
+What is kept are ids, so that a new model takes up every session as it is; what a model has made of them lies
+in `states`.
 """
 
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol, final
 
 from recsys_gru.errors import ParameterError
 from recsys_gru.serving.refusal import busy
+from recsys_gru.serving.settings import Settings
+from recsys_gru.serving.states import Ids
 
-Ids = tuple[int | str, ...]
 PREFIX = "recsys-gru:session:"
 PATIENCE = 0.5
 """Seconds that Redis may take to answer."""
@@ -24,8 +27,8 @@ class Sessions(Protocol):
         """The clicks kept, oldest first; none for an unknown session."""
         ...
 
-    async def add(self, session: str, item: int | str) -> None:
-        """Keep one more click."""
+    async def add(self, session: str, item: int | str) -> Ids:
+        """Keep one more click; the clicks that are kept in this process now, none of those in Redis."""
         ...
 
     async def forget(self, session: str) -> bool:
@@ -50,25 +53,36 @@ class InMemory:
         longest: clicks of a session.
         most: sessions.
         clock: seconds that only grow.
+        gone: is told of each session that is forgotten.
     """
 
-    def __init__(self, ttl: float, longest: int, most: int, clock: Callable[[], float]) -> None:
-        self._ttl, self._longest, self._most, self._clock = ttl, longest, most, clock
+    def __init__(
+        self,
+        ttl: float,
+        longest: int,
+        most: int,
+        clock: Callable[[], float],
+        gone: Callable[[str], object],
+    ) -> None:
+        self._ttl, self._longest, self._most, self._clock, self._gone = ttl, longest, most, clock, gone
         self._kept: OrderedDict[str, tuple[float, Ids]] = OrderedDict()
 
     async def items(self, session: str) -> Ids:
         found = self._kept.get(session)
         return found[1] if found is not None and found[0] > self._clock() else ()
 
-    async def add(self, session: str, item: int | str) -> None:
+    async def add(self, session: str, item: int | str) -> Ids:
         now, found = self._clock(), self._kept.get(session)
         before = found[1] if found is not None and found[0] > now else ()
-        self._kept[session] = now + self._ttl, (*before, item)[-self._longest :]
+        ids = (*before, item)[-self._longest :]
+        self._kept[session] = now + self._ttl, ids
         self._kept.move_to_end(session)
         while self._kept and (len(self._kept) > self._most or next(iter(self._kept.values()))[0] <= now):
-            self._kept.popitem(last=False)
+            self._gone(self._kept.popitem(last=False)[0])
+        return ids
 
     async def forget(self, session: str) -> bool:
+        self._gone(session)
         return self._kept.pop(session, None) is not None
 
     def count(self) -> int:
@@ -108,7 +122,7 @@ class InRedis:
             raise busy(f"the sessions cannot be read: {error}") from error
         return tuple(json.loads(one) for one in found)
 
-    async def add(self, session: str, item: int | str) -> None:
+    async def add(self, session: str, item: int | str) -> Ids:
         from redis.exceptions import RedisError
 
         key = PREFIX + session
@@ -120,6 +134,7 @@ class InRedis:
                 await pipe.execute()
         except RedisError as error:
             raise busy(f"the session cannot be written: {error}") from error
+        return ()
 
     async def forget(self, session: str) -> bool:
         from redis.exceptions import RedisError
@@ -134,3 +149,17 @@ class InRedis:
 
     async def close(self) -> None:
         await self._redis.aclose()
+
+
+def sessions_of(settings: Settings, gone: Callable[[str], object]) -> Sessions | None:
+    """Where a service keeps its sessions; None where it keeps none.
+
+    Args:
+        gone: is told of each session of this process that is forgotten.
+    """
+    if settings.sessions == "none":
+        return None
+    kept = settings.session_ttl, settings.session_items
+    if settings.sessions == "memory":
+        return InMemory(*kept, settings.most_sessions, time.monotonic, gone)
+    return InRedis(settings.sessions, *kept)

@@ -34,6 +34,8 @@ class Settings:
         session_ttl: seconds without a click after which a session is forgotten.
         session_items: clicks kept of a session, the newest ones.
         most_sessions: kept in memory; those longest without a click go first.
+        states: megabytes at most for what the model has made of these sessions, so that a click is one step
+            of it; 0 for none. Sessions longest without a click do without.
         clicks: folder of the click log; None for none.
         every: length of the periods in which the log is cut, as `fresh.every` is.
         watch: seconds between two looks for a new model.
@@ -59,6 +61,7 @@ class Settings:
     session_ttl: float = 1800.0
     session_items: int = 200
     most_sessions: int = 1_000_000
+    states: int = 64
     clicks: Path | None = None
     every: str = "1h"
     watch: float = 10.0
@@ -81,6 +84,7 @@ class Settings:
         """Raise ParameterError at the first impossible value."""
         for name in ("batch", "queue", "body", "session_items", "most_sessions", "workers"):
             whole_number(name, getattr(self, name), 1)
+        whole_number("states", self.states, 0)
         for name in ("deadline", "slow", "session_ttl", "watch", "drain"):
             if not getattr(self, name) > 0:
                 raise ParameterError(f"expected {name} as seconds above 0, got {getattr(self, name)!r}")

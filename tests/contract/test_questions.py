@@ -1,10 +1,12 @@
 """Many sessions asked at once, by item numbers: every recommender gives the numbers of recommend."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
-from recsys_gru.contract import Question, Ranking, Recommender, answer
+from recsys_gru.contract import Begun, Question, Ranking, Recommender, answer
 from recsys_gru.errors import NonFiniteScoresError, ParameterError
 from recsys_gru.ranking import MatrixBlock
 from recsys_gru.sessions import Vocabulary
@@ -41,6 +43,17 @@ def test_the_answers_are_those_of_recommend_to_the_bit(
         answer(model, questions), table.group_by("session_id", maintain_order=True), strict=True
     ):
         require_same(model, ranking, rows)
+
+
+def test_a_recommender_goes_on_from_an_answer_or_begins_anew_to_the_same_bits(
+    model: Recommender, live: pl.DataFrame
+) -> None:
+    wholes = [Question(numbers_of(model, ids), 5) for ids in sessions_of(live)]
+    firsts = answer(model, [replace(one, items=one.items[:1], begun=Begun()) for one in wholes])
+    later = [replace(one, begun=first.begun) for one, first in zip(wholes, firsts, strict=True)]
+    for found, expected in zip(answer(model, later), answer(model, wholes), strict=True):
+        assert np.array_equal(found.items, expected.items)
+        assert np.array_equal(found.scores, expected.scores)
 
 
 def test_each_question_has_its_own_k_and_lists(model: Recommender, live: pl.DataFrame) -> None:

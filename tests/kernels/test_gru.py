@@ -78,7 +78,8 @@ def test_a_walk_is_that_of_each_session_alone(lengths: list[int], units: int, th
     alive = np.array([sum(length > step for length in lengths) for step in range(lengths[0])])
     gx, hidden = drawn(sum(lengths), 3 * units, seed=1), np.empty((sum(lengths), units), np.float32)
     weight, bias = np.float32(0.25) * drawn(3 * units, units, seed=2), drawn(3 * units, seed=3)
-    gru_walk(gx, weight, bias, alive, hidden, threads)
+    begun = drawn(len(lengths), units, seed=4)
+    gru_walk(gx, (weight, bias), alive, begun, hidden, threads)
     theirs = torch.nn.GRU(3 * units, units, dtype=torch.float64)
     parameters = np.eye(3 * units, dtype=np.float32), weight, np.zeros(3 * units, np.float32), bias
     begins = np.cumsum(alive) - alive
@@ -87,4 +88,5 @@ def test_a_walk_is_that_of_each_session_alone(lengths: list[int], units: int, th
             own.copy_(torch.from_numpy(given_))
         for lane, length in enumerate(lengths):
             at = begins[:length] + lane
-            close(hidden[at], theirs(torch.from_numpy(gx[at]).double())[0])
+            state = torch.from_numpy(begun[lane : lane + 1]).double()
+            close(hidden[at], theirs(torch.from_numpy(gx[at]).double(), state)[0])

@@ -21,10 +21,10 @@ def weights_of(cell: Cell) -> dict[str, Tensor]:
     return made
 
 
-def inputs_of(cell: Cell) -> tuple[Tensor, Tensor]:
+def inputs_of(cell: Cell, lanes: int = LANES) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(4)
-    gx = torch.randn(LANES, cell.gates * cell.units, dtype=torch.float64, generator=generator)
-    state = torch.randn(LANES, cell.states * cell.units, dtype=torch.float64, generator=generator)
+    gx = torch.randn(lanes, cell.gates * cell.units, dtype=torch.float64, generator=generator)
+    state = torch.randn(lanes, cell.states * cell.units, dtype=torch.float64, generator=generator)
     return gx, state
 
 
@@ -46,6 +46,19 @@ def test_backward_equals_automatic_differentiation(kind: type[Cell]) -> None:
     for name, (delta, operand) in products.items():
         torch.testing.assert_close(delta.T @ operand, leaves[name].grad)
         torch.testing.assert_close(delta.sum(0), leaves[f"{name}_bias"].grad)
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("kind", CELLS.values(), ids=CELLS)
+def test_no_lane_changes_a_bit_of_another(kind: type[Cell]) -> None:
+    cell = kind(12)
+    weights = {name: values.float() for name, values in weights_of(cell).items()}
+    gx, state = (values.float() for values in inputs_of(cell, 100))
+    together, _ = cell.forward(weights, gx, state)
+    for lane in range(100):
+        one = slice(lane, lane + 1)
+        alone, _ = cell.forward(weights, gx[one].clone(), state[one].clone())
+        assert torch.equal(alone, together[one])
 
 
 @pytest.mark.parametrize(

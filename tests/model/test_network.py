@@ -86,7 +86,13 @@ def test_whole_sessions_run_as_their_windows_do(architecture: Architecture, dtyp
     rows, alive = rows_of(network), [4, 3, 1]  # the first lanes go on
     flow = Flow(alive, torch.ones(8, 1, dtype=dtype), torch.tensor([0, 1, 2, 3, 0, 1, 2, 0]))
     stepped, _, _ = network.forward(rows, flow, network.zero_states(4))
-    torch.testing.assert_close(network.run(rows, alive), stepped)
+    together, states = network.run(rows, alive)
+    torch.testing.assert_close(together, stepped)
+    later, after = network.run(rows[4:], [3, 1], [layer[:3] for layer in states])
+    found, expected = [later, *after], [together[4:], *(layer[4:] for layer in states)]
+    if dtype == torch.float32:
+        torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_fresh_lane_forgets_and_a_survivor_remembers() -> None:

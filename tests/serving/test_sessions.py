@@ -70,7 +70,7 @@ def test_the_newest_clicks_of_a_session_are_kept_in_order_until_it_is_forgotten(
     address = request.getfixturevalue("redis") if where == "redis" else ""
 
     async def main() -> None:
-        kept: Sessions = InRedis(address, 60, 3) if address else InMemory(60, 3, 10, time.monotonic)
+        kept: Sessions = InRedis(address, 60, 3) if address else InMemory(60, 3, 10, time.monotonic, bool)
         assert await kept.items("a") == ()
         for item in (1, "two", 3, 'q"\n'):
             await kept.add("a", item)
@@ -100,7 +100,7 @@ def test_redis_forgets_after_a_time(redis: str) -> None:
 def test_memory_forgets_after_a_time_and_the_longest_silent_first() -> None:
     async def main() -> None:
         now = [0.0]
-        kept = InMemory(10, 5, 3, lambda: now[0])
+        kept = InMemory(10, 5, 3, lambda: now[0], bool)
         for moment, name in enumerate("abca"):
             now[0] = float(moment)
             await kept.add(name, moment)
