@@ -39,8 +39,8 @@ class Network:
 
     Where `facts` about the items are known, tables hold the items' own rows, and `added` what their facts add
     to these: of each table but the bias the rows of labels, "output.labels" (L, H), and a projection of
-    numbers, "output.projection" (V, H); `level` is the bias of an item without a click. Where moments are told
-    of, `moment` holds the rows of their "labels".
+    numbers, "output.projection" (V, H); `level` is the bias of an item without a click. Where moments are
+    told of, `moment` holds the rows of their "labels".
     """
 
     def __init__(

@@ -104,10 +104,11 @@ def test_what_is_added_later_is_what_it_would_have_been_at_fit(
     before, after = (
         model.recommend_one(asked, k=150).select(kept).sort("item_id") for model in (foretold, again)
     )
-    assert before.equals(after) and known in before["item_id"]
+    assert before.equals(after)
+    assert known in before["item_id"]
 
 
 @pytest.mark.parametrize("strange", ["much", float("nan"), True])
 def test_a_boost_that_is_no_number_is_refused(strange: object, train: pl.DataFrame) -> None:
-    with pytest.raises(ParameterError, match="boost_new .*a number"):
+    with pytest.raises(ParameterError, match="boost_new"):
         GRU4Rec(**SMALL, boost_new=strange).fit(train)  # type: ignore[arg-type]
