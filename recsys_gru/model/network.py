@@ -39,7 +39,8 @@ class Network:
 
     Where `facts` about the items are known, tables hold the items' own rows, and `added` what their facts add
     to these: of each table but the bias the rows of labels, "output.labels" (L, H), and a projection of
-    numbers, "output.projection" (V, H). Where moments are told of, `moment` holds the rows of their "labels".
+    numbers, "output.projection" (V, H); `level` is the bias of an item without a click. Where moments are
+    told of, `moment` holds the rows of their "labels".
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Network:
         self.architecture = architecture
         self.copies = Copies()
         self.facts: Facts | None = None
+        self.level = 0.0
         self.added: dict[str, Tensor] = {}
         self.cells = architecture.cells()
         self.tables = initial_tables(architecture, self.cells[0], generator, dtype)

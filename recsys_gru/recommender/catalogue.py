@@ -68,7 +68,10 @@ def with_added(fitted: Fitted, encoding: Encoding, facts: Facts, items: ItemsDat
     older = facts.followed_by(Facts.nothing(count, encoding.width))
     network.facts = older.replaced(told, newer)
     for name, table in network.tables.items():
-        network.tables[name] = _with_zeros(table, count)
+        grown = _with_zeros(table, count)
+        if name == "bias":
+            grown[len(table) :] = network.level
+        network.tables[name] = grown
         memory = fitted.slots[name]
         memory.update({slot: _with_zeros(values, count) for slot, values in memory.items()})
     network.architecture = replace(network.architecture, n_items=len(vocabulary))

@@ -64,6 +64,7 @@ class GRU4Rec(NetworkRecommender):
         half_life: clicks in which Adagrad's sums and what samples follow fade to half; only at partial_fit.
         forget_after: days without a click after which partial_fit drops an item; None for never.
         dropout_p_own: probability that an update leaves an own row out, so that facts learn to do without.
+        boost_new: log odds of items without a click beyond a level that fits, set after training; None: none.
         context: columns that tell of the moment of a click, its device say; "gap" and "hour" come from times.
         target_weights: what the loss of a click counts, by column of context and label, 1 if not given.
 
@@ -71,8 +72,7 @@ class GRU4Rec(NetworkRecommender):
         network_: the trained parameters.
         history_: an EpochReport for each epoch of the last fit.
         new_items_: ids that the last partial_fit or add_items added to the catalogue.
-        encoding_: what the columns of facts became, `encoding_.told()`; None where it was fitted without.
-        moments_: what those of context became, `moments_.told()`; None where there are none.
+        encoding_, moments_: what columns of facts and of context became, `.told()`; None where none are.
 
     Source: Hidasi et al. 2016 (ICLR); Hidasi & Karatzoglou 2018 (CIKM).
 
@@ -119,6 +119,7 @@ class GRU4Rec(NetworkRecommender):
         half_life: float | None = None,
         forget_after: float | None = None,
         dropout_p_own: float = 0.0,
+        boost_new: float | None = None,
         context: Sequence[str] = (),
         target_weights: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
@@ -157,6 +158,7 @@ class GRU4Rec(NetworkRecommender):
         self.half_life = half_life
         self.forget_after = forget_after
         self.dropout_p_own = dropout_p_own
+        self.boost_new = boost_new
         self.context = context
         self.target_weights = target_weights
 
@@ -228,8 +230,7 @@ class GRU4Rec(NetworkRecommender):
         loop = self._loop(on_epoch, progress, **own)
         if "network_" not in vars(self):
             return self._fitted(trainable(newer, context=loop.settings.context), None, loop)
-        told = self.context_names
-        sessions = newer_clicks(newer, self.vocabulary_, since, self.span_, context=told)
+        sessions = newer_clicks(newer, self.vocabulary_, since, self.span_, context=self.context_names)
         self.new_items_, self.history_ = self.vocabulary_.ids.clear(), ()
         if sessions.counted.any():
             self._go_on(sessions, loop, flag("keep_vanished", keep_vanished))
@@ -251,9 +252,8 @@ class GRU4Rec(NetworkRecommender):
         loop = self._loop(n_epochs=self.settings().halves[1]).alone()
         with fitting(self, sessions), self.network_.copies.changing():
             renumber(self.vocabulary_, sessions, self.network_, self.slots_)
-            self._fit(
-                sessions, None, loop, going_on=GoingOn(self.network_, self.slots_, clicks_are_new=False)
-            )
+            going_on = GoingOn(self.network_, self.slots_, clicks_are_new=False)
+            self._fit(sessions, None, loop, going_on=going_on)
 
     def settings(self, **own: Any) -> Settings:  # noqa: ANN401 - values of Settings
         """Return the hyper-parameters of training as plain values, checked; raises ParameterError."""
@@ -297,3 +297,4 @@ class GRU4Rec(NetworkRecommender):
         self.encoding_ = known and known.encoding
         self.recency_ = Recency.of(sessions, loop.forgetting.half_life).begun(support == 0)
         self.history_ = self._train(loop, learner, sessions, validation)
+        self._foretell_new(loop.settings, sessions)

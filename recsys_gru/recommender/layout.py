@@ -48,6 +48,7 @@ def _facts_layout(architecture: Architecture) -> dict[str, Field]:
         "items/labels": Field("int32", ("entries",), low=0, below="L"),
         "items/weights": Field("float32", ("entries",)),
         "items/numbers": Field("float32", ("N", "V")),
+        "items/level": Field("float32", (1,)),
     }
     for table, (_, width) in item_shapes(architecture).items():
         for name, length in (("labels", "L"), ("projection", "V")):
@@ -61,6 +62,8 @@ def arrays_of(network: Network, slots: Mapping[str, Slots]) -> dict[str, NDArray
     """The arrays of a network and of its optimiser's memory, by the names of the layout."""
     facts = {} if network.facts is None else network.facts._asdict()
     known = {f"items/{name}": values for name, values in facts.items()}
+    if network.level:
+        known["items/level"] = np.array([network.level], np.float32)
     state = {f"weights/{name}": values for name, values in network.parameters()}
     for name, memory in slots.items():
         state |= {f"slots/{name}/{slot}": values for slot, values in memory.items()}
@@ -75,6 +78,7 @@ def network_of(
     network = Network(architecture, generator=torch.Generator())
     if facts := [state[f"items/{name}"].copy() for name in Facts._fields if f"items/{name}" in state]:
         network.know(Facts(*facts), len(state["weights/facts.output.labels"]))  # type: ignore[arg-type]
+        network.level = float(state.get("items/level", np.zeros(1))[0])
     if (labels := state.get("weights/moment.labels")) is not None:
         network.feel(len(labels))
     for name, parameter in network.parameters():

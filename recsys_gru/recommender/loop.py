@@ -39,7 +39,7 @@ OnEpoch = Callable[[EpochReport], None]
 CUTOFFS = (5, 10, 20)
 CHECKPOINT_FORMAT = 2
 """Raised when a checkpoint holds something else than before: older ones are then refused."""
-SINCE_THEN = ("scale", "look_back", "repeats", "dropout_p_own", "context", "target_weights")
+SINCE_THEN = ("scale", "look_back", "repeats", "dropout_p_own", "boost_new", "context", "target_weights")
 """Settings that checkpoints of this format had not at first: where they are off, older ones go on."""
 WATCHED = "mrr_at_20"
 """The validation metric that early stopping watches."""

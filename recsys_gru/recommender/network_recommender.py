@@ -23,6 +23,7 @@ from recsys_gru.recommender.catalogue import with_added, without
 from recsys_gru.recommender.going_on import block_after
 from recsys_gru.recommender.layout import arrays_of, network_layout, network_of
 from recsys_gru.recommender.loop import Loop, lanes_needed
+from recsys_gru.recommender.newcomers import foretell_new, some_clicks
 from recsys_gru.recommender.recency import Recency
 from recsys_gru.recommender.scoring import cosines, network_blocks
 from recsys_gru.recommender.stream import Fitted, go_on, require_same
@@ -143,6 +144,15 @@ class NetworkRecommender(Recommender, GoesOn):
             return loop.train(self, learner, sessions, validation, labels)
         worth = self._moments.worth_of(labels, weights)
         return loop.train(self, learner, sessions, validation, labels, worth)
+
+    def _foretell_new(self, settings: Settings, sessions: Sessions) -> None:
+        """Foretell the items without a click, where that is asked for."""
+        if settings.boost_new is None or self.network_.facts is None:
+            return
+        judged, support = some_clicks(sessions, settings.seed), sessions.vocabulary.support
+        labels = self._labels(judged)
+        with self.network_.copies.changing():
+            foretell_new(self.network_, support, judged, labels, settings.boost_new, settings.seed)
 
     def _fitted_now(self) -> Fitted:
         return Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)

@@ -19,6 +19,7 @@ RECOMMENDED: MappingProxyType[str, Any] = MappingProxyType(
         "repeats": 5,
         "n_epochs": 6,
         "half_life": 30_000.0,
+        "boost_new": 0.0,
     }
 )
 """GRU4Rec's hyper-parameters that differ from the published defaults; demo, compare, fit, tune and the nights

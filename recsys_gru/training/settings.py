@@ -52,6 +52,7 @@ class Settings:
     loss: str = "cross-entropy"
     batch_size: int = 64
     dropout_p_own: float = 0.0
+    boost_new: float | None = None
     dropout_p_embed: float = 0.0
     dropout_p_hidden: float = 0.0
     learning_rate: float = 0.05
@@ -271,6 +272,7 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         "0 or more",
     ),
     ("learning_rate", lambda v: _is_real(v, above=0), "above 0"),
+    ("boost_new", lambda v: v is None or _is_real(v), "a number, or None"),
     ("gbce_calibration", lambda v: _is_real(v, least=0) and v <= 1, "from 0 to 1"),
     ("cell", CELLS.__contains__, f"one of {', '.join(CELLS)}"),
     ("optimizer", OPTIMISERS.__contains__, f"one of {', '.join(OPTIMISERS)}"),
