@@ -27,7 +27,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "made up": {**rg.RECOMMENDED, "device": "cpu", "seed": 1},
     "movies": {**rg.RECOMMENDED, "dropout_p_own": 0.5, "device": "cpu", "seed": 1},
 }
-BOOSTS = {"made up": (0.0,), "movies": (0.0, 0.5, 1.0)}
+BOOSTS = {"made up": (0.0,), "movies": (0.0, 0.5, 0.7, 1.0)}
 """Values of `boost_new`."""
 DAYS, MOVIE_DAYS = 10, timedelta(days=30)
 TAKEN_OUT = 10
