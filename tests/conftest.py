@@ -25,3 +25,15 @@ def shared() -> Path:
             f"NO SHARED DATA: expected {SHARED.name}/ beside the project's root (real logs, reference runs)"
         )
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an empty MLflow store: a new one takes seconds, a copy none."""
+    from recsys_gru.tracking.delivery import connect, store_at  # MLflow only where somebody asks for a store
+
+    folder = tmp_path_factory.mktemp("template") / "mlruns"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        connect(store_at(folder))
+    return folder

@@ -1,6 +1,7 @@
 """What the documents say is true: their code runs, their links and names exist."""
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,10 @@ def code_of(page: Path) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RUN)
-def test_the_code_of_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_a_page_runs(
+    name: str, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(template, tmp_path / "mlruns")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     generate_clicks(n_sessions=1_000, n_items=60, days=8).write_parquet("clicks.parquet")

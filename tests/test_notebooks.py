@@ -12,8 +12,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
-from recsys_gru.tracking.delivery import connect, store_at
-
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "notebooks"
 PAGES = sorted(page.stem for page in FOLDER.glob("*.md"))
 OF_DAGSTER = [
@@ -30,20 +28,10 @@ NO_HISTORY = Config({"HistoryManager": {"enabled": False}})
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow store: a new one takes seconds, a copy none."""
-    folder = tmp_path_factory.mktemp("notebooks") / "mlruns"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        connect(store_at(folder))
-    return folder
-
-
 @pytest.fixture
-def shell(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+def shell(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     """What runs the cells within a kernel, in a folder of its own."""
-    shutil.copytree(store, tmp_path / "mlruns")
+    shutil.copytree(template, tmp_path / "mlruns")
     monkeypatch.chdir(tmp_path)
     for name, value in {**QUIET, "IPYTHONDIR": str(tmp_path / "ipython")}.items():
         monkeypatch.setenv(name, value)

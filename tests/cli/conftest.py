@@ -8,7 +8,6 @@ import pytest
 
 from recsys_gru.cli import main
 from recsys_gru.clicks import generate_clicks
-from recsys_gru.tracking.delivery import connect, store_at
 
 Call = Callable[..., str]
 SMALL = ("--param", "n_epochs=2", "--param", "layers=(8,)", "--param", "n_sample=16")
@@ -20,16 +19,6 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("log") / "shop.csv"
     generate_clicks(n_sessions=800, n_items=60, days=8, seed=3).write_csv(path)
     return path
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a store without runs: a new one takes seconds, a copy none."""
-    folder = tmp_path_factory.mktemp("template") / "mlruns"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        connect(store_at(folder))
-    return folder
 
 
 @pytest.fixture

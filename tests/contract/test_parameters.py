@@ -1,6 +1,7 @@
 """Hyper-parameters: what is given is kept, what is reckoned with is plain, what cannot be is refused."""
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -55,7 +56,8 @@ def test_what_another_library_calls_a_number_is_one_and_is_saved(case: str, tmp_
     assert repr(rg.load(tmp_path / "model")) == repr(model)
 
 
-def test_a_path_for_checkpoints_is_saved_also_inside_a_tracked_run(tmp_path: Path) -> None:
+def test_a_path_for_checkpoints_is_saved_also_inside_a_tracked_run(template: Path, tmp_path: Path) -> None:
+    shutil.copytree(template, tmp_path / "mlruns")
     with rg.tracking.run(tmp_path / "mlruns", name="night"):
         model = small(layers=(8,), checkpoint_dir=tmp_path / "points").fit(log())
     model.save(tmp_path / "model")

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.plumbing.errors import DONE
-from recsys_gru.tracking.delivery import connect, store_at
 from tests.pipelines import hours
 from tests.pipelines.nights import Home, begun
 
@@ -18,14 +17,6 @@ def quiet_mlflow() -> Iterator[None]:
         patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
         patch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         yield
-
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a migrated store without experiments of ours: a new one takes seconds, a copy none."""
-    folder = tmp_path_factory.mktemp("template") / "mlruns"
-    connect(store_at(folder))
-    return folder
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 
 from recsys_gru import GRU4Rec, Markov, Recommender
 from recsys_gru.serving import Settings
-from recsys_gru.tracking.delivery import connect, store_at
 from tests.contract.suite import log
 from tests.serving.running import Here, running
 
@@ -38,16 +37,6 @@ def other(clicks: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> Pat
     place = tmp_path_factory.mktemp("models") / "markov"
     Markov().fit(clicks).save(place)
     return place
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without versions, to be copied: a new one takes seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        place = tmp_path_factory.mktemp("store") / "mlruns"
-        connect(store_at(place))
-        return place
 
 
 @pytest.fixture(scope="module")

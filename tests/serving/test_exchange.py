@@ -113,9 +113,9 @@ def test_a_session_goes_on_with_the_items_that_the_new_model_knows(
 
 
 def test_an_alias_of_the_registry_is_followed(
-    model: Recommender, clicks: pl.DataFrame, store: Path, tmp_path: Path
+    model: Recommender, clicks: pl.DataFrame, template: Path, tmp_path: Path
 ) -> None:
-    where = shutil.copytree(store, tmp_path / "mlruns")
+    where = shutil.copytree(template, tmp_path / "mlruns")
     registry = Registry(where)
     first, second = registry.register(model), registry.register(Markov().fit(clicks))
     registry.point("champion", first)
@@ -148,14 +148,16 @@ def test_a_store_that_never_answers_holds_up_neither_answers_nor_the_end(
     never.set()
 
 
-def test_without_a_model_that_answers_nothing_is_started(folder: Path, store: Path, tmp_path: Path) -> None:
+def test_without_a_model_that_answers_nothing_is_started(
+    folder: Path, template: Path, tmp_path: Path
+) -> None:
     for model, said in (
         (str(tmp_path / "none"), "expected the folder of a saved model"),
         ("models:/nothing@champion", "alias champion"),
         (str(tmp_path), "manifest"),
     ):
         with pytest.raises((RecsysError, OSError), match=said):
-            loaded_models(Settings(model, tracking_uri=str(store)))
+            loaded_models(Settings(model, tracking_uri=str(template)))
     assert source_of(str(folder), "mlruns").version().startswith("gru-")
 
 

@@ -15,7 +15,7 @@ DAYS = 3
 
 @pytest.mark.slow
 def test_answers_given_over_http_recall_what_prequential_reckons(
-    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -28,7 +28,7 @@ def test_answers_given_over_http_recall_what_prequential_reckons(
     model = GRU4Rec(
         layers=(16,), batch_size=8, n_sample=32, n_epochs=3, logq=1.0, learning_rate=0.1, seed=1, device="cpu"
     ).fit(log.filter(~late))
-    shutil.copytree(store, tmp_path / "mlruns")
+    shutil.copytree(template, tmp_path / "mlruns")
     found = compared(model, log.filter(late), start, "6h", tmp_path)
     assert found["events"] == found["events_prequential"] > 300
     assert abs(found["recall_over_http"] - found["recall_prequential"]) < 0.01
