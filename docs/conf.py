@@ -46,6 +46,7 @@ autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 90
+toc_object_entries_show_parents = "hide"
 napoleon_custom_sections = ["Source"]
 
 html_theme = "pydata_sphinx_theme"
