@@ -132,8 +132,8 @@ def by_position(report: rg.Report) -> Line:
     """Recall and number of the known clicks that come after one, two, ... ten or more known clicks."""
     known = report.replay.filter(pl.col("source") == "model")
     place = pl.col("position")
-    first = pl.when(place <= 3).then(place.cast(pl.String)).when(place <= 5).then(pl.lit("4-5"))
-    band = first.when(place <= 9).then(pl.lit("6-9")).otherwise(pl.lit("10+"))
+    early = pl.when(place <= 3).then(place.cast(pl.String)).when(place <= 5).then(pl.lit("4-5"))
+    band = early.when(place <= 9).then(pl.lit("6-9")).otherwise(pl.lit("10+"))
     found = known.group_by(band.alias("band")).agg((pl.col("rank") <= K).mean(), pl.len())
     return {
         band: [rounded(recall), clicks]
