@@ -19,7 +19,7 @@ TESTED_WITH := pytest hypothesis onnxruntime pandas scikit-learn httpx2
 OLDEST_TESTS ?= tests/clicks tests/kernels tests/model tests/recommender tests/contract tests/exporting tests/tracking/test_registry.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test plain system lint types docs bench dashboard serve schedule release oldest clean
+.PHONY: help demo test plain system lint types house docs links bench dashboard serve schedule release oldest clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -30,7 +30,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
 	@$(if $(PIP_FLAGS),:,echo 'PyTorch comes as pip finds it; for the smaller one without GPU libraries see the head of the Makefile.')
 	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,pipelines,serve,redis,export]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,docs,pipelines,serve,redis,export]'
 	@touch $@
 
 demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
@@ -56,9 +56,16 @@ lint: $(READY)  ## style
 types: $(READY)  ## types, strictly
 	$(BIN)/mypy
 
-docs: $(READY)  ## docs/api.md from the docstrings, the picture and table of the rooms from the imports
+house: $(READY)  ## from the code: the names of docs/api/, the picture and table of the rooms
 	$(BIN)/python docs/make_api.py
 	$(BIN)/python docs/make_house.py
+
+docs: house  ## the site in build/site, every warning an error: FORGE=https://.../tree/main/ links folders of the code
+	$(BIN)/python -m sphinx -W --keep-going -q -c docs . build/site
+	@echo "build/site/index.html"
+
+links: $(READY)  ## whether what the documents link to elsewhere is still there; needs the network
+	$(BIN)/python -m sphinx -b linkcheck -q -c docs -D nb_execution_mode=off . build/links
 
 bench: $(READY)  ## the measurements in benchmarks/: LOGS=folder REFERENCE=checkout of the published code
 	$(BIN)/python -m benchmarks $(if $(LOGS),--logs $(LOGS)) $(if $(REFERENCE),--reference $(REFERENCE))

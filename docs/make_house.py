@@ -1,4 +1,4 @@
-"""Draw docs/pictures/house.svg, the rooms and who imports whom, and list them in docs/index.md."""
+"""Draw docs/pictures/house.svg, the rooms and who imports whom, and list them in docs/house.md."""
 
 import sys
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rooms import FOUNDATION, Room, arrows, floors, read_rooms
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE, PICTURE = ROOT / "docs" / "index.md", ROOT / "docs" / "pictures" / "house.svg"
+PAGE, PICTURE = ROOT / "docs" / "house.md", ROOT / "docs" / "pictures" / "house.svg"
 OPEN, CLOSE = "<!-- house: made by docs/make_house.py -->", "<!-- /house -->"
 NOTE = """A room imports only rooms below it. Three things have no arrow: an import that follows from others,
 an import of the foundation, and a model looked up by its name while the program runs."""

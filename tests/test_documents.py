@@ -12,6 +12,8 @@ from recsys_gru.tracking import names
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+RUN = ["README.md", *(f"docs/{name}.md" for name in ("tutorial", "facts", "context"))]
+RUN += [f"docs/from-{name}.md" for name in ("recbole", "transformers4rec", "official-code")]
 
 
 def code_of(page: Path) -> list[str]:
@@ -20,7 +22,7 @@ def code_of(page: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/tutorial.md", "docs/facts.md", "docs/context.md"])
+@pytest.mark.parametrize("name", RUN)
 def test_the_code_of_a_page_runs(
     name: str, template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

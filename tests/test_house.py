@@ -81,9 +81,9 @@ def rectangles() -> list[tuple[int, int, int, int]]:
 
 def test_the_picture_and_the_page_are_what_the_script_makes(maker: ModuleType) -> None:
     rooms = maker.read_rooms(ROOT)
-    assert maker.PICTURE.read_text(encoding="utf-8") == maker.picture(rooms), "run `make docs`"
+    assert maker.PICTURE.read_text(encoding="utf-8") == maker.picture(rooms), "run `make house`"
     text = maker.PAGE.read_text(encoding="utf-8")
-    assert text == maker.page(text, rooms), "run `make docs`"
+    assert text == maker.page(text, rooms), "run `make house`"
 
 
 def test_every_arrow_is_an_import_and_every_import_is_drawn_or_follows() -> None:

@@ -267,14 +267,17 @@ def test_the_changelog_begins_with_this_version_and_the_citation_has_it() -> Non
     assert newest[1] == recsys_gru.__version__ == declared == cited[1]
 
 
-def test_the_api_page_is_what_the_docstrings_say() -> None:
+def test_the_pages_of_the_api_name_all_that_is_public() -> None:
     path = ROOT / "docs" / "make_api.py"
     spec = importlib.util.spec_from_file_location("make_api", path)
     assert spec is not None
     assert spec.loader is not None
     maker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(maker)
-    assert (ROOT / "docs" / "api.md").read_text() == maker.page(), "run `make docs`"
+    pages = maker.pages()
+    assert {path: (ROOT / "docs" / path).read_text() for path in pages} == pages, "run `make house`"
+    written = {f"api/{path.name}" for path in (ROOT / "docs" / "api").iterdir()}
+    assert written == set(pages) - {"api.md"}
 
 
 def test_every_requirement_has_a_lower_bound_and_no_upper_one_but_tools() -> None:

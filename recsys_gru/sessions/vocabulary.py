@@ -79,7 +79,7 @@ class Vocabulary:
 
     @cached_property
     def has_unclicked(self) -> bool:
-        """Whether some items have no training event: only facts are known of them."""
+        """Whether some items have no training event, so that only facts are known of them."""
         return bool((self.support == 0).any())
 
     def number(self, item: int | str) -> int:
