@@ -41,6 +41,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_execution_show_tb = True
 nb_output_stderr = "error"  # what warns, fails
+os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # progress bars ask for widgets
 
 autosummary_generate = False
 autodoc_member_order = "bysource"

@@ -61,7 +61,7 @@ def test_a_notebook_runs_without_an_error_or_a_warning(
     assert not [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_every_notebook_is_named_in_the_index() -> None:
-    said = (FOLDER.parent / "index.md").read_text(encoding="utf-8")
+def test_every_notebook_is_listed_by_the_tutorials() -> None:
+    said = (FOLDER.parent / "tutorials.md").read_text(encoding="utf-8")
     assert len(PAGES) == 8
     assert not [name for name in PAGES if f"(notebooks/{name}.md)" not in said]
