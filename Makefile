@@ -19,7 +19,7 @@ TESTED_WITH := pytest hypothesis onnxruntime pandas scikit-learn httpx2
 OLDEST_TESTS ?= tests/clicks tests/kernels tests/model tests/recommender tests/contract tests/exporting tests/tracking/test_registry.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test plain system lint types house docs links bench dashboard serve schedule release oldest clean
+.PHONY: help demo test compiled plain system lint types house docs links bench dashboard serve schedule release oldest clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
@@ -40,8 +40,12 @@ demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path
 # Two processes at any time: one alone takes too long on old processors. Files of tests go in their order: that of
 # xdist has those with the fewest tests last, which take the longest, and one worker would wait for the other.
 test: $(READY)  ## all that continuous integration runs
-	+$(MAKE) --no-print-directory -j 2 lint types plain
+	+$(MAKE) --no-print-directory -j 2 compiled lint types plain
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term --cov-fail-under=95
+
+# Where nothing is compiled yet, two workers would each compile the same.
+compiled: $(READY)
+	$(BIN)/python -m pytest -q tests/baselines/test_known_answers.py -k corner
 
 plain: $(READY)  ## the tests of the compiled loops, run as plain Python
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-report= `grep -rl --include='test_*.py' mark.kernels tests`
