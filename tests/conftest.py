@@ -29,7 +29,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an empty MLflow store: a new one takes seconds, a copy none."""
+    """The folder of an empty MLflow store, to be copied, not used: a new one takes seconds, a copy none."""
     from recsys_gru.tracking.delivery import connect, store_at  # MLflow only where somebody asks for a store
 
     folder = tmp_path_factory.mktemp("template") / "mlruns"

@@ -151,13 +151,14 @@ def test_a_store_that_never_answers_holds_up_neither_answers_nor_the_end(
 def test_without_a_model_that_answers_nothing_is_started(
     folder: Path, template: Path, tmp_path: Path
 ) -> None:
+    store = shutil.copytree(template, tmp_path / "mlruns")
     for model, said in (
         (str(tmp_path / "none"), "expected the folder of a saved model"),
         ("models:/nothing@champion", "alias champion"),
         (str(tmp_path), "manifest"),
     ):
         with pytest.raises((RecsysError, OSError), match=said):
-            loaded_models(Settings(model, tracking_uri=str(template)))
+            loaded_models(Settings(model, tracking_uri=str(store)))
     assert source_of(str(folder), "mlruns").version().startswith("gru-")
 
 
