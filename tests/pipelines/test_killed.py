@@ -16,7 +16,7 @@ from tests.forks import fork_server
 from tests.pipelines.nights import DAY, Home
 
 pytestmark = pytest.mark.slow
-KILLS, KILLS_A_HOME = 30, 5
+KILLS, KILLS_A_HOME = 30, 10
 TOUCHES = ("open", "os.rename", "os.mkdir", "os.remove", "shutil.rmtree", "sqlite3.connect")
 
 
