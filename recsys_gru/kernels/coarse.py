@@ -108,7 +108,7 @@ def fill_copy(table: Floats, rows: NDArray[np.int8], scales: Floats) -> tuple[np
         for number in table[i]:
             top = max(top, abs(number))
             norm += np.float64(number) * number
-        if not np.isfinite(norm):
+        if not norm < np.inf:  # NaN too; older compilers take isfinite for true of it
             return np.float64(np.inf), np.float64(np.inf)
         scale = top / np.float32(STEPS)
         scales[i] = scale
