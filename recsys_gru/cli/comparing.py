@@ -153,13 +153,13 @@ def compared(
         reports = {name: tested(model, prepared) for name, model in models.items()}
         show_comparison(tracker.parent, reports, log.name)
         name = WITH_FACTS if WITH_FACTS in models else OURS
-        model, others = models[name], {*BASELINES, "GRU4Rec"}
+        model = models[name]
         page = report_page(
             f"{name} on {log.name}",
             model,
             prepared.test,
             reports[name],
-            baselines={other: reports[other] for other in models if other in others},
+            baselines={other: reports[other] for other in (*BASELINES, "GRU4Rec")},
             train=prepared.train.events(),
             data_ledger=printing.in_words(ledger).table(),
             facts=model.parameters(),

@@ -55,11 +55,11 @@ def fit(
     """
     from recsys_gru import tracking
     from recsys_gru.cli import parting
-    from recsys_gru.cli.models import new_model
+    from recsys_gru.cli.models import best_kind, new_model
     from recsys_gru.clicks import Ledger
 
     require_room_for_model(out)
-    kind = kind or ("GRU4Rec" if parameters or items.path else "Blend")
+    kind = best_kind(kind, bool(parameters or items.path))
     model = new_model(kind, parse_parameters(parameters, kind))
     train = parting.training(log, test_days, Ledger())
     with tracking.run(where, name=tracking.dated(f"fit {log.name}"), data=log.name):

@@ -16,6 +16,12 @@ def class_of(kind: str) -> "type[Recommender]":
     return recommender_class(kind)
 
 
+def best_kind(asked: str | None, told: bool) -> str:
+    """The class that was asked for, or the recommended one; the network where parameters or facts are told,
+    which only it takes."""
+    return asked or ("GRU4Rec" if told else "Blend")
+
+
 def new_model(kind: str, parameters: dict[str, object]) -> "Recommender":
     """An unfitted recommender, with the recommended setting where the parameters say nothing.
 

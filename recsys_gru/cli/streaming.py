@@ -72,10 +72,10 @@ def prequential(
     from recsys_gru import tracking
     from recsys_gru.cli import preparing
     from recsys_gru.cli.fitting import fit_aloud
-    from recsys_gru.cli.models import new_model
+    from recsys_gru.cli.models import best_kind, new_model
     from recsys_gru.evaluation.stream_page import StreamPage
 
-    kind = kind or ("GRU4Rec" if parameters else "Blend")
+    kind = best_kind(kind, bool(parameters))
     model = new_model(kind, parse_parameters(parameters, kind))
     preparing.make_folder(out)
     ledger = rg.Ledger()

@@ -175,7 +175,7 @@ def _product_piece(
     one are the last one again; the last vector ends where `out` does at the latest. The order of additions
     is that of k.
     """
-    count, rows_of_it = vectors.literal_value, tall.literal_value
+    count = vectors.literal_value
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         arrays = [
@@ -195,7 +195,7 @@ def _product_piece(
         row = _Row(builder, count, builder.trunc(builder.sub(beyond, LONG(WIDTH * (count - 1))), INT))
 
         last, columns = builder.sub(height, LONG(1)), builder.mul(n, LONG(4))
-        rows = [builder.add(m, LONG(i)) for i in range(rows_of_it)]
+        rows = [builder.add(m, LONG(i)) for i in range(tall.literal_value)]
         rows = [builder.select(builder.icmp_signed("<", i, last), i, last) for i in rows]
         a_rows = [_shifted(builder, a_data, builder.mul(i, a_step)) for i in rows]
         out_rows = [_shifted(builder, out_data, builder.mul(i, out_step), columns) for i in rows]
