@@ -19,6 +19,8 @@ P = ParamSpec("P")
 Value = TypeVar("Value")
 LONGEST_PAUSE = 300.0
 """Seconds until a version that failed is tried again, at most; each time twice as many."""
+SLOW = 30.0
+"""Seconds after which a store that has not answered is told of."""
 
 
 @final
@@ -35,6 +37,7 @@ class Place:
         self.since = time.time()
         self._source, self._watch, self._measures = source, watch, measures
         self._failed: tuple[str, float, float] = ("", 0.0, watch)
+        self._asked: float | None = None
         self._show(served, serves=True)
 
     async def follow(self) -> None:
@@ -45,7 +48,7 @@ class Place:
 
     async def look(self) -> bool:
         """Exchange the model where there is a newer one; whether that was done. The old one stays else."""
-        version = "unknown"
+        version, self._asked = "unknown", time.monotonic()
         try:
             version = await in_thread(self._source.version)
             if version == self.served.version:
@@ -60,6 +63,8 @@ class Place:
         except Exception as error:  # whatever is wrong with a new model, the old one serves on
             self._refuse(version, error)
             return False
+        finally:
+            self._asked = None
         self._take_over(fresh)
         return True
 
@@ -73,8 +78,12 @@ class Place:
             "names": self.served.n_named,
             "serves_since": _iso(self.since),
             "learned_until": None if until is None else _iso(until),
-            "trouble": self.trouble or self._source.trouble or None,
+            "trouble": self._silence() or self.trouble or self._source.trouble or None,
         }
+
+    def _silence(self) -> str:
+        waited = 0.0 if self._asked is None else time.monotonic() - self._asked
+        return f"no answer for {waited:.0f} s from where the model is from" if waited > SLOW else ""
 
     def _take_over(self, fresh: Served) -> None:
         old = self.served.version

@@ -157,7 +157,7 @@ class Registry:
                 client.delete_model_version(self.name, one.version)
             for logged in client.search_logged_models([self._desk.experiment], of_it):
                 if logged.name == self.name and logged.artifact_location not in sources:
-                    remove_files(logged.artifact_location)  # first: a deleted one is not found again
+                    self._remove_files(logged.artifact_location)  # first: a deleted one is not found again
                     client.delete_logged_model(logged.model_id)
         except (MlflowException, OSError) as error:
             raise TrackingError(f"cannot remove old versions of {self.name}: {error}") from hiding_secrets(
@@ -182,21 +182,23 @@ class Registry:
             client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         if self._model() is None:
             client.create_registered_model(self.name, description="Sessions in, ranked next items out.")
+        place = logged.artifact_location
+        # A server takes files only with the model that they belong to; a database looks for that elsewhere.
+        owner = logged.model_id if self._desk.store.uri.startswith("http") else None
         version = client.create_model_version(
-            self.name, logged.artifact_location, run_id, {"model": kind, **tags}
+            self.name, place, run_id, {"model": kind, **tags}, model_id=owner
         )
         return int(version.version)
 
+    def _remove_files(self, place: str) -> None:
+        """Remove all files at a place of the store's, and on this machine the folder that they were in."""
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        from mlflow.utils.file_utils import local_file_uri_to_path
 
-def remove_files(place: str) -> None:
-    """Remove all files at a place of the store's, and on this machine the folder that they were in."""
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-    from mlflow.utils.file_utils import local_file_uri_to_path
-
-    get_artifact_repository(place).delete_artifacts()  # type: ignore[no-untyped-call]
-    if place.startswith("file:"):
-        with suppress(OSError):  # there is more in it
-            Path(local_file_uri_to_path(place)).parent.rmdir()  # type: ignore[no-untyped-call]
+        get_artifact_repository(place, self._desk.store.uri).delete_artifacts()  # type: ignore[no-untyped-call]
+        if place.startswith("file:"):
+            with suppress(OSError):  # there is more in it
+                Path(local_file_uri_to_path(place)).parent.rmdir()  # type: ignore[no-untyped-call]
 
 
 def registered_name(name: object) -> str:

@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 import weakref
+from contextlib import ExitStack
 from pathlib import Path
 
 import polars as pl
@@ -16,11 +17,12 @@ import pytest
 
 from recsys_gru import Markov, Recommender
 from recsys_gru.errors import RecsysError
-from recsys_gru.serving import Settings
+from recsys_gru.serving import Settings, exchange
 from recsys_gru.serving.app import loaded_models
-from recsys_gru.serving.sources import Folder, source_of
+from recsys_gru.serving.sources import source_of
 from recsys_gru.tracking import Registry
 from tests.serving.running import Here, Process, process, running, wait_for
+from tests.tracking.servers import free_port, mlflow_server, standing_still
 
 WATCH = 0.05
 
@@ -128,24 +130,29 @@ def test_an_alias_of_the_registry_is_followed(
         assert service.recommend(items=[100]).body["model_version"] == f"gru4rec-{second}"
 
 
-def test_a_store_that_never_answers_holds_up_neither_answers_nor_the_end(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow
+def test_a_store_that_stands_still_holds_up_neither_answers_nor_the_end(
+    model: Recommender, clicks: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, never = threading.Event(), threading.Event()
-
-    def version(self: Folder) -> str:
-        del self
-        asked.set()
-        never.wait(120)
-        return "too late"
-
-    began = time.monotonic()
-    with running(Settings(str(folder), port=0, watch=WATCH)) as service:
-        monkeypatch.setattr(Folder, "version", version)
-        assert asked.wait(20)
-        assert service.recommend(items=[100]).status == 200
-    assert time.monotonic() - began < 60
-    never.set()
+    monkeypatch.setattr(exchange, "SLOW", 0.3)
+    port = free_port()
+    with mlflow_server(tmp_path / "server", port) as uri:
+        registry = Registry(uri)
+        first, second = registry.register(model), registry.register(Markov().fit(clicks))
+        registry.point("champion", first)
+        settings = Settings("models:/gru4rec@champion", tracking_uri=uri, port=0, watch=WATCH)
+        with ExitStack() as until_the_end, running(settings) as service:
+            with standing_still(port):
+                wait_for(lambda: "no answer for" in str(service.ask("GET", "/readyz").body))
+                assert service.ask("GET", "/readyz").status == 200
+                assert {service.recommend(items=[100]).status for _ in range(50)} == {200}
+            registry.point("champion", second)
+            wait_for(lambda: version_of(service) == f"gru4rec-{second}")
+            assert service.ask("GET", "/readyz").body["models"]["main"]["trouble"] is None
+            until_the_end.enter_context(standing_still(port))
+            time.sleep(3 * WATCH)  # it asks again, and waits when it is to end
+            began = time.monotonic()
+        assert time.monotonic() - began < 20
 
 
 def test_without_a_model_that_answers_nothing_is_started(

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from recsys_gru.tracking.dashboard import server_command
 
 PATIENCE = 90.0
@@ -39,6 +41,17 @@ def process(command: Sequence[str], surroundings: Mapping[str, str], health: str
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+
+
+@contextmanager
+def standing_still(port: int) -> Iterator[None]:
+    """The server that this process has at the port answers nothing in the block: SIGSTOP, SIGCONT."""
+    (leader,) = (child.pid for child in psutil.Process().children() if str(port) in child.cmdline())
+    os.killpg(leader, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(leader, signal.SIGCONT)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from recsys_gru.tracking.comparison import show_comparison
 from recsys_gru.tracking.dashboard import parts_tested, runs_url, server_command
 from recsys_gru.tracking.registry import Registry
 from tests.browser import chromium
-from tests.tracking.helpers import SESSIONS, announce_evaluation, announce_fit, client_of
+from tests.tracking.helpers import SESSIONS, announce_evaluation, announce_fit, client_of, fitted
 from tests.tracking.servers import free_port, mlflow_server
 
 PATIENCE = 30_000
@@ -71,6 +71,17 @@ def page(browser: Browser, dashboard: str) -> Iterator[Page]:
     page.set_default_timeout(PATIENCE)
     yield page
     page.close()
+
+
+@pytest.mark.slow
+def test_a_server_takes_versions_gives_them_back_and_gives_them_up(dashboard: str) -> None:
+    registry, model = Registry(dashboard, "through-the-server"), fitted()
+    first, second = (registry.register(model, tags={"job": "fresh", "seal": seal}) for seal in "12")
+    assert registry.load(first).recommend(SESSIONS).equals(model.recommend(SESSIONS))
+    assert registry.keep_only("job", "fresh", "seal", {"2"}) == 1
+    assert registry.load(second).recommend(SESSIONS).equals(model.recommend(SESSIONS))
+    with pytest.raises(TrackingError, match="cannot read version 1"):
+        registry.load(first)
 
 
 @pytest.mark.slow
