@@ -3,24 +3,29 @@
 import http.client
 import json
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from uvicorn import Server
 
 from recsys_gru.serving import Settings
 from recsys_gru.serving.app import application
 from recsys_gru.serving.server import config_of
 from recsys_gru.serving.service import Service
+from tests.tracking.servers import free_port
 
 PATIENCE = 60.0
+ROOT = Path(__file__).parents[2]
 
 
 class Reply(NamedTuple):
@@ -127,6 +132,51 @@ def process(*words: str | Path, before: Callable[[], None] | None = None) -> Ite
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
+
+
+@contextmanager
+def redis_in(place: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The address of a server that was started, and its process."""
+    port = free_port()
+    words = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(place)]
+    with listening("redis-server", words, port) as server:
+        yield f"redis://127.0.0.1:{port}", server
+
+
+@contextmanager
+def balancer_of(ports: Sequence[int], place: Path) -> Iterator[Client]:
+    """The service behind HAProxy, as the deployed file has it, with replicas at these ports."""
+    port, file = free_port(), place / "haproxy.cfg"
+    told = (ROOT / "pipelines" / "deploy" / "haproxy.cfg").read_text()
+    for usual, now in zip((8000, 8001, 8002), (port, *ports), strict=True):
+        told = told.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{now}")
+    file.write_text(told)
+    with listening("haproxy", ["-q", "-f", str(file)], port):
+        yield Client(port)
+
+
+@contextmanager
+def listening(program: str, words: Sequence[str], port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """A program of the system's, from when it takes connections at the port to the end of the block."""
+    found = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        pytest.skip(f"NO {program.upper()}: expected {program} on PATH: make system")
+    child = subprocess.Popen([found, *words], stdout=subprocess.DEVNULL)
+
+    def answers() -> bool:
+        assert child.poll() is None, f"{program} ended with {child.returncode}"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    try:
+        wait_for(answers)
+        yield child
+    finally:
+        child.kill()
+        child.wait()
 
 
 def is_ready(client: Client) -> bool:

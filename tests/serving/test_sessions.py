@@ -1,13 +1,10 @@
 """Sessions in memory and in a real Redis: the same clicks, the same forgetting."""
 
 import asyncio
-import shutil
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,43 +14,7 @@ from recsys_gru.serving import Settings
 from recsys_gru.serving.recent import MOST, Recent
 from recsys_gru.serving.refusal import RefusedError
 from recsys_gru.serving.sessions import PATIENCE, InMemory, InRedis, Sessions
-from tests.serving.running import process, running, wait_for
-
-
-@contextmanager
-def redis_in(place: Path) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """The address of a server that was started, and its process."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("NO REDIS: expected redis-server on PATH: make system")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--dir",
-        str(place),
-    ]
-    server = subprocess.Popen([program, *words], stdout=subprocess.DEVNULL)
-
-    def answers() -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            return False
-        return True
-
-    try:
-        wait_for(answers)
-        yield f"redis://127.0.0.1:{port}", server
-    finally:
-        server.kill()
-        server.wait()
+from tests.serving.running import process, redis_in, running, wait_for
 
 
 @pytest.fixture(scope="module")
