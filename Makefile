@@ -50,7 +50,7 @@ compiled: $(READY)
 plain: $(READY)  ## the tests of the compiled loops, run as plain Python
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -m kernels --cov --cov-report= `grep -rl --include='test_*.py' mark.kernels tests`
 
-system:  ## what the tests need beside Python, by apt-get: a browser, PostgreSQL (.ci/system has the list)
+system:  ## what the tests need beside Python, by apt-get: a browser, Redis, HAProxy, PostgreSQL (.ci/system has the list)
 	@.ci/system
 
 lint: $(READY)  ## style
