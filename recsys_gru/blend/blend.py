@@ -11,7 +11,8 @@ from recsys_gru.arguments import shown, whole_number
 from recsys_gru.blend.foretold import TEMPERATURES, Foretold, best_temperature, parted
 from recsys_gru.blend.gate import OF_SESSION, Gate, context_of
 from recsys_gru.blend.members import USUAL, made, of_member, told
-from recsys_gru.blend.shares import mixture, pieces, shares_of
+from recsys_gru.blend.mixture import Mixture
+from recsys_gru.blend.shares import pieces, shares_of
 from recsys_gru.contract import (
     Recommender,
     SearchSpace,
@@ -23,7 +24,7 @@ from recsys_gru.contract import (
 from recsys_gru.errors import ParameterError
 from recsys_gru.files import Field, Layout
 from recsys_gru.observers import epochs_as, fitting, unheard
-from recsys_gru.ranking import PREFIXES, Block, MatrixBlock
+from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -148,7 +149,7 @@ class Blend(Recommender):
         for piece in pieces(sessions, prefix_ends(sessions, every), rows):
             shares = shares_of(self.members_, self.temperatures_, piece, every)
             weights = self.gate_.weights(context_of(piece.sessions, piece.ends, shares))
-            yield MatrixBlock(piece.rows, mixture(shares, weights, len(self.vocabulary_)))
+            yield Mixture(piece.rows, shares, weights, len(self.vocabulary_))
 
     @classmethod
     def search_space(cls) -> SearchSpace:
