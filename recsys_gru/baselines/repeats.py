@@ -6,7 +6,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.baselines.sparse import Rows, SparseBlock
+from recsys_gru.baselines.sparse import Rows, SparseBlock, zeros
 from recsys_gru.contract import Incremental, SearchSpace, check_number, prefix_ends
 from recsys_gru.files import Field, Layout
 from recsys_gru.kernels.repeats import last_items
@@ -50,7 +50,7 @@ class Repeats(Incremental):
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         share = (self.hits_ / np.maximum(self.chances_, 1)).astype(np.float32)  # (R,)
-        base, ends = np.zeros(len(self.vocabulary_), np.float32), prefix_ends(sessions, every)
+        base, ends = zeros(len(self.vocabulary_)), prefix_ends(sessions, every)
         firsts = sessions.offsets[np.searchsorted(sessions.offsets, ends, side="right") - 1]
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]

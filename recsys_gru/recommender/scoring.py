@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.contract import prefix_ends
-from recsys_gru.kernels.arrays import Floats, each_once, recent
+from recsys_gru.kernels.arrays import Floats, recent
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.machine.threads import at_most, n_threads
 from recsys_gru.kernels.products import on_kernels, scores_of, with_one
+from recsys_gru.kernels.repeats import last_items
 from recsys_gru.kernels.roughly import rough_scores
 from recsys_gru.kernels.scores import Tile, count_shared, offer_shared, own_scores
 from recsys_gru.kernels.shortlists import short_lists
@@ -157,9 +158,10 @@ def _with_repeats(block: Block, network: Network, sessions: Sessions) -> Block:
     if not network.architecture.repeats:
         return block
     numbers = network.readout["repeats"][0].cpu().numpy()  # (R,)
-    clicked = each_once(recent(sessions.items, sessions.offsets, block.rows, len(numbers)))  # (Q, R)
-    rows, places = np.nonzero(clicked >= 0)
-    return RaisedBlock(block, Raised(rows, clicked[rows, places].astype(np.int32), numbers[places]))
+    firsts = sessions.offsets[np.searchsorted(sessions.offsets, block.rows, side="right") - 1]
+    offsets, items, back = last_items(sessions.items, firsts, block.rows, len(numbers))
+    rows = np.repeat(np.arange(len(block.rows)), np.diff(offsets))
+    return RaisedBlock(block, Raised(rows, items, numbers[back]))
 
 
 def _plain_blocks(
