@@ -34,9 +34,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    if asked.log is None:
-        clicks = made_up(asked.items)
-    else:
+    clicks: pl.DataFrame | pl.LazyFrame = made_up(asked.items or 0)
+    if asked.log:
         clicks = rg.check_clicks(rg.read_clicks(asked.log)).clicks
     train, test = (
         part.lazy().collect() for part in rg.split_by_time(clicks, timedelta(days=asked.test_days))

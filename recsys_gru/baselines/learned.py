@@ -131,8 +131,8 @@ class Learned:
 
 
 def among_last(number: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which items (P,) of sessions, told by their numbers (ascending) and the items' places in them, are among
-    the LONGEST last ones of their session.
+    """Which items (P,), of sessions of these numbers (ascending) and at these places in them, are among the
+    LONGEST last ones of their session.
     """
     kept = np.ones(len(number), np.bool_)
     many = np.flatnonzero(np.bincount(number)[number] > LONGEST)

@@ -59,8 +59,8 @@ class NetworkShares(Shares):
 
     share(j) = exp((score_j - top) / temperature) / sum over all items i of exp((copy_i - top) / temperature)
 
-    `top` is the largest score of the copy, and the row is as sure as that item's share of the copy tells. So a
-    share of one item needs no exact score but that item's own.
+    `top` is the largest score of the copy, and the row is as sure as that item's share of the copy tells. So
+    the share of an item needs no exact score but its own.
 
     Attributes:
         rough: the shares (Q, N) with the copy's scores above the line, where the rows are no more than FEW.
@@ -72,11 +72,9 @@ class NetworkShares(Shares):
     SLACK: ClassVar[float] = 1e-4
     """Of the errors: for the rounding of softmaxes and sums, which is less than a tenth of it above LEAST."""
 
-    def __init__(
-        self, block: Block, at: Ints, rough: tuple[Floats, Doubles], temperature: float
-    ) -> None:
+    def __init__(self, block: Block, at: Ints, rough: tuple[Floats, Doubles], temperature: float) -> None:
         self._block, self._at, self._temperature = block, at, np.float32(temperature)
-        scores, errors = (one if len(one) == len(at) == 1 else one[at] for one in rough)
+        scores, errors = rough if len(rough[1]) == len(at) == 1 else (rough[0][at], rough[1][at])
         self.errors = errors / temperature + self.SLACK
         self._tops = scores.max(axis=1)  # (Q,)
         self.rough = self._raised(scores, self._tops[:, None])
@@ -100,7 +98,8 @@ class NetworkShares(Shares):
 
     def scale(self, weights: Doubles) -> Floats:
         """What turns exp((score - top) / temperature) into shares times weights (Q,)."""
-        return (weights / self._sums).astype(np.float32)
+        scale: Floats = (weights / self._sums).astype(np.float32)
+        return scale
 
     def add_to(self, mixed: Floats, weights: Doubles) -> None:
         self.add_scaled(mixed, self.scale(weights))
@@ -114,7 +113,8 @@ class NetworkShares(Shares):
         """exp((scores - tops) / temperature), in place."""
         scores -= tops
         scores /= self._temperature
-        return np.exp(scores, out=scores)
+        np.exp(scores, out=scores)
+        return scores
 
 
 @final

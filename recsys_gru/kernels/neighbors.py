@@ -108,10 +108,10 @@ def _slot_of(session: int, bits: int, work: Work) -> np.int64:
 @kernel
 def _touched_at_most(index: Index, prefix: NDArray[np.int32]) -> int:
     """How many sessions a prefix may touch."""
-    touched = 0
+    touched = np.int64(0)
     for item in np.unique(prefix):
         touched += index.posting_offsets[item + 1] - index.posting_offsets[item]
-    return min(touched, index.newness.shape[0])
+    return int(min(touched, index.newness.shape[0]))
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""What comes again in a session: which clicks do, and what is added to the scores of its last items: r_d where
+"""What comes again in a session, and what is added to the scores of items that it has just clicked: r_d where
 it was d clicks before."""
 
 import numpy as np

@@ -1,5 +1,5 @@
-"""Nearly the scores of hidden states over all items, from the item table's coarse copy: for who needs something
-of every item, as the sum under a softmax does, and exact scores of few.
+"""Nearly the scores of hidden states over all items, from the item table's coarse copy: for what is needed of
+every item, as the sum under a softmax is, beside the exact scores of few.
 
 Rows and states are whole steps, so the sums are exact in whatever order they are taken: a score has the same
 bits for a state alone, among others, and on a processor without products of bytes.
@@ -25,7 +25,8 @@ def rough_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, 
     for first in range(0, count if HAS_BYTES else 0, LANES):
         part = slice(first, first + LANES)
         if count - first > ALONE:
-            score_beside(rows, factors, (states.columns[first // LANES], states.steps[part], never), scores[part])
+            lanes = states.columns[first // LANES], states.steps[part], never
+            score_beside(rows, factors, lanes, scores[part])
             continue
         for row in range(first, count):
             score_alone(rows, factors, (states.flat[row], states.steps[row], never[0]), scores[row])

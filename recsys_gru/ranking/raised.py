@@ -136,9 +136,7 @@ class RaisedBlock(Block):
         return scores
 
 
-def _rounding(
-    raised: NDArray[np.float32], errors: NDArray[np.float64] | float
-) -> NDArray[np.float64]:
+def _rounding(raised: NDArray[np.float32], errors: NDArray[np.float64] | float) -> NDArray[np.float64]:
     """How far rounding takes the sums (P,) of two scores and what is added to both apart."""
     found: NDArray[np.float64] = 2 * np.finfo(np.float32).eps * (np.abs(raised.astype(np.float64)) + errors)
     return found

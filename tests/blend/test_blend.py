@@ -51,7 +51,9 @@ def test_scores_are_the_weighted_shares_of_the_members(fitted: Blend) -> None:
     told = [DenseShares(share.astype(np.float32), logits=False, temperature=1.0) for share in shares]
     weights = fitted.gate_.weights(context_of(asked, ends, told))
     expected = sum(weights[:, [place]] * share for place, share in enumerate(shares))
-    np.testing.assert_allclose(table(fitted, asked), expected, rtol=1e-3, atol=1e-7)  # sums are those of copies
+    np.testing.assert_allclose(
+        table(fitted, asked), expected, rtol=1e-3, atol=1e-7
+    )  # sums are those of copies
 
 
 def test_scores_are_a_distribution(fitted: Blend) -> None:

@@ -1,4 +1,4 @@
-"""What one answer of a blend costs at most, counted on logs that are made to cost more; and that an answer from
+"""What one answer of a blend costs at most, counted on logs that are made to cost more; and that an answer by
 the networks' copies is the exact one."""
 
 from collections.abc import Callable, Iterator
@@ -29,7 +29,9 @@ def log_of(sessions: list[list[int]]) -> pl.DataFrame:
         {
             "session_id": owner,
             "item_id": np.concatenate(sessions),
-            "time": pl.from_epoch(pl.Series(np.arange(len(owner)) + 1_700_000_000)).dt.replace_time_zone("UTC"),
+            "time": pl.from_epoch(pl.Series(np.arange(len(owner)) + 1_700_000_000)).dt.replace_time_zone(
+                "UTC"
+            ),
         }
     )
 
@@ -96,7 +98,7 @@ def test_prefixes_are_cut_alike_alone_and_together(blend: Blend) -> None:
     assert cut.n_events <= 2 * sessions.n_events
     assert (cut.items[places] == sessions.items[ends]).all()
     assert (cut.items[places + 1] == sessions.items[ends + 1]).all()
-    found = {}
+    found: dict[int, np.ndarray] = {}
     for block in blend.blocks(sessions, every=True):
         found |= dict(zip(block.rows.tolist(), block.tile(0, WIDTH).copy(), strict=True))
     assert list(found) == ends.tolist()
@@ -111,7 +113,8 @@ def test_prefixes_are_cut_alike_alone_and_together(blend: Blend) -> None:
 def test_the_best_by_copies_are_the_best(blend: Blend, count: int) -> None:
     rng = np.random.default_rng(count)
     sessions = sessions_of(
-        [rng.integers(0, WIDTH, size).astype(np.int32) for size in rng.integers(1, 9, count)], blend.vocabulary_
+        [rng.integers(0, WIDTH, size).astype(np.int32) for size in rng.integers(1, 9, count)],
+        blend.vocabulary_,
     )
     (block,) = blend.blocks(sessions, every=False)
     assert isinstance(block, Mixture)

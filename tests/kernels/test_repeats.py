@@ -1,5 +1,7 @@
 """What last clicks have added to their scores, against torch."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -51,7 +53,7 @@ def test_what_comes_again_is_what_a_set_holds() -> None:
     offsets = np.array([0, 0, 1, 9, 60])
     items = generator.integers(9, size=60).astype(np.int32)
     expected: list[bool] = []
-    for first, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for first, end in pairwise(offsets):
         seen: set[int] = set()
         for item in items[first:end].tolist():
             expected.append(item in seen)
