@@ -34,9 +34,7 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    clicks: pl.DataFrame | pl.LazyFrame = made_up(asked.items or 0)
-    if asked.log:
-        clicks = rg.check_clicks(rg.read_clicks(asked.log)).clicks
+    clicks = rg.check_clicks(rg.read_clicks(asked.log) if asked.log else made_up(asked.items)).clicks
     train, test = (
         part.lazy().collect() for part in rg.split_by_time(clicks, timedelta(days=asked.test_days))
     )

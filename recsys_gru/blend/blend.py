@@ -37,10 +37,11 @@ class Blend(Recommender):
 
     score(j | session) = sum over members m of weight(m | context) * share(j | session, m)
 
-    A share is the softmax of a network's scores, with a temperature, or a score's part of all scores. The
-    weights are learned from clicks that the members had not learned when they foretold them: those of
-    ``validation``; without it those of the newest sessions, which the members learn after that: a network
-    walks the older ones in the first half of its epochs and all of them in the other half.
+    A share is the softmax of a network's scores, with a temperature, its sum taken over the byte copy of the
+    item table, or a score's part of all scores. The weights are learned from clicks that the members had not
+    learned when they foretold them: those of ``validation``; without it those of the newest sessions, which
+    the members learn after that: a network walks the older ones in the first half of its epochs and all of
+    them in the other half. Of a session no more than the last 512 clicks are looked at.
 
     Args:
         models: recommenders, the network first, of which unfitted twins are fitted; or what tells them, such

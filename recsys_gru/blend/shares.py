@@ -1,4 +1,4 @@
-"""What each member makes of prefixes, as probability distributions over the catalogue, and their mixture."""
+"""What each member makes of prefixes, as probability distributions over the catalogue."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
