@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys_gru.baselines.sparse import Rows, SparseBlock
+from recsys_gru.baselines.sparse import Rows, SparseBlock, zeros
 from recsys_gru.contract import Incremental, SearchSpace, check_number, prefix_ends
 from recsys_gru.files import Field, Layout
 from recsys_gru.ranking import PREFIXES, Block
@@ -27,7 +27,7 @@ class ItemToItem(Incremental):
     counts_: sparse.csr_array
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
-        follows, base = self.follows_, np.zeros(len(self.vocabulary_), dtype=np.float32)
+        follows, base = self.follows_, zeros(len(self.vocabulary_))
         ends = prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]

@@ -11,6 +11,9 @@ from recsys_gru.kernels.arrays import spread
 from recsys_gru.sessions import Sessions, session_keys
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
+LONGEST = 1000
+"""Distinct items of a session that can be recommended from it, those clicked last: what one neighbour's vote
+costs at most."""
 
 
 @final
@@ -23,7 +26,7 @@ class Learned:
 
     Attributes:
         offsets: where each session begins, and the end, (S + 1,) int64.
-        items: distinct in each session, ascending, (P,) int32.
+        items: distinct in each session, ascending, (P,) int32; no more than LONGEST, the last ones.
         places: of the latest click on each in its session, (P,) int32.
         last: microseconds since 1970 UTC of the last event, (S,) int64.
         keys: of the session ids, (S,) int64.
@@ -53,10 +56,12 @@ class Learned:
         number, items, places = number[order], sessions.items[events][order], places[order]
         latest = np.ones(len(order), dtype=np.bool_)
         latest[1:] = (number[1:] != number[:-1]) | (items[1:] != items[:-1])
+        number, items, places = number[latest], items[latest], places[latest]
+        kept = among_last(number, places)
         return cls(
-            np.searchsorted(number[latest], np.arange(len(chosen) + 1)).astype(np.int64),
-            items[latest],
-            places[latest].astype(np.int32),
+            np.searchsorted(number[kept], np.arange(len(chosen) + 1)).astype(np.int64),
+            items[kept],
+            places[kept].astype(np.int32),
             sessions.times[ends - 1],
             session_keys(sessions.ids.gather(chosen)),
         ).in_order()
@@ -123,3 +128,15 @@ class Learned:
             last,
             state["keys"].astype(np.int64),
         )
+
+
+def among_last(number: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which items (P,), of sessions of these numbers (ascending) and at these places in them, are among the
+    LONGEST last ones of their session.
+    """
+    kept = np.ones(len(number), np.bool_)
+    many = np.flatnonzero(np.bincount(number)[number] > LONGEST)
+    newest = many[np.lexsort((-places[many], number[many]))]
+    rank = np.arange(len(newest)) - np.searchsorted(number[newest], number[newest])
+    kept[newest[rank >= LONGEST]] = False
+    return kept

@@ -6,9 +6,10 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.baselines.sparse import Rows, SparseBlock
+from recsys_gru.baselines.sparse import Rows, SparseBlock, zeros
 from recsys_gru.contract import Incremental, SearchSpace, check_number, prefix_ends
 from recsys_gru.files import Field, Layout
+from recsys_gru.kernels.repeats import last_items
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import Sessions
 
@@ -49,13 +50,12 @@ class Repeats(Incremental):
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         share = (self.hits_ / np.maximum(self.chances_, 1)).astype(np.float32)  # (R,)
-        base, ends = np.zeros(len(self.vocabulary_), np.float32), prefix_ends(sessions, every)
+        base, ends = zeros(len(self.vocabulary_)), prefix_ends(sessions, every)
         firsts = sessions.offsets[np.searchsorted(sessions.offsets, ends, side="right") - 1]
-        again = next_on_same(sessions)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
-            scored = _scored(sessions.items, firsts[start : start + rows], chunk, again, share)
-            yield SparseBlock(chunk, base, scored, np.arange(len(chunk)))
+            offsets, items, back = last_items(sessions.items, firsts[start : start + rows], chunk, len(share))
+            yield SparseBlock(chunk, base, Rows(offsets, items, share[back]), np.arange(len(chunk)))
 
     @classmethod
     def search_space(cls) -> SearchSpace:
@@ -102,17 +102,3 @@ def next_on_same(sessions: Sessions) -> Ints:
     found = np.full(sessions.n_events, sessions.n_events)
     found[order[:-1][same]] = order[1:][same]
     return found
-
-
-def _scored(
-    items: NDArray[np.int32], firsts: Ints, ends: Ints, again: Ints, share: NDArray[np.float32]
-) -> Rows:
-    """The shares of the items of each prefix ``items[firsts[q]:ends[q] + 1]``, by their latest click."""
-    places = ends[:, None] - np.arange(len(share))  # (Q, R)
-    there = places >= firsts[:, None]
-    there[there] &= again[places[there]] > np.broadcast_to(ends[:, None], places.shape)[there]
-    row, back = np.nonzero(there)
-    item = items[places[there]]
-    order = np.lexsort((item, row))
-    offsets = np.searchsorted(row, np.arange(len(ends) + 1)).astype(np.int64)
-    return Rows(offsets, item[order], share[back][order])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_gru.baselines.learned import Learned
-from recsys_gru.baselines.sparse import Rows, SparseBlock
+from recsys_gru.baselines.sparse import Rows, SparseBlock, zeros
 from recsys_gru.contract import Incremental, check_choice, check_number, prefix_ends
 from recsys_gru.files import Field, Layout
 from recsys_gru.kernels.neighbors import DECAYS, Index, Rule, score_prefixes
@@ -76,7 +76,7 @@ class SessionNeighbors(Incremental):
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         index, rule, ends = self.index_, self.rule_, prefix_ends(sessions, every)
-        base = np.zeros(len(self.vocabulary_), dtype=np.float32)
+        base = zeros(len(self.vocabulary_))
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
             firsts = sessions.offsets[np.searchsorted(sessions.offsets, chunk, side="right") - 1]

@@ -1,6 +1,7 @@
 """Scores that differ from a common base for a few items only: rows of a sparse matrix."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import final
 
 import numpy as np
@@ -9,6 +10,12 @@ from scipy import sparse
 
 from recsys_gru.kernels.sparse import fill_own, fill_tile
 from recsys_gru.ranking import Block, Entries
+
+
+@lru_cache(maxsize=16)
+def zeros(count: int) -> NDArray[np.float32]:
+    """So many zeros as a base: always the same ones, never to be written on."""
+    return np.zeros(count, np.float32)
 
 
 @final

@@ -11,7 +11,8 @@ from recsys_gru.arguments import shown, whole_number
 from recsys_gru.blend.foretold import TEMPERATURES, Foretold, best_temperature, parted
 from recsys_gru.blend.gate import OF_SESSION, Gate, context_of
 from recsys_gru.blend.members import USUAL, made, of_member, told
-from recsys_gru.blend.shares import mixture, pieces, shares_of
+from recsys_gru.blend.mixture import Mixture
+from recsys_gru.blend.shares import pieces, shares_of
 from recsys_gru.contract import (
     Recommender,
     SearchSpace,
@@ -23,7 +24,7 @@ from recsys_gru.contract import (
 from recsys_gru.errors import ParameterError
 from recsys_gru.files import Field, Layout
 from recsys_gru.observers import epochs_as, fitting, unheard
-from recsys_gru.ranking import PREFIXES, Block, MatrixBlock
+from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -36,10 +37,11 @@ class Blend(Recommender):
 
     score(j | session) = sum over members m of weight(m | context) * share(j | session, m)
 
-    A share is the softmax of a network's scores, with a temperature, or a score's part of all scores. The
-    weights are learned from clicks that the members had not learned when they foretold them: those of
-    ``validation``; without it those of the newest sessions, which the members learn after that: a network
-    walks the older ones in the first half of its epochs and all of them in the other half.
+    A share is the softmax of a network's scores, with a temperature, its sum taken over the byte copy of the
+    item table, or a score's part of all scores. The weights are learned from clicks that the members had not
+    learned when they foretold them: those of ``validation``; without it those of the newest sessions, which
+    the members learn after that: a network walks the older ones in the first half of its epochs and all of
+    them in the other half. Of a session no more than the last 512 clicks are looked at.
 
     Args:
         models: recommenders, the network first, of which unfitted twins are fitted; or what tells them, such
@@ -148,7 +150,7 @@ class Blend(Recommender):
         for piece in pieces(sessions, prefix_ends(sessions, every), rows):
             shares = shares_of(self.members_, self.temperatures_, piece, every)
             weights = self.gate_.weights(context_of(piece.sessions, piece.ends, shares))
-            yield MatrixBlock(piece.rows, mixture(shares, weights, len(self.vocabulary_)))
+            yield Mixture(piece.rows, shares, weights, len(self.vocabulary_))
 
     @classmethod
     def search_space(cls) -> SearchSpace:

@@ -84,15 +84,14 @@ def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[Sha
     again = sessions.repeats
     new = np.concatenate([[0], np.cumsum(~again)])
     known = sessions.vocabulary.support[sessions.items[ends]]
-    return np.stack(
-        [
-            np.ones(len(ends)),
-            np.log(ends - first + 1),
-            ends == first,
-            np.log1p(known) / 4,
-            again[ends],
-            np.log(new[ends + 1] - new[first]),
-            *(np.log(np.maximum(share.largest, LEAST)) / 4 for share in shares),
-        ],
-        axis=1,
-    )
+    sure = np.log(np.maximum([share.largest for share in shares], LEAST)) / 4  # (M, Q)
+    told = [
+        np.ones(len(ends)),
+        np.log(ends - first + 1),
+        ends == first,
+        np.log1p(known) / 4,
+        again[ends],
+        np.log(new[ends + 1] - new[first]),
+        *sure,
+    ]
+    return np.ascontiguousarray(np.array(told, np.float64).T)

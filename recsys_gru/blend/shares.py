@@ -1,12 +1,13 @@
-"""What each member makes of prefixes, as probability distributions over the catalogue, and their mixture."""
+"""What each member makes of prefixes, as probability distributions over the catalogue."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, final
+from typing import ClassVar, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recsys_gru.blend.windows import LONGEST, windows
 from recsys_gru.contract import Recommender
 from recsys_gru.kernels.sparse import add_rows, fill_own, sum_rows
 from recsys_gru.ranking import Block, Entries
@@ -53,15 +54,80 @@ class DenseShares(Shares):
 
 
 @final
+class NetworkShares(Shares):
+    """The softmax of scores of which a copy comes quickly (`Block.rough_scores`), for Q of a block's rows:
+
+    share(j) = exp((score_j - top) / temperature) / sum over all items i of exp((copy_i - top) / temperature)
+
+    `top` is the largest score of the copy, and the row is as sure as that item's share of the copy tells. So
+    the share of an item needs no exact score but its own.
+
+    Attributes:
+        rough: the shares (Q, N) with the copy's scores above the line, where the rows are no more than FEW.
+        errors: how far the logarithm of one of these may be off (Q,).
+    """
+
+    FEW: ClassVar[int] = 8
+    """As many as `top_k` answers one by one."""
+    SLACK: ClassVar[float] = 1e-4
+    """Of the errors: for the rounding of softmaxes and sums, which is less than a tenth of it above LEAST."""
+
+    def __init__(self, block: Block, at: Ints, rough: tuple[Floats, Doubles], temperature: float) -> None:
+        self._block, self._at, self._temperature = block, at, np.float32(temperature)
+        scores, errors = rough if len(rough[1]) == len(at) == 1 else (rough[0][at], rough[1][at])
+        self.errors = errors / temperature + self.SLACK
+        self._tops = scores.max(axis=1)  # (Q,)
+        self.rough = self._raised(scores, self._tops[:, None])
+        self._sums = self.rough.sum(axis=1)  # (Q,)
+        self._sums[~np.isfinite(errors)] = np.nan
+        self.largest = 1 / self._sums.astype(np.float64)
+        if len(at) > self.FEW:
+            self.rough = self.rough[:0]
+
+    def of(self, items: NDArray[np.int32]) -> Doubles:
+        return self.own(items, np.arange(len(items)), 1 / self._sums).astype(np.float64)
+
+    def own(self, items: NDArray[np.int32], rows: Ints, scale: Floats) -> Floats:
+        """Shares (P,) of some items (P,) for some rows (P,), each times its row's number of `scale` (Q,)."""
+        if len(self._at) == 1:
+            return self._raised(self._block.own(items, rows), self._tops) * scale
+        order = np.argsort(self._at[rows], kind="stable")
+        scores = np.empty(len(items), np.float32)
+        scores[order] = self._block.own(items[order], self._at[rows[order]])
+        return self._raised(scores, self._tops[rows]) * scale[rows]
+
+    def scale(self, weights: Doubles) -> Floats:
+        """What turns exp((score - top) / temperature) into shares times weights (Q,)."""
+        scale: Floats = (weights / self._sums).astype(np.float32)
+        return scale
+
+    def add_to(self, mixed: Floats, weights: Doubles) -> None:
+        self.add_scaled(mixed, self.scale(weights))
+
+    def add_scaled(self, mixed: Floats, scale: Floats) -> None:
+        """Add the distributions, each with its number of `scale` (Q,) to them, to the sums (Q, N)."""
+        scores = self._block.tile(0, mixed.shape[1])[self._at]
+        mixed += self._raised(scores, self._tops[:, None]) * scale[:, None]
+
+    def _raised(self, scores: Floats, tops: Floats) -> Floats:
+        """exp((scores - tops) / temperature), in place."""
+        scores -= tops
+        scores /= self._temperature
+        np.exp(scores, out=scores)
+        return scores
+
+
+@final
 class SparseShares(Shares):
     """Shares in proportion to scores that are few entries over a common base."""
 
     def __init__(self, scores: Entries) -> None:
         self.scores = scores
-        base = scores.base.astype(np.float64)
-        self._totals = np.full(len(scores.which), base.sum())  # (Q,)
-        self.largest = np.full(len(scores.which), base.max())
-        sum_rows(*scores[1:], scores.base, self._totals, self.largest)
+        base, count = scores.base, len(scores.which)
+        self._has_base = bool(base.max() > 0)
+        self._totals = np.full(count, base.sum(dtype=np.float64) if self._has_base else 0.0)  # (Q,)
+        self.largest = np.full(count, base.max(), np.float64)
+        sum_rows(*scores[1:], base, self._totals, self.largest)
         self._totals[self._totals <= 0] = np.inf
         self.largest /= self._totals
 
@@ -73,7 +139,7 @@ class SparseShares(Shares):
 
     def add_to(self, mixed: Floats, weights: Doubles) -> None:
         scale, base = (weights / self._totals).astype(np.float32), self.scores.base
-        if base.any():
+        if self._has_base:
             mixed += scale[:, None] * base
         add_rows(*self.scores[1:], base, scale, mixed)
 
@@ -95,18 +161,19 @@ class Piece:
 
 def pieces(sessions: Sessions, ends: Ints, most: int) -> Iterator[Piece]:
     """Cut prefixes, told by the places of their last events (ascending), into pieces of at most so many, or
-    fewer where memory would not hold their distributions.
+    fewer where memory would not hold their distributions; of long ones what is looked at (`windows`).
     """
     rows = int(max(1, min(most, BYTES // (8 * len(sessions.vocabulary)))))
+    if len(ends) == 1 and sessions.n_events == ends[0] + 1 <= LONGEST and sessions.n_sessions == 1:
+        yield Piece(sessions, ends, ends)  # one session asks
+        return
+    sessions, places = windows(sessions, ends)
     for start in range(0, len(ends), rows):
-        part = ends[start : start + rows]
+        part, asked = places[start : start + rows], ends[start : start + rows]
         first, last = np.searchsorted(sessions.offsets, part[[0, -1]], side="right") - 1
         chosen, lengths = np.arange(first, last + 1), np.diff(sessions.offsets[first : last + 2])
         lengths[-1] = min(lengths[-1], part[-1] + 2 - sessions.offsets[last])
-        if lengths.sum() == sessions.n_events:  # as where one session asks
-            yield Piece(sessions, part, part)
-            continue
-        yield Piece(sessions.part(chosen, lengths), part - sessions.offsets[first], part)
+        yield Piece(sessions.part(chosen, lengths), part - sessions.offsets[first], asked)
 
 
 def shares_of(
@@ -117,14 +184,6 @@ def shares_of(
         _shares(member, float(temperature), piece, every)
         for member, temperature in zip(members, temperatures, strict=True)
     ]
-
-
-def mixture(shares: Sequence[Shares], weights: Doubles, n_items: int) -> Floats:
-    """The mixture (Q, N) of the members' distributions by their weights (Q, M)."""
-    mixed = np.zeros((len(weights), n_items), np.float32)
-    for share, weight in zip(shares, weights.T, strict=True):
-        share.add_to(mixed, weight)
-    return mixed
 
 
 def scores_of(member: Recommender, piece: Piece, every: bool) -> Floats:
@@ -151,10 +210,23 @@ def as_shares(scores: Floats, logits: bool, temperature: float = 1.0) -> Floats:
 
 def _shares(member: Recommender, temperature: float, piece: Piece, every: bool) -> Shares:
     blocks = list(member.blocks(piece.sessions, every, rows=max(1, piece.sessions.n_events)))
+    if member.logits and len(blocks) == 1 and (rough := blocks[0].rough_scores()) is not None:
+        return NetworkShares(blocks[0], _places(blocks[0].rows, piece.ends), rough, temperature)
     entries = blocks[0].entries() if len(blocks) == 1 and not member.logits else None
     if entries is None:
         return DenseShares(_table(blocks, piece), member.logits, temperature)
-    return SparseShares(entries._replace(which=entries.which[np.searchsorted(blocks[0].rows, piece.ends)]))
+    if len(blocks[0].rows) > len(piece.ends):  # prefixes of the piece's sessions that it does not ask for
+        entries = entries._replace(which=entries.which[np.searchsorted(blocks[0].rows, piece.ends)])
+    return SparseShares(entries)
+
+
+def _places(rows: Ints, ends: Ints) -> Ints:
+    """Where each of the ends (Q,) is among the rows."""
+    if len(rows) == 1:
+        return np.zeros(1, np.int64)
+    order = np.argsort(rows)
+    places: Ints = order[np.searchsorted(rows, ends, sorter=order)]
+    return places
 
 
 def _table(blocks: Sequence[Block], piece: Piece) -> Floats:

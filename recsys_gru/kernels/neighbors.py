@@ -60,15 +60,18 @@ class Rule(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Scratch memory of one search, all zero between two prefixes but for the lists' contents.
+    """Scratch memory of one search: what may be found by a prefix, not what has been learned, tells its size.
 
-    By training session (S,): similarity, latest shared item's distance, list of touched sessions; by item
-    (N,): score, list of touched items.
+    By place of a touched session (T,), as they come up: its number, similarity, latest shared item's distance
+    and slot; ``slots`` (C,) hold these places, 1 more each, where a number's hash leads to. By item (N,):
+    score, and the list of touched items. Slots and scores are zero between two prefixes.
     """
 
+    sessions: NDArray[np.int32]
     similarity: NDArray[np.float64]
     latest: Items
-    sessions: NDArray[np.int32]
+    slot: Items
+    slots: NDArray[np.int32]
     score: NDArray[np.float64]
     items: NDArray[np.int32]
 
@@ -94,7 +97,34 @@ def weight_at(kind: int, distance: int, length: int, scale: float) -> float:
 
 
 @kernel
-def _touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
+def _slot_of(session: int, bits: int, work: Work) -> np.int64:
+    """The slot that a session has, or may have, among 2 ** bits."""
+    slot = np.int64((np.uint64(session) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits))
+    while work.slots[slot] and work.sessions[work.slots[slot] - 1] != session:
+        slot = (slot + 1) & ((1 << bits) - 1)
+    return slot
+
+
+@kernel
+def _touched_at_most(index: Index, prefix: NDArray[np.int32]) -> int:
+    """How many sessions a prefix may touch."""
+    touched = np.int64(0)
+    for item in np.unique(prefix):
+        touched += index.posting_offsets[item + 1] - index.posting_offsets[item]
+    return int(min(touched, index.newness.shape[0]))
+
+
+@kernel
+def _bits_for(touched: int) -> int:
+    """Slots, as a power of two, of which at most half are taken."""
+    bits = 1
+    while 1 << bits < 2 * touched:
+        bits += 1
+    return bits
+
+
+@kernel
+def _touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], bits: int, work: Work) -> int:
     """Sum the decays over shared items, from the last click back; returns the number of sessions touched."""
     touched = 0
     length = prefix.shape[0]
@@ -106,13 +136,17 @@ def _touch_sessions(index: Index, rule: Rule, prefix: NDArray[np.int32], work: W
         weight = weight_at(rule.decay, distance, length, rule.decay_scale)
         if weight <= 0.0:
             continue
-        for place in range(index.posting_offsets[item], index.posting_offsets[item + 1]):
-            session = index.postings[place]
-            if work.similarity[session] == 0.0:
+        for at in range(index.posting_offsets[item], index.posting_offsets[item + 1]):
+            session = index.postings[at]
+            slot = _slot_of(session, bits, work)
+            if work.slots[slot] == 0:
                 work.sessions[touched] = session
-                work.latest[session] = distance
+                work.similarity[touched] = 0.0
+                work.latest[touched] = distance
+                work.slot[touched] = slot
                 touched += 1
-            work.similarity[session] += weight
+                work.slots[slot] = touched
+            work.similarity[work.slots[slot] - 1] += weight
     for distance in range(length):
         work.score[prefix[distance]] = 0.0
     return touched
@@ -123,23 +157,25 @@ def _finish_similarities(index: Index, rule: Rule, length: int, touched: int, wo
     """Turn the sums of touched sessions into similarities to the prefix of ``length`` clicks."""
     for place in range(touched):
         session = work.sessions[place]
-        work.similarity[session] *= index.newness[session]
+        work.similarity[place] *= index.newness[session]
         if rule.cosine:
-            work.similarity[session] /= np.sqrt(
-                length * (index.offsets[session + 1] - index.offsets[session])
-            )
+            work.similarity[place] /= np.sqrt(length * (index.offsets[session + 1] - index.offsets[session]))
 
 
 @kernel
 def _nearest_sessions(rule: Rule, touched: int, work: Work) -> Items:
     """Keys of the neighbours: the bits of the float32 similarity, then the session's number."""
-    recent = work.sessions[:touched]
+    oldest = np.int32(0)
     if touched > rule.sample_size:
-        recent = np.partition(recent, touched - rule.sample_size)[touched - rule.sample_size :]
-    similarities = work.similarity[recent].astype(np.float32)
-    keys = (similarities.view(np.int32).astype(np.int64) << 32) | recent.astype(np.int64)
-    if keys.shape[0] > rule.neighbors:
-        keys = np.partition(keys, keys.shape[0] - rule.neighbors)[keys.shape[0] - rule.neighbors :]
+        oldest = np.partition(work.sessions[:touched], touched - rule.sample_size)[touched - rule.sample_size]
+    similarities = work.similarity[:touched].astype(np.float32).view(np.int32).astype(np.int64)
+    keys, found = np.empty(min(touched, rule.sample_size), np.int64), 0
+    for place in range(touched):
+        if work.sessions[place] >= oldest:
+            keys[found] = (similarities[place] << 32) | np.int64(work.sessions[place])
+            found += 1
+    if found > rule.neighbors:
+        keys = np.partition(keys, found - rule.neighbors)[found - rule.neighbors :]
     return keys
 
 
@@ -169,17 +205,18 @@ def _add_session(
 @kernel
 def _score_prefix(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Work) -> int:
     """Scores of one prefix into ``work``; returns the number of items touched."""
-    length = prefix.shape[0]
-    touched = _touch_sessions(index, rule, prefix, work)
+    length, bits = prefix.shape[0], _bits_for(_touched_at_most(index, prefix))
+    touched = _touch_sessions(index, rule, prefix, bits, work)
     found = 0
     _finish_similarities(index, rule, length, touched, work)
     for key in _nearest_sessions(rule, touched, work):
         session = key & 0x7FFFFFFF
-        distance = work.latest[session]
-        weight = work.similarity[session] * weight_at(rule.match, distance, length, rule.match_scale)
+        place = work.slots[_slot_of(session, bits, work)] - 1
+        distance = work.latest[place]
+        weight = work.similarity[place] * weight_at(rule.match, distance, length, rule.match_scale)
         found = _add_session(index, rule, session, prefix[length - 1 - distance], weight, found, work)
     for place in range(touched):
-        work.similarity[work.sessions[place]] = 0.0
+        work.slots[work.slot[place]] = 0
     return found
 
 
@@ -200,13 +237,17 @@ def score_prefixes(
 
     Twin: lists and dictionaries, tests/baselines/test_neighbors.py::test_scores_are_those_of_the_formulas.
     """
-    n_sessions, n_items = index.newness.shape[0], index.gain.shape[0]
+    n_items, most = index.gain.shape[0], 0
+    for q in range(lasts.shape[0]):
+        most = max(most, _touched_at_most(index, items[firsts[q] : lasts[q] + 1]))
     work = Work(
-        np.zeros(n_sessions),
-        np.zeros(n_sessions, dtype=np.int64),
-        np.zeros(n_sessions, dtype=np.int32),
+        np.empty(most, dtype=np.int32),
+        np.empty(most),
+        np.empty(most, dtype=np.int64),
+        np.empty(most, dtype=np.int64),
+        np.zeros(1 << _bits_for(most), dtype=np.int32),
         np.zeros(n_items),
-        np.zeros(n_items, dtype=np.int32),
+        np.empty(n_items, dtype=np.int32),
     )
     offsets = np.zeros(lasts.shape[0] + 1, dtype=np.int64)
     row_items, row_values = np.empty(1024, dtype=np.int32), np.empty(1024, dtype=np.float32)

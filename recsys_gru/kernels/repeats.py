@@ -1,9 +1,10 @@
-"""What is added to the scores of items that a session has just clicked: r_d where it was d clicks before."""
+"""What comes again in a session, and what is added to the scores of items that it has just clicked: r_d where
+it was d clicks before."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.kernels.arrays import Floats, Items
+from recsys_gru.kernels.arrays import Floats, Items, Masks
 from recsys_gru.kernels.machine.jit import in_order, kernel
 
 
@@ -53,3 +54,47 @@ def add_to_pairs(
             if items[at] == asked[1][place]:
                 scores[place] += numbers[at]
             at += 1
+
+
+@kernel
+def clicked_before(items: NDArray[np.int32], offsets: Items) -> Masks:
+    """Return whether each event's item (E,) came earlier in its session; sessions lie between the offsets.
+
+    Twin: a set, tests/kernels/test_repeats.py::test_what_comes_again_is_what_a_set_holds.
+    """
+    again = np.zeros(len(items), np.bool_)
+    for session in range(len(offsets) - 1):
+        own = items[offsets[session] : offsets[session + 1]]
+        order = np.argsort(own, kind="mergesort")  # equal ones stay in their order
+        for place in range(1, len(own)):
+            if own[order[place]] == own[order[place - 1]]:
+                again[offsets[session] + order[place]] = True
+    return again
+
+
+@kernel
+def last_items(
+    items: NDArray[np.int32], firsts: Items, ends: Items, most: int
+) -> tuple[Items, NDArray[np.int32], Items]:
+    """Return the distinct items of the last clicks, at most so many, of the prefixes from the events `firsts`
+    to `ends` (Q,): offsets (Q + 1,), items, ascending in each, and how many clicks before the last one each
+    came last.
+
+    Twin: a dictionary, tests/kernels/test_repeats.py::test_last_items_are_those_of_a_dictionary.
+    """
+    offsets = np.zeros(len(ends) + 1, np.int64)
+    found, back = np.empty(len(ends) * most, np.int32), np.empty(len(ends) * most, np.int64)
+    for q in range(len(ends)):
+        begin = end = offsets[q]
+        for d in range(min(most, ends[q] - firsts[q] + 1)):
+            item, place = items[ends[q] - d], end
+            while place > begin and found[place - 1] > item:
+                place -= 1
+            if place > begin and found[place - 1] == item:
+                continue
+            for one in range(end, place, -1):
+                found[one], back[one] = found[one - 1], back[one - 1]
+            found[place], back[place] = item, d
+            end += 1
+        offsets[q + 1] = end
+    return offsets, found[: offsets[-1]], back[: offsets[-1]]

@@ -92,13 +92,23 @@ class RaisedBlock(Block):
         rows, items = np.divmod(np.unique(np.concatenate(keys)), self.n_items)
         return items.astype(np.int32), rows
 
+    def rough_scores(self) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
+        found = self._block.rough_scores()
+        if found is None:
+            return None
+        (scores, errors), (rows, items, added) = found, self._raised
+        scores[rows, items] += added
+        errors = errors.copy()
+        np.maximum.at(errors, rows, errors[rows] + _rounding(scores[rows, items], errors[rows]))
+        return scores, errors
+
     def rough(self, row: int) -> Rough | None:
         rough, pairs = self._block.rough(row), self._raised.of(self._raised.rows == row)
         if rough is None or not len(pairs.rows):
             return rough
         scores = rough.scores.copy()
         scores[pairs.items] += pairs.added
-        rounding = 2 * float(np.finfo(np.float32).eps * (np.abs(scores[pairs.items]) + rough.error).max())
+        rounding = float(_rounding(scores[pairs.items], rough.error).max())
 
         def exact(items: NDArray[np.int32]) -> NDArray[np.float32]:
             return self._with_added(rough.exact(items), items, np.full(len(items), row))
@@ -124,3 +134,9 @@ class RaisedBlock(Block):
         scores = plain.copy()
         add_to_pairs(scores, (rows, items), self._raised)
         return scores
+
+
+def _rounding(raised: NDArray[np.float32], errors: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """How far rounding takes the sums (P,) of two scores and what is added to both apart."""
+    found: NDArray[np.float64] = 2 * np.finfo(np.float32).eps * (np.abs(raised.astype(np.float64)) + errors)
+    return found

@@ -80,6 +80,12 @@ class Block(ABC):
         del k, bars, length
         return None
 
+    def rough_scores(self) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
+        """Nearly the scores (Q, N), and how far off those of each row may be at most (Q,), not finite where
+        that is not known; the same bits whatever rows are beside. None: no quicker than tiles.
+        """
+        return None
+
     def rough(self, row: int) -> Rough | None:
         """Nearly the scores of one of the rows, from one reading of the item table; None: no short cut."""
         del row

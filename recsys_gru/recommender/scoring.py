@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.contract import prefix_ends
-from recsys_gru.kernels.arrays import Floats, each_once, recent
+from recsys_gru.kernels.arrays import Floats, recent
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.machine.threads import at_most, n_threads
 from recsys_gru.kernels.products import on_kernels, scores_of, with_one
+from recsys_gru.kernels.repeats import last_items
+from recsys_gru.kernels.roughly import rough_scores
 from recsys_gru.kernels.scores import Tile, count_shared, offer_shared, own_scores
 from recsys_gru.kernels.shortlists import short_lists
 from recsys_gru.kernels.tiles import Heaps, Targets
@@ -85,6 +87,11 @@ class NetworkBlock(Block):
             count_shared(self._lanes, self._items(start, stop), allowed, start, targets, counts, n_threads())
 
     @cached_property
+    def _arrays(self) -> tuple[Floats, Floats, Floats]:
+        """The rows (N, H), the biases (N,) and the hidden states (Q, H); only where kernels serve them."""
+        return self._output.numpy(), self._bias[:, 0].numpy(), self._hidden.numpy()
+
+    @cached_property
     def _lanes(self) -> Floats:
         return with_one(self._hidden.numpy())
 
@@ -94,8 +101,7 @@ class NetworkBlock(Block):
     def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         rows = np.arange(len(items)) if rows is None else rows
         if on_kernels(self._output):
-            table, bias = self._output.numpy(), self._bias[:, 0].numpy()
-            return own_scores(table, bias, self._hidden.numpy(), rows, items)
+            return own_scores(*self._arrays, rows, items)
         found, size = np.empty(len(items), np.float32), len(self.rows)
         for first in range(0, len(items), size):  # a product of at most Q columns
             part = slice(first, first + size)
@@ -107,15 +113,21 @@ class NetworkBlock(Block):
         coarse = self._copies.coarse(self._output) if HAS_BYTES else None
         if coarse is None:
             return None
-        return short_lists(coarse, self._bias[:, 0].numpy(), self._hidden.numpy(), k, bars, length)
+        return short_lists(coarse, *self._arrays[1:], k, bars, length)
+
+    def rough_scores(self) -> tuple[Floats, NDArray[np.float64]] | None:
+        coarse = self._copies.coarse(self._output)
+        if coarse is None:
+            return None
+        return rough_scores(coarse, *self._arrays[1:])
 
     def rough(self, row: int) -> Rough | None:
         coarse = self._copies.coarse(self._output)
         if coarse is None:
             return None
-        table, bias, hidden = self._output.numpy(), self._bias[:, 0].numpy(), self._hidden[row].numpy()
-        scores, error = coarse_scores(coarse, bias, hidden)
-        return Rough(scores, error, lambda items: exact_scores(table, bias, hidden, items))
+        table, bias, hidden = self._arrays
+        scores, error = coarse_scores(coarse, bias, hidden[row])
+        return Rough(scores, error, lambda items: exact_scores(table, bias, hidden[row], items))
 
     def _scores(self, items: Tensor) -> NDArray[np.float32]:
         """Scores (Q, T) of any items; where torch multiplies, by a product of at least NARROWEST columns."""
@@ -146,9 +158,10 @@ def _with_repeats(block: Block, network: Network, sessions: Sessions) -> Block:
     if not network.architecture.repeats:
         return block
     numbers = network.readout["repeats"][0].cpu().numpy()  # (R,)
-    clicked = each_once(recent(sessions.items, sessions.offsets, block.rows, len(numbers)))  # (Q, R)
-    rows, places = np.nonzero(clicked >= 0)
-    return RaisedBlock(block, Raised(rows, clicked[rows, places].astype(np.int32), numbers[places]))
+    firsts = sessions.offsets[np.searchsorted(sessions.offsets, block.rows, side="right") - 1]
+    offsets, items, back = last_items(sessions.items, firsts, block.rows, len(numbers))
+    rows = np.repeat(np.arange(len(block.rows)), np.diff(offsets))
+    return RaisedBlock(block, Raised(rows, items, numbers[back]))
 
 
 def _plain_blocks(

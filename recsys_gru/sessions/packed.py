@@ -15,6 +15,7 @@ from recsys_gru.clicks.frames import EVENT, ITEM, SESSION, TIME, UTC_TIME, Frame
 from recsys_gru.clicks.order import codes, run_starts
 from recsys_gru.errors import ParameterError
 from recsys_gru.kernels.arrays import spread
+from recsys_gru.kernels.repeats import clicked_before
 from recsys_gru.sessions.fingerprint import digest_of
 from recsys_gru.sessions.ordered import oldest_first, ordered_events
 from recsys_gru.sessions.vocabulary import Vocabulary
@@ -194,12 +195,7 @@ class Sessions:
     @property
     def repeats(self) -> NDArray[np.bool_]:
         """Whether each event's item (E,) came earlier in its session."""
-        owner = np.repeat(np.arange(self.n_sessions), self.lengths)
-        order = np.lexsort((self.items, owner))  # equal ones stay in their order
-        found = np.zeros(self.n_events, np.bool_)
-        same = self.items[order[1:]] == self.items[order[:-1]]
-        found[order[1:][same & (owner[order[1:]] == owner[order[:-1]])]] = True
-        return found
+        return clicked_before(self.items, self.offsets)
 
     @property
     def tied_share(self) -> float:

@@ -1,10 +1,12 @@
 """What last clicks have added to their scores, against torch."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
 
-from recsys_gru.kernels.repeats import add_to_pairs
+from recsys_gru.kernels.repeats import add_to_pairs, clicked_before, last_items
 from recsys_gru.model.repeats import raise_repeats, through_repeats
 
 pytestmark = pytest.mark.kernels
@@ -44,3 +46,32 @@ def test_pairs_are_found_in_any_order() -> None:
     add_to_pairs(scores, asked, (rows, items.astype(np.int32), numbers))
     pairs = zip(asked[0].tolist(), asked[1].tolist(), strict=True)
     assert scores.tolist() == [told.get(pair, 0) for pair in pairs]
+
+
+def test_what_comes_again_is_what_a_set_holds() -> None:
+    generator = np.random.default_rng(5)
+    offsets = np.array([0, 0, 1, 9, 60])
+    items = generator.integers(9, size=60).astype(np.int32)
+    expected: list[bool] = []
+    for first, end in pairwise(offsets):
+        seen: set[int] = set()
+        for item in items[first:end].tolist():
+            expected.append(item in seen)
+            seen.add(item)
+    assert clicked_before(items, offsets).tolist() == expected
+
+
+def test_last_items_are_those_of_a_dictionary() -> None:
+    generator = np.random.default_rng(6)
+    items = generator.integers(9, size=40).astype(np.int32)
+    ends = np.arange(40)
+    firsts = np.where(ends < 25, 0, 25)
+    for most in (1, 2, 7, 50):
+        offsets, found, back = last_items(items, firsts, ends, most)
+        for q, end in enumerate(ends):
+            latest: dict[int, int] = {}
+            for d in range(min(most, end - firsts[q] + 1)):
+                latest.setdefault(int(items[end - d]), d)
+            row = slice(offsets[q], offsets[q + 1])
+            assert dict(zip(found[row].tolist(), back[row].tolist(), strict=True)) == latest
+            assert (np.diff(found[row]) > 0).all()

@@ -1,0 +1,88 @@
+"""Nearly the scores of hidden states over all items, from the item table's coarse copy: for what is needed of
+every item, as the sum under a softmax is, beside the exact scores of few.
+
+Rows and states are whole steps, so the sums are exact in whatever order they are taken: a score has the same
+bits for a state alone, among others, and on a processor without products of bytes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.kernels.arrays import Floats
+from recsys_gru.kernels.coarse import Coarse
+from recsys_gru.kernels.finding import Alone, Factors, Lanes
+from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES, TALL, byte_piece, byte_rows
+from recsys_gru.kernels.machine.jit import in_order
+from recsys_gru.kernels.shortlists import ALONE, byte_states
+
+
+def rough_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, NDArray[np.float64]]:
+    """Scores (Q, N) of hidden states (Q, H) with biases (N,), and how far off the exact ones those of each
+    may be (Q,); not finite where a state is not."""
+    states, count = byte_states(coarse, bias, hidden), len(hidden)
+    rows, factors = coarse.rows, (coarse.offsets, coarse.scales, bias)
+    scores, never = np.empty((count, len(rows)), np.float32), np.full(LANES, np.inf, np.float32)
+    for first in range(0, count if HAS_BYTES else 0, LANES):
+        part = slice(first, first + LANES)
+        if count - first > ALONE:
+            lanes = states.columns[first // LANES], states.steps[part], never
+            score_beside(rows, factors, lanes, scores[part])
+            continue
+        for row in range(first, count):
+            score_alone(rows, factors, (states.flat[row], states.steps[row], never[0]), scores[row])
+    score_plainly(rows, factors, states.flat, states.steps, len(rows) // LANES * LANES * HAS_BYTES, scores)
+    return scores, states.errors
+
+
+@in_order
+def score_alone(rows: NDArray[np.int8], factors: Factors, alone: Alone, scores: Floats) -> None:
+    """Set the coarse scores (N,) of one state with as many items as LANES go into.
+
+    Twin: whole numbers, tests/kernels/test_roughly.py::test_rough_scores_are_those_of_whole_steps.
+    """
+    state, step, limit = alone
+    out = np.empty(LANES, np.float32)
+    for at in range(0, len(rows) - LANES + 1, LANES):
+        byte_rows(rows, state, step, factors, at, limit, out)
+        for place in range(LANES):
+            scores[at + place] = out[place]
+
+
+@in_order
+def score_beside(rows: NDArray[np.int8], factors: Factors, lanes: Lanes, scores: Floats) -> None:
+    """Set the coarse scores (L, N) of up to LANES states with as many items as TALL goes into.
+
+    Twin: whole numbers, tests/kernels/test_roughly.py::test_rough_scores_are_those_of_whole_steps.
+    """
+    columns, steps, limits = lanes
+    out, above = np.empty((TALL, LANES), np.float32), np.empty(TALL, np.int32)
+    for at in range(0, len(rows) - TALL + 1, TALL):
+        byte_piece(rows, columns, steps, factors, at, limits, out, above)
+        for lane in range(len(scores)):
+            for place in range(TALL):
+                scores[lane, at + place] = out[place, lane]
+
+
+@in_order
+def score_plainly(
+    rows: NDArray[np.int8],
+    factors: Factors,
+    states: NDArray[np.uint8],
+    steps: Floats,
+    first: int,
+    scores: Floats,
+) -> None:
+    """Set the coarse scores (Q, N) of states (Q, W) with the items from `first` on, without instructions for
+    bytes.
+
+    Twin: whole numbers, tests/kernels/test_roughly.py::test_rough_scores_are_those_of_whole_steps.
+    """
+    offsets, scales, starts = factors
+    for at in range(first, len(rows)):
+        row = rows[at]
+        for q in range(len(scores)):
+            total = np.int32(0)
+            for j in range(len(row)):
+                total += np.int32(row[j]) * np.int32(states[q, j])
+            whole = np.float32(np.int32(total - offsets[at]))
+            scores[q, at] = whole * (scales[at] * steps[q]) + starts[at]

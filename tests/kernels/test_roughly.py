@@ -1,0 +1,49 @@
+"""Rough scores against whole numbers, and the same bits however they are come by."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys_gru.kernels import roughly
+from recsys_gru.kernels.coarse import OFFSET, coarse_of
+from recsys_gru.kernels.roughly import rough_scores
+from recsys_gru.kernels.shortlists import byte_states
+
+pytestmark = pytest.mark.kernels
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 70), st.integers(1, 130), st.sampled_from([1, 2, 3, 16, 19]))
+def test_rough_scores_are_those_of_whole_steps(seed: int, items: int, units: int, asked: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = rng.standard_normal((items, units)).astype(np.float32)
+    bias, hidden = (rng.standard_normal(shape).astype(np.float32) for shape in (items, (asked, units)))
+    coarse = coarse_of(table)
+    assert coarse is not None
+    scores, errors = rough_scores(coarse, bias, hidden)
+    states = byte_states(coarse, bias, hidden)
+    whole = coarse.rows.astype(np.int64) @ (states.flat.astype(np.int64) - OFFSET).T
+    steps = coarse.scales[:, None] * states.steps[:asked]
+    assert (scores == (whole.astype(np.float32) * steps + bias[:, None]).T).all()
+    exact = hidden.astype(np.float64) @ table.astype(np.float64).T + bias
+    assert (np.abs(scores - exact) <= errors[:, None]).all()
+    for row in range(asked):
+        assert (rough_scores(coarse, bias, hidden[[row]])[0][0] == scores[row]).all()
+
+
+def test_a_processor_without_products_of_bytes_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    table, hidden = rng.standard_normal((50, 7)).astype(np.float32), rng.standard_normal((20, 7), np.float32)
+    coarse, bias = coarse_of(table), rng.standard_normal(50).astype(np.float32)
+    assert coarse is not None
+    quick, _ = rough_scores(coarse, bias, hidden)
+    monkeypatch.setattr(roughly, "HAS_BYTES", False)
+    assert (rough_scores(coarse, bias, hidden)[0] == quick).all()
+
+
+def test_a_state_that_is_not_finite_has_no_error_that_is() -> None:
+    coarse = coarse_of(np.ones((9, 3), np.float32))
+    assert coarse is not None
+    hidden = np.array([[1, 2, 3], [1, np.nan, 3]], np.float32)
+    _, errors = rough_scores(coarse, np.zeros(9, np.float32), hidden)
+    assert np.isfinite(errors).tolist() == [True, False]
