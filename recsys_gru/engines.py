@@ -15,6 +15,8 @@ from recsys_gru.errors import ParameterError
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 NAMES = ("local", "ray")
+PARTS = 4
+"""Parts of some work for each worker: who is slow gets fewer."""
 
 
 class Engine(Protocol):
@@ -27,6 +29,10 @@ class Engine(Protocol):
     @property
     def lasting(self) -> bool:
         """Whether work takes so long that what a killed caller left is worth keeping."""
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts some work is cut."""
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """The results of a function, in the order of its tasks; an error of the function is raised here."""
@@ -48,6 +54,7 @@ class Local:
     """
 
     workers = 1
+    parts = 1
     lasting = False
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:

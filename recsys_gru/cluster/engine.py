@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, final
 
-from recsys_gru.arguments import place, whole_number
+from recsys_gru.arguments import place, shown, whole_number
+from recsys_gru.engines import PARTS
 from recsys_gru.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -78,6 +79,11 @@ class Ray:
         """How many tasks are done at once."""
         return self._most or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
+    @property
+    def parts(self) -> int:
+        """Several for each worker."""
+        return PARTS * self.workers
+
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """The results of a function, in the order of its tasks; an error of the function is raised here."""
         ray, waiting = self._ray, enumerate(tasks)
@@ -110,7 +116,13 @@ class Ray:
         return result
 
     def lend(self, model: Any) -> Callable[[], Any]:  # noqa: ANN401 - any model
-        """What gives the model to a worker, which loads it once."""
+        """What gives the model to a worker, which loads it once.
+
+        Raises:
+            ParameterError: it is none that can be saved.
+        """
+        if not callable(getattr(model, "save", None)):
+            raise ParameterError(f"expected a model with save and load for workers, got {shown(model)}")
         folder = tempfile.mkdtemp(dir=self._lent)
         model.save(Path(folder) / "model")
         return _Lent(str(Path(folder) / "model"))

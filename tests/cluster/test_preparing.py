@@ -106,6 +106,10 @@ class Deadly:
     def workers(self) -> int:
         return self.engine.workers
 
+    @property
+    def parts(self) -> int:
+        return self.engine.parts
+
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         return self.engine.map(partial(deadly, function, self.name, self.mark), tasks)
 
