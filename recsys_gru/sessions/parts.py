@@ -14,6 +14,7 @@ def parts_of(sessions: Sessions, parts: int) -> Iterator[Sessions]:
     """The sessions in order in so many parts of about as many each, one at least, with their clicks on
     unknown items; without the vocabulary, which is that of the model.
 
+    >>> import polars as pl
     >>> log = pl.DataFrame({"session_id": [1, 1, 2], "item_id": list("aba"), "time": [1, 2, 3]})
     >>> log = log.with_columns(pl.from_epoch("time").cast(pl.Datetime("us", "UTC")))
     >>> [part.items.tolist() for part in parts_of(Sessions.from_events(log), 2)]
