@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 import recsys_gru as rg
+from recsys_gru.cli import main
 from recsys_gru.cluster import Ray
 from recsys_gru.engines import Result, Task
 from recsys_gru.errors import ClickLogError, ParameterError
@@ -181,6 +182,15 @@ def test_what_a_killed_program_left_of_another_log_is_not_used(killed: Path, tmp
     rg.prepare(other, tmp_path / "expected", RECIPE, rows_per_bucket=ROWS)
     rg.prepare(other, tmp_path / "log", RECIPE, rows_per_bucket=ROWS, engine="ray")
     assert files(tmp_path / "log") == files(tmp_path / "expected")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_the_command_line_takes_the_engine(log: Path, tmp_path: Path) -> None:
+    for engine in ("local", "ray"):
+        with pytest.raises(SystemExit) as ended:
+            main(["prepare", str(log), "--out", str(tmp_path / engine), "--engine", engine])
+        assert not ended.value.code
+    assert files(tmp_path / "ray") == files(tmp_path / "local")
 
 
 @pytest.mark.usefixtures("cluster")
