@@ -34,6 +34,7 @@ ROOMS = {
         {"recommender", "contract", "training", "evaluation", "ranking", "sessions", "pages"},
         {"mlflow", "optuna", "matplotlib", "pandas", "polars", "psutil"},
     ),
+    "cluster": (set(), {"ray"}),
     "exporting": ({"recommender", "contract", "model", "sessions"}, {"onnx", "polars", "torch"} | NUMBERS),
     "blend": ({"recommender", "contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
     "recommender": (
@@ -59,7 +60,7 @@ ROOMS = {
 
 Every room may use errors and observers besides.
 """
-FOUNDATION = {"errors", "observers", "arguments", "forked"}
+FOUNDATION = {"errors", "observers", "arguments", "engines", "forked"}
 SUB_ROOMS = {"kernels": "machine", "tracking": "delivery"}
 """Rooms within rooms, which know nothing of what lies around them."""
 HEAVY = (
@@ -73,6 +74,7 @@ HEAVY = (
     "numba",
     "matplotlib",
     "scipy",
+    "ray",
 )
 LONGEST_FILE, LONGEST_BODY = 300, 40
 

@@ -12,6 +12,7 @@ from recsys_gru.cli.options import (
     LENGTH,
     Log,
     best_model_option,
+    engine_option,
     last_days_option,
     log_options,
     parameters_option,
@@ -23,6 +24,7 @@ from recsys_gru.cli.options import (
 
 if TYPE_CHECKING:
     from recsys_gru.contract import Recommender
+    from recsys_gru.evaluation.replay import UnknownRule
     from recsys_gru.facts import CheckedItems
     from recsys_gru.sessions import Sessions
 
@@ -89,10 +91,17 @@ def fit(
     help="Clicks on items that the model does not know: count as misses, or leave out.",
 )
 @last_days_option("Days at the log's end to test on; else on all of it.")
+@engine_option
 @threads_option
 @tracking_option
 def evaluate(
-    folder: Path, log: Log, cutoffs: tuple[int, ...], unknown: str, test_days: float | None, where: str
+    folder: Path,
+    log: Log,
+    cutoffs: tuple[int, ...],
+    unknown: str,
+    test_days: float | None,
+    engine: str,
+    where: str,
 ) -> None:
     """Test the model in FOLDER on the sessions of a click log, all of them or those of its last days."""
     from recsys_gru import tracking
@@ -103,7 +112,8 @@ def evaluate(
     model = load_model(folder)
     test = parting.testing(log, test_days, model.vocabulary_)
     with tracking.run(where, name=tracking.dated(f"evaluate {log.name}"), data=log.name):
-        report = evaluate_on(model, test, cutoffs, unknown="drop" if unknown == "drop" else "miss")
+        rule: UnknownRule = "drop" if unknown == "drop" else "miss"
+        report = evaluate_on(model, test, cutoffs, unknown=rule, engine=engine)
     printing.show_reports({type(model).__name__: report})
 
 

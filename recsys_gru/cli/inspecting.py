@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from recsys_gru.cli.facts import ItemsFile, items_options
-from recsys_gru.cli.options import Log, log_options, test_days_option
+from recsys_gru.cli.options import Log, engine_option, log_options, test_days_option
 
 LENGTHS = (0.5, 0.9, 0.99)
 
@@ -87,7 +87,8 @@ def _tell(stage: str, done: int, total: int) -> None:
     is_flag=True,
     help="Also look for leaks in the split.",
 )
-def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
+@engine_option
+def prepare(log: Log, test_days: float | None, out: Path, doctor: bool, engine: str) -> None:
     """Check, split, filter and pack a click log of any size; the ledger and the rejected rows are kept."""
     import recsys_gru as rg
     from recsys_gru.cli import preparing, printing
@@ -100,7 +101,7 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool) -> None:
     )
     clicks = preparing.raw(log)
     preparing.make_folder(out)
-    prepared = rg.prepare(clicks, out.absolute(), recipe, on_progress=_tell)
+    prepared = rg.prepare(clicks, out.absolute(), recipe, on_progress=_tell, engine=engine)
     shown = rg.Ledger([*prepared.ledger])
     shown.record("test part", *prepared.test_part())
     click.echo(f"\n{printing.in_words(shown)}\n")

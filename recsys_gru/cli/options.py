@@ -13,6 +13,7 @@ import click
 
 from recsys_gru.arguments import place
 from recsys_gru.cli.doors import require_log
+from recsys_gru.engines import NAMES as ENGINES
 from recsys_gru.errors import ParameterError
 
 Command = TypeVar("Command", bound=Callable[..., object])
@@ -137,6 +138,15 @@ threads_option = click.option(
     expose_value=False,
     callback=_use_threads,
     help="Most threads of the network; it takes fewer while other programs hold cores.",
+)
+
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="local",
+    show_default=True,
+    help="Where the work is done: here, or by a Ray cluster (RAY_ADDRESS; else one begins on this machine).",
 )
 
 

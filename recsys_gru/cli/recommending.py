@@ -9,7 +9,7 @@ import click
 
 from recsys_gru.cli.doors import require_log
 from recsys_gru.cli.facts import ItemsFile, name_option
-from recsys_gru.cli.options import LENGTH, Log, optional_log_options, threads_option
+from recsys_gru.cli.options import LENGTH, Log, engine_option, optional_log_options, threads_option
 from recsys_gru.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ FORMULA = r"^[\t\r]*[=+@-]"
     help="Items file whose names are printed beside the ids; else those that the model was fitted with.",
 )
 @name_option
+@engine_option
 @threads_option
 def recommend(
     folder: Path,
@@ -46,6 +47,7 @@ def recommend(
     out: Path | None,
     names: Path | None,
     called: str | None,
+    engine: str,
 ) -> None:
     """Rank the next items of the sessions in CLICKS, or of one list of --items, with the model in FOLDER."""
     from recsys_gru.cli import preparing
@@ -70,7 +72,7 @@ def recommend(
         answer = model.recommend_one(session, k, exclude_seen=not seen)
     else:
         events = preparing.events_of(log, preparing.read(log, Ledger(), model.vocabulary_))
-        answer = model.recommend(events, k, exclude_seen=not seen)
+        answer = model.recommend(events, k, exclude_seen=not seen, engine=engine)
     _give(answer if out is not None else _with_names(answer, vocabulary), out)
 
 

@@ -8,6 +8,7 @@ from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.options import (
     MODELS,
     Log,
+    engine_option,
     log_options,
     parameters_option,
     parse_parameters,
@@ -49,6 +50,7 @@ from recsys_gru.cli.options import (
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("model"), show_default=True, help="Folder to save."
 )
+@engine_option
 @threads_option
 @tracking_option
 def tune(
@@ -60,6 +62,7 @@ def tune(
     seed: int,
     study: str | None,
     out: Path,
+    engine: str,
     where: str,
 ) -> None:
     """Search a model's hyper-parameters by validation MRR@20; refit the best and test it once.
@@ -78,7 +81,7 @@ def tune(
     prepared, final = parting.search_parts(log, test_days, ledger)
     printing.show_prepared(prepared)
     asked = asked.of(prepared.train, prepared.validation)
-    best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo)
+    best = search(asked, prepared.train, prepared.validation, where=where, say=click.echo, engine=engine)
     model, report = refit(asked, best, *final(), where)
     printing.show_reports({type(model).__name__: report})
     model.save(out)

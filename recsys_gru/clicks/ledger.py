@@ -173,6 +173,22 @@ class Tally:
         self._rows = _summed(self._rows, pl.DataFrame({_LEVEL: rows.astype(np.int64)}))
         self._sessions = _summed(self._sessions, pl.DataFrame({_LEVEL: sessions.astype(np.int64)}))
 
+    def write(self, folder: Path) -> None:
+        """Write what was counted, for ``add_written``."""
+        for name, table in (("rows", self._rows), ("sessions", self._sessions), ("items", self._items)):
+            table.write_parquet(folder / f"tally-{name}.parquet")
+
+    def add_written(self, folder: Path) -> None:
+        """Add what another tally of the same rules counted."""
+        rows, sessions, items = (
+            pl.read_parquet(folder / f"tally-{name}.parquet", glob=False)
+            for name in ("rows", "sessions", "items")
+        )
+        self._rows = _together(self._rows, rows)
+        self._sessions = _together(self._sessions, sessions)
+        if items.height:
+            self.add_items(items)
+
     def add_items(self, items: pl.DataFrame) -> None:
         """Add items with the level of their last row."""
         known = items if self._items.is_empty() else pl.concat([self._items, items])
@@ -205,5 +221,8 @@ def _nothing() -> pl.DataFrame:
 
 
 def _summed(counts: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    more = table.group_by(_LEVEL).agg(pl.len().cast(pl.Int64).alias("n"))
+    return _together(counts, table.group_by(_LEVEL).agg(pl.len().cast(pl.Int64).alias("n")))
+
+
+def _together(counts: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([counts, more]).group_by(_LEVEL).agg(pl.col("n").sum())

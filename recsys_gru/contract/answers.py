@@ -1,9 +1,9 @@
 """From blocks of scores to ranked items per session; popularity where a session has no known item."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Protocol, final
 
 import numpy as np
@@ -11,11 +11,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag
+from recsys_gru.engines import EngineLike, engine_in
 from recsys_gru.errors import ParameterError
 from recsys_gru.facts import Context
 from recsys_gru.ranking import PREFIXES, BoundFilter, ItemFilter, Scorer, context_of, popularity_block, top_k
 from recsys_gru.ranking.fallback import candidates_of_nothing, last_unknown
-from recsys_gru.sessions import SessionData, Sessions, Vocabulary, asked_numbers, asked_sessions
+from recsys_gru.sessions import (
+    SessionData,
+    Sessions,
+    Vocabulary,
+    asked_numbers,
+    asked_sessions,
+    parts_of,
+    within,
+)
 
 log = logging.getLogger("recsys_gru")
 
@@ -99,16 +108,31 @@ def of_sessions(
     exclude_seen: bool,
     allow: Allowed,
     deny: Iterable[int | str] | None,
+    engine: EngineLike,
 ) -> pl.DataFrame:
     """The k best next items of every session, as ``recommend`` tells them."""
     vocabulary = model.vocabulary_
     packed, timed = asked_sessions(sessions, vocabulary, context_of(model))
     log_unknown(packed.unknown.height, packed.n_events, packed.n_sessions)
+    if not isinstance(allow, ItemFilter):  # what can be read only once is read
+        allow, deny = ItemFilter(allow=allow, deny=deny, exclude_seen=exclude_seen), None
     bound = bound_filter(packed, exclude_seen, allow, deny)
     if not timed:
         require_moment(bound, "a log without a column of times")
-    found = ranked_items(model, packed, k, bound)
-    return pl.DataFrame({"session_id": packed.ids.gather(found.session), **found.columns(vocabulary)})
+    with engine_in(engine) as moving:
+        parts = [packed] if moving.parts == 1 else parts_of(packed, moving.parts)
+        answer = partial(_answered, moving.lend(model), k, exclude_seen, allow)
+        return pl.concat(moving.map(answer, parts))
+
+
+def _answered(
+    lent: Callable[[], Scorer], k: int, exclude_seen: bool, allow: ItemFilter, part: Sessions
+) -> pl.DataFrame:
+    """The answer for a part of the sessions, wherever the model is."""
+    model = lent()
+    packed = within(part, model.vocabulary_)
+    found = ranked_items(model, packed, k, bound_filter(packed, exclude_seen, allow, None))
+    return pl.DataFrame({"session_id": packed.ids.gather(found.session), **found.columns(packed.vocabulary)})
 
 
 def of_one(

@@ -19,6 +19,7 @@ from recsys_gru.contract.parameters import SearchSpace
 from recsys_gru.contract.reading import read_bundle, refused_as_bundle
 from recsys_gru.contract.span import Span, span_in, span_of, with_span
 from recsys_gru.contract.trainable import refuse_facts, trainable
+from recsys_gru.engines import EngineLike
 from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
 from recsys_gru.facts import Context, ItemsData
 from recsys_gru.files import Layout
@@ -83,6 +84,7 @@ class Recommender(Estimator):
         exclude_seen: bool = True,
         allow: Allowed = None,
         deny: Iterable[int | str] | None = None,
+        engine: EngineLike = "local",
     ) -> pl.DataFrame:
         """Rank the k best next items of every session, exactly and over the whole catalogue.
 
@@ -92,8 +94,8 @@ class Recommender(Estimator):
             sessions: in any form that ``fit`` takes; rows that are in order already need no time.
             k: items wanted; fewer come where the catalogue or the filter holds fewer.
             exclude_seen: whether to leave out the items of the session itself.
-            allow: only these item ids, or an ItemFilter.
-            deny: never these item ids.
+            allow, deny: only these item ids, or an ItemFilter; never these.
+            engine: who ranks: this process, or with "ray" the workers of a cluster.
 
         Returns:
             session_id, rank (1 is best), item_id, score and source; sessions ordered by first time, then id,
@@ -106,7 +108,7 @@ class Recommender(Estimator):
         """
         k = whole_number("k", k, 1)
         need_threads("recommend")
-        return answers.of_sessions(self, sessions, k, exclude_seen, allow, deny)
+        return answers.of_sessions(self, sessions, k, exclude_seen, allow, deny, engine)
 
     def recommend_one(
         self,

@@ -1,18 +1,20 @@
 """One replay of sessions: every click foretold from what goes before it, as rows of a rank ledger."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from recsys_gru.engines import Engine
 from recsys_gru.evaluation.bar import bar
 from recsys_gru.evaluation.ledger import RANK_OF_TIES
 from recsys_gru.evaluation.ranked import Ranked, by_model, by_popularity
 from recsys_gru.evaluation.views import MODEL, POPULARITY, UNKNOWN
-from recsys_gru.ranking import BoundFilter, Scorer
-from recsys_gru.sessions import Sessions
+from recsys_gru.ranking import BoundFilter, ItemFilter, Scorer
+from recsys_gru.sessions import Sessions, parts_of, within
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,39 @@ def foretell(
     parts = _ledger(sessions, replayed, MODEL), _ledger(sessions, fallback, POPULARITY), _misses(unknown)
     barred = {MODEL: int(replayed.excluded.sum()), POPULARITY: int(fallback.excluded.sum())}
     return Foretold(pl.concat(parts, how="vertical_relaxed"), barred, unknown.height)
+
+
+@final
+@dataclass(frozen=True)
+class Foreteller:
+    """Foretells a part of the sessions wherever the model is.
+
+    Attributes:
+        model: what gives it.
+        items: which items compete.
+        rows: prefixes scored at once.
+        progress: whether to draw a bar.
+    """
+
+    model: Callable[[], Scorer]
+    items: ItemFilter
+    rows: int
+    progress: bool
+
+    def by(self, engine: Engine, sessions: Sessions) -> Foretold:
+        """All sessions, a part after the other; the ledger is the same in one part and in many."""
+        parts = [sessions] if engine.parts == 1 else parts_of(sessions, engine.parts)
+        told = list(engine.map(self, parts))
+        rows = pl.concat([one.ledger for one in told])
+        ledger = pl.concat([rows.filter(source=name) for name in (MODEL, POPULARITY, UNKNOWN)])
+        barred = {name: sum(one.barred[name] for one in told) for name in told[0].barred}
+        return Foretold(ledger, barred, sum(one.unknown for one in told))
+
+    def __call__(self, part: Sessions) -> Foretold:
+        """A part."""
+        model = self.model()
+        sessions = within(part, model.vocabulary_)
+        return foretell(model, sessions, self.items.bind(sessions), self.rows, progress=self.progress)
 
 
 def _watched(parts: Iterable[Ranked], sessions: Sessions, progress: bool) -> Iterator[Ranked]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from recsys_gru.arguments import choice, shown, whole_number
+from recsys_gru.engines import EngineLike, engine_in
 from recsys_gru.errors import ClickLogError, ParameterError
-from recsys_gru.evaluation.foretold import foretell
+from recsys_gru.evaluation.foretold import Foreteller
 from recsys_gru.evaluation.ledger import RANK_OF_TIES, rank_values, whole_cutoffs
 from recsys_gru.evaluation.metrics import mean_gain
 from recsys_gru.evaluation.report import Report
@@ -31,6 +32,7 @@ def evaluate(
     items: ItemFilter | None = None,
     rows: int = PREFIXES,
     progress: bool = False,
+    engine: EngineLike = "local",
 ) -> Report:
     """Rank the next item of every event of the test sessions over the whole catalogue.
 
@@ -50,6 +52,7 @@ def evaluate(
         items: which items compete; a target that the filter bars has an infinite rank.
         rows: prefixes scored at once; the answers do not depend on it.
         progress: whether to draw a progress bar, on terminals only.
+        engine: who ranks: this process, or with "ray" the workers of a cluster, each a part of the sessions.
 
     Raises:
         ClickLogError: if no event is left to rank.
@@ -70,8 +73,9 @@ def evaluate(
     choice("ties", ties, RANK_OF_TIES)
     need_threads("evaluate")
     sessions = as_sessions(test, vocabulary=vocabulary_of(model), context=context_of(model))
-    bound = _filter(items).bind(sessions)
-    foretold = foretell(model, sessions, bound, rows, progress=progress)
+    competing = _filter(items)
+    with engine_in(engine) as moving:
+        foretold = Foreteller(moving.lend(model), competing, rows, progress).by(moving, sessions)
     replay = foretold.ledger
     ledger = known_clicks(replay) if unknown == "drop" else replay
     if ledger.is_empty():

@@ -14,7 +14,8 @@ from recsys_gru.clicks.frames import ITEM, SESSION, TIME, USER, Frame, key_colum
 from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.sessionize import LONG_SILENCE, sessionize
 from recsys_gru.errors import ClickLogError
-from recsys_gru.preparation.buckets import ROWS_AT_ONCE, in_parts
+from recsys_gru.preparation.buckets import ROWS_AT_ONCE
+from recsys_gru.preparation.dealing import in_parts
 
 DEFAULT_GAP = timedelta(minutes=30)
 _BINS_PER_DECADE = 8

@@ -1,13 +1,14 @@
-"""A log cut into buckets on disk, so that each can be worked on in memory whatever the size of the whole.
+"""The buckets of a log after the checks: arrays with numbers instead of ids, so that no text moves through
+later stages.
 
-After the checks a bucket is arrays: numbers instead of ids, so that no text moves through later stages.
+Each is made, and later finished, by a function that needs nothing but the bucket and what is known of the
+whole log, and leaves its answer in a folder that is there whole or not at all: any process may do it, and do
+it again.
 """
 
-import math
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -21,57 +22,17 @@ from recsys_gru.clicks.frames import ITEM, SESSION, START, TIME, USER, UTC_TIME
 from recsys_gru.clicks.ledger import Tally
 from recsys_gru.clicks.order import by_hash, codes, item_steps, numbered, run_starts
 from recsys_gru.clicks.recipe import Recipe
-from recsys_gru.clicks.scan import collect, whole_files
+from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.sessionize import sessionize
 from recsys_gru.kernels.rules import Rows
+from recsys_gru.preparation.dealing import owner_of
+from recsys_gru.preparation.place import whole
 
 ROWS_AT_ONCE = 4_000_000
 """Rows of a log that are held in memory together."""
 REPEAT, ROBOT = "consecutive repeat", "session too long for a person"
-_BUCKET, _ROW = "bucket", "_row"
+FINISHED = "finished"
 _MINUTE = 60_000_000
-
-
-def scatter(frame: pl.LazyFrame, n_buckets: int, folder: Path) -> list[Path]:
-    """Deal the rows out to buckets by a hash of their owner, each a folder of its own, in one streaming pass;
-    buckets in order. ``dealt`` gives the rows of one, in the order that they came in.
-    """
-    bucket = pl.col(owner_of(frame)).hash(0) % n_buckets
-    target = pl.PartitionBy(folder, key={_BUCKET: bucket}, include_key=False)
-    folder.mkdir(parents=True)
-    with whole_files():
-        frame.with_row_index(_ROW).sink_ipc(target, mkdir=True, engine="streaming")
-    return sorted(folder.iterdir(), key=lambda path: int(path.name.partition("=")[2]))
-
-
-def scan_dealt(folders: Iterable[Path]) -> pl.LazyFrame:
-    """The rows of buckets, in no promised order."""
-    files = [file for folder in folders for file in sorted(folder.glob("*.ipc"))]
-    return pl.scan_ipc(files, glob=False)
-
-
-def dealt(folder: Path) -> pl.LazyFrame:
-    """The rows of a bucket in the order of the log."""
-    return scan_dealt([folder]).sort(_ROW).drop(_ROW)
-
-
-def owner_of(frame: pl.LazyFrame) -> str:
-    """The column that says whose click it is and never ends up in two buckets."""
-    return SESSION if SESSION in frame.collect_schema().names() else USER
-
-
-@contextmanager
-def in_parts(frame: pl.LazyFrame, rows_per_part: int) -> Iterator[list[pl.LazyFrame]]:
-    """The log as parts that fit into memory one at a time, all rows of an owner in one; files of parts are
-    gone at the end.
-    """
-    rows = int(collect(frame.select(pl.len())).item())
-    if rows <= rows_per_part:
-        yield [collect(frame).lazy()]
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        paths = scatter(frame, math.ceil(rows / rows_per_part), Path(folder) / "parts")
-        yield [dealt(path) for path in paths]
 
 
 class ItemNumbers:
@@ -109,40 +70,66 @@ class ItemNumbers:
 
 @dataclass(frozen=True)
 class Bucket:
-    """One bucket after the checks, and what the whole log needs to know of it.
+    """One bucket after the checks.
 
     Attributes:
-        folder: its arrays and the ids of its sessions.
-        last: the last good time in microseconds, None where there is none.
-        starts: good sessions by minute of their start.
-        steps: how many tied neighbours go up and how many down in the order of their items, (2,).
+        number: its place among the buckets.
+        folder: its arrays, whose items have numbers of this bucket's own, and the ids of sessions and items;
+            what the whole log needs to know of it; and, once it is finished, what became of it.
     """
 
+    number: int
     folder: Path
-    last: int | None
-    starts: pl.DataFrame
-    steps: NDArray[np.int64]
 
     def rows(self) -> Rows:
-        """The arrays, mapped into memory."""
-        return Rows(*(np.load(self.folder / f"{name}.npy", mmap_mode="r") for name in Rows._fields))
+        """The arrays, mapped into memory; the levels can be written to."""
+        return self._rows(self.folder, np.array)
+
+    def finished(self) -> Rows:
+        """The arrays with the last word on every row."""
+        return self._rows(self.folder / FINISHED, np.asarray)
+
+    def _rows(self, judged: Path, kept: Callable[..., NDArray[np.int8]]) -> Rows:
+        arrays = {name: self.folder if name != "levels" else judged for name in Rows._fields}
+        rows = Rows(*(np.load(place / f"{name}.npy", mmap_mode="r") for name, place in arrays.items()))
+        return rows._replace(levels=kept(rows.levels))
+
+    def facts(self) -> dict[str, list[int]]:
+        """``last``: the last good time in microseconds, if there is one; ``steps``: how many tied neighbours
+        go up and how many down in the order of their items.
+        """
+        facts: dict[str, list[int]] = json.loads((self.folder / "facts.json").read_text())
+        return facts
+
+    def starts(self) -> pl.DataFrame:
+        """Good sessions by minute of their start."""
+        return pl.read_parquet(self.folder / "starts.parquet", glob=False)
 
     def ids(self) -> pl.DataFrame:
         """The session_id, and for logs of users the user_id, of each session."""
         return pl.read_parquet(self.folder / "ids.parquet", glob=False)
 
-    def keep_levels(self, levels: NDArray[np.int8]) -> None:
-        """Write which rule took each row."""
-        np.save(self.folder / "levels.npy", levels)
+    def items(self) -> pl.Series:
+        """The ids of its items by their number in this bucket."""
+        return pl.read_parquet(self.folder / "items.parquet", glob=False)[ITEM]
 
-    def frame(self, where: NDArray[np.bool_], items: ItemNumbers, rules: list[str]) -> pl.DataFrame:
+    def numbers(self) -> NDArray[np.int32]:
+        """The number in the whole log of each item of this bucket."""
+        numbers: NDArray[np.int32] = np.load(self.folder / "numbers.npy")
+        return numbers
+
+    def number_items(self, items: ItemNumbers) -> None:
+        """Give its items their numbers in the whole log."""
+        np.save(self.folder / "numbers.npy", items.numbers(self.items()))
+
+    def frame(self, rows: Rows, where: NDArray[np.bool_], rules: list[str]) -> pl.DataFrame:
         """Some of the rows as they were, with their reason."""
-        rows, place = self.rows(), np.flatnonzero(where)
+        place = np.flatnonzero(where)
         session = np.repeat(np.arange(len(rows.sizes)), rows.sizes)[place]
         table = pl.DataFrame(
             {
                 SESSION: self.ids()[SESSION][session],
-                ITEM: items.ids()[rows.items[place].astype(np.int64)],
+                ITEM: self.items()[rows.items[place].astype(np.int64)],
                 TIME: pl.Series(rows.times[place]).cast(UTC_TIME),
                 REASON: pl.Series(rules, dtype=pl.String)[rows.levels[place].astype(np.int64)],
             }
@@ -158,51 +145,63 @@ class Checker:
     """Applies to each bucket the rules that need one session only.
 
     Attributes:
-        folder: where buckets and quarantine go.
+        folder: where quarantine goes.
+        work: where buckets go.
         recipe: the rules' settings.
         rules: all rules in their order.
-        tally: counts what each rule takes.
-        items: the numbers of the items met so far.
+        limits: the times that can be believed.
         hashed: whether clicks of equal time are put by a hash, as their order is that of the items.
     """
 
     folder: Path
+    work: Path
     recipe: Recipe
     rules: list[str]
-    tally: Tally
-    items: ItemNumbers = field(default_factory=ItemNumbers)
+    limits: Limits
     hashed: bool = False
 
-    def check(self, number: int, rows: pl.DataFrame, limits: Limits) -> Bucket:
-        """Write the readable rows of a bucket as arrays, and the others to quarantine."""
+    def check(self, task: tuple[int, pl.LazyFrame]) -> Bucket:
+        """Write the readable rows of a bucket as arrays, and the others to quarantine, unless it is done."""
+        number, part = task
+        place = self.work / f"bucket-{number}"
+        if not place.exists():
+            with whole(place) as aside:
+                self._check(number, collect(part), aside)
+        return Bucket(number, place)
+
+    def _check(self, number: int, rows: pl.DataFrame, place: Path) -> None:
         owner = owner_of(rows.lazy())
         owners, known = coded(rows[owner], ordered=owner == USER)
         items, found = coded(rows[ITEM], ordered=True)  # their order tells whether ties lie by item
-        good, bad = sieve(rows.with_columns(owners, items), limits)
+        good, bad = sieve(rows.with_columns(owners, items), self.limits)
         steps = item_steps(good, owner)
         if self.hashed:
             good = by_hash(good, owner, (known.gather(good[owner]), found.gather(good[ITEM])))
         events = good if owner == SESSION else sessionize(good, gap=self.recipe.gap).collect()
+        tally = Tally(self.rules)
         if bad.height:
-            whole = bad.with_columns(known.gather(bad[owner]), found.gather(bad[ITEM]))
-            write_quarantine(as_they_came(whole), self.folder / "quarantine" / f"unreadable-{number}.parquet")
-            self.tally.add(_named(bad, events).with_columns(whole[ITEM]))
+            as_read = bad.with_columns(known.gather(bad[owner]), found.gather(bad[ITEM]))
+            write_quarantine(
+                as_they_came(as_read), self.folder / "quarantine" / f"unreadable-{number}.parquet"
+            )
+            tally.add(_named(bad, events).with_columns(as_read[ITEM]))
+        tally.write(place)
         starts = run_starts(events[SESSION])
-        firsts = known.gather(events[owner][starts])
         sizes = np.diff(starts, append=events.height)
-        numbers = self.items.numbers(found)[events[ITEM].to_numpy()]
-        levels = self._levels(numbers, starts, sizes)
-        packed = Rows(numbers, events[TIME].dt.epoch("us").to_numpy(), levels, sizes)
-        place = self.folder / "work" / f"bucket-{number}"
-        place.mkdir(parents=True)
+        numbers = events[ITEM].to_numpy().astype(np.int32)
+        packed = Rows(
+            numbers, events[TIME].dt.epoch("us").to_numpy(), self._levels(numbers, starts, sizes), sizes
+        )
         for name, array in packed._asdict().items():
             np.save(place / f"{name}.npy", array)
+        quick(found.alias(ITEM).to_frame(), place / "items.parquet")
+        firsts = known.gather(events[owner][starts])
         ids = {SESSION: events[SESSION][starts], USER: firsts} if owner == USER else {SESSION: firsts}
-        _quick(pl.DataFrame(ids), place / "ids.parquet")
+        quick(pl.DataFrame(ids), place / "ids.parquet")
         if USER in events.columns:
             users = events.select(USER) if owner == SESSION else known.gather(events[USER]).to_frame()
-            _quick(users, place / "users.parquet")
-        return self._bucket(place, packed, starts, steps)
+            quick(users, place / "users.parquet")
+        self._tell(place, packed, starts, steps)
 
     def _levels(
         self, items: NDArray[np.int32], starts: NDArray[np.int64], sizes: NDArray[np.int64]
@@ -218,13 +217,14 @@ class Checker:
             levels[good & np.repeat(long, sizes)] = self.rules.index(ROBOT)
         return levels
 
-    def _bucket(self, place: Path, rows: Rows, starts: NDArray[np.int64], steps: NDArray[np.int64]) -> Bucket:
+    def _tell(self, place: Path, rows: Rows, starts: NDArray[np.int64], steps: NDArray[np.int64]) -> None:
         """The first row of a session is never a repeat, so a session is good where its first row is."""
         good = rows.levels == len(self.rules)
         first = rows.times[starts[good[starts]]]
         minutes = pl.Series(START, first // _MINUTE * _MINUTE).cast(UTC_TIME)
-        counted = minutes.to_frame().group_by(START).agg(pl.len().alias("sessions"))
-        return Bucket(place, int(rows.times[good].max()) if good.any() else None, counted, steps)
+        quick(minutes.to_frame().group_by(START).agg(pl.len().alias("sessions")), place / "starts.parquet")
+        last = [int(rows.times[good].max())] if good.any() else []
+        (place / "facts.json").write_text(json.dumps({"last": last, "steps": steps.tolist()}))
 
 
 def coded(ids: pl.Series, *, ordered: bool) -> tuple[pl.Series, pl.Series]:
@@ -238,7 +238,7 @@ def coded(ids: pl.Series, *, ordered: bool) -> tuple[pl.Series, pl.Series]:
     return pl.select(pl.when(whole).then(pl.Series(table)).alias(ids.name)).to_series(), known.alias(ids.name)
 
 
-def _quick(table: pl.DataFrame, path: Path) -> None:
+def quick(table: pl.DataFrame, path: Path) -> None:
     """Write a table that is read back soon."""
     table.write_parquet(path, compression="lz4", statistics=False)
 
@@ -261,6 +261,6 @@ def write_quarantine(rows: pl.DataFrame, path: Path) -> None:
 
 def last_of(buckets: list[Bucket]) -> datetime | None:
     """The last good time of the whole log."""
-    ends = [bucket.last for bucket in buckets if bucket.last is not None]
+    ends = [time for bucket in buckets for time in bucket.facts()["last"]]
     last: datetime | None = pl.Series([max(ends)]).cast(UTC_TIME)[0] if ends else None
     return last

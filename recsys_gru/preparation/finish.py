@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
@@ -9,9 +11,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.clicks.check import check_rules
-from recsys_gru.clicks.frames import ITEM, SESSION
-from recsys_gru.kernels.rules import Law, Rows, judge, last_rules, outline
-from recsys_gru.preparation.buckets import REPEAT, ROBOT, Bucket, Checker, write_quarantine
+from recsys_gru.clicks.frames import ITEM
+from recsys_gru.clicks.ledger import Ledger, Tally
+from recsys_gru.engines import Engine
+from recsys_gru.kernels.rules import Law, judge, last_rules, outline
+from recsys_gru.preparation.buckets import (
+    FINISHED,
+    REPEAT,
+    ROBOT,
+    Bucket,
+    ItemNumbers,
+    quick,
+    write_quarantine,
+)
+from recsys_gru.preparation.place import whole
 from recsys_gru.sessions.filter import RARE, SHORT
 from recsys_gru.sessions.split import CUT_OFF
 
@@ -32,7 +45,7 @@ def law_of(rules: list[str], begin: int, cut: int, min_length: int) -> Law:
 
 
 def fixed_point(
-    buckets: list[Bucket], law: Law, min_support: int, n_items: int, tell: OnProgress
+    buckets: list[Bucket], law: Law, min_support: int, n_items: int, engine: Engine, tell: OnProgress
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Find the items that are too rare, and the support of the others, when rare items and short sessions
     are dropped until nothing changes.
@@ -43,8 +56,9 @@ def fixed_point(
     rounds = 0
     while True:
         support = np.zeros(n_items, dtype=np.int64)
-        for bucket in buckets:
-            judge(_judged(bucket), law, rare, support)
+        tasks = ((bucket, rare[bucket.numbers()]) for bucket in buckets)
+        for bucket, counted in zip(buckets, engine.map(partial(_supported, law), tasks), strict=True):
+            support[bucket.numbers()] += counted
         more = (support > 0) & (support < min_support)
         rounds += 1
         tell("fixed point", rounds, rounds + bool(more.any()))
@@ -53,10 +67,27 @@ def fixed_point(
         rare |= more
 
 
-def _judged(bucket: Bucket) -> Rows:
-    """The rows of a bucket with levels that may be written to."""
-    rows = bucket.rows()
-    return rows._replace(levels=np.array(rows.levels))
+def _supported(law: Law, task: tuple[Bucket, NDArray[np.bool_]]) -> NDArray[np.int64]:
+    """The events that each item of a bucket keeps, given which ones are too rare."""
+    bucket, rare = task
+    support = np.zeros(len(rare), dtype=np.int64)
+    judge(bucket.rows(), law, np.array(rare), support)  # from elsewhere an array comes read-only
+    return support
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a bucket needs to know of the whole log to be finished, by its own numbers of items.
+
+    Attributes:
+        bucket: the bucket.
+        rare: whether an item is too rare.
+        support: training events of an item.
+    """
+
+    bucket: Bucket
+    rare: NDArray[np.bool_]
+    support: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -64,49 +95,60 @@ class Finisher:
     """Applies the rules of the whole log to each bucket, once they are known.
 
     Attributes:
-        checker: where rows go, and what was counted so far.
-        law: the rules.
-        rare: whether an item is too rare, by number.
-        support: training events by item number.
-        last_rule: the highest level among the rows of each item, filled bucket by bucket.
+        folder: where quarantine goes.
+        rules: all rules in their order.
+        law: those of the whole log.
     """
 
-    checker: Checker
+    folder: Path
+    rules: list[str]
     law: Law
-    rare: NDArray[np.bool_]
-    support: NDArray[np.int64]
-    last_rule: NDArray[np.int8]
 
-    @property
-    def of_users(self) -> bool:
-        """Whether sessions were cut out of the clicks of users."""
-        return f"null {SESSION}" not in self.checker.rules
+    def finish(self, known: Known) -> None:
+        """Write what became of a bucket, the sessions that stay among it, and the rows that were taken,
+        unless that is done.
+        """
+        place = known.bucket.folder / FINISHED
+        if not place.exists():
+            with whole(place) as aside:
+                self._finish(known, aside)
 
-    def finish(self, number: int, bucket: Bucket) -> pl.DataFrame:
-        """Write which rule took each row and the rows it took; gives the sessions that stay."""
-        rows = _judged(bucket)
-        judge(rows, self.law, self.rare, np.zeros_like(self.support))
-        part, starts, lengths = outline(rows, self.law, self.support)
-        by_session = last_rules(rows, self.last_rule)
-        self.checker.tally.add_levels(rows.levels, by_session)
-        bucket.keep_levels(rows.levels)
-        rules = self.checker.rules
-        taken = bucket.frame(rows.levels < self.law.kept, self.checker.items, rules)
-        write_quarantine(taken, self.checker.folder / "quarantine" / f"log-{number}.parquet")
-        return (
-            bucket.ids()
-            .with_columns(
-                pl.Series("part", part),
-                pl.Series("start", starts),
-                pl.Series("length", lengths),
-                pl.int_range(pl.len(), dtype=pl.Int32).alias("session"),
-                pl.lit(number, dtype=pl.Int32).alias("bucket"),
-            )
-            .filter(pl.col("part") >= 0)
+    def _finish(self, known: Known, place: Path) -> None:
+        bucket, rows, support = known.bucket, known.bucket.rows(), np.array(known.support)
+        judge(rows, self.law, np.array(known.rare), np.zeros_like(support))
+        part, starts, lengths = outline(rows, self.law, support)
+        by_item = np.full(len(support), -1, dtype=np.int8)
+        tally = Tally(self.rules)
+        tally.add_levels(rows.levels, last_rules(rows, by_item))
+        tally.write(place)
+        for name, array in (("levels", rows.levels), ("by_item", by_item)):
+            np.save(place / f"{name}.npy", array)
+        taken = bucket.frame(rows, rows.levels < self.law.kept, self.rules)
+        write_quarantine(taken, self.folder / "quarantine" / f"log-{bucket.number}.parquet")
+        sessions = bucket.ids().with_columns(
+            pl.Series("part", part),
+            pl.Series("start", starts),
+            pl.Series("length", lengths),
+            pl.int_range(pl.len(), dtype=pl.Int32).alias("session"),
+            pl.lit(bucket.number, dtype=pl.Int32).alias("bucket"),
         )
+        quick(sessions.filter(pl.col("part") >= 0), place / "sessions.parquet")
 
-    def close(self) -> None:
-        """Tell the tally of the items, when the last bucket is finished."""
-        items = self.checker.items.ids().alias(ITEM)
-        seen = pl.DataFrame({ITEM: items, "level": self.last_rule.astype(np.int64)})
-        self.checker.tally.add_items(seen.filter(pl.col("level") >= 0))
+
+def sessions_of(bucket: Bucket) -> pl.DataFrame:
+    """The sessions that stay of a finished bucket."""
+    return pl.read_parquet(bucket.folder / FINISHED / "sessions.parquet", glob=False)
+
+
+def summed_up(buckets: list[Bucket], rules: list[str], items: ItemNumbers) -> Ledger:
+    """What every rule took from the finished buckets together."""
+    tally, last_rule = Tally(rules), np.full(len(items), -1, dtype=np.int8)
+    for bucket in buckets:
+        tally.add_written(bucket.folder)
+        tally.add_written(bucket.folder / FINISHED)
+        numbers = bucket.numbers()
+        by_item = np.load(bucket.folder / FINISHED / "by_item.npy")
+        last_rule[numbers] = np.maximum(last_rule[numbers], by_item)
+    seen = pl.DataFrame({ITEM: items.ids(), "level": last_rule.astype(np.int64)})
+    tally.add_items(seen.filter(pl.col("level") >= 0))
+    return tally.ledger()

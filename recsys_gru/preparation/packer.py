@@ -31,16 +31,17 @@ class Packer:
         self.items = _array(folder / "items.npy", int(self._offsets[-1]), np.int32)
         self._times = _array(folder / "times.npy", int(self._offsets[-1]), np.int64)
 
-    def add(self, number: int, bucket: Bucket) -> None:
-        """Put the sessions of one bucket into their place."""
-        rows = bucket.rows()
-        ranks = self._ranks(number, len(rows.sizes))
+    def add(self, bucket: Bucket) -> None:
+        """Put the sessions of one bucket into their place, its items by their numbers in the whole log."""
+        rows = bucket.finished()
+        rows = rows._replace(items=bucket.numbers()[rows.items])
+        ranks = self._ranks(bucket.number, len(rows.sizes))
         places = np.where(ranks >= 0, self._offsets[ranks], -1)
         spread(rows, self._kept, places, self.items, self._times)
 
-    def unknown(self, number: int, bucket: Bucket, level: int) -> pl.DataFrame:
+    def unknown(self, bucket: Bucket, level: int) -> pl.DataFrame:
         """The rows of a bucket taken at a level: rank of their session, position in it, item, time."""
-        rows = bucket.rows()
+        rows = bucket.finished()
         stays = rows.levels >= level  # the last rule's level, and that of kept rows
         before = np.append(0, np.cumsum(stays))
         ends = np.cumsum(rows.sizes)
@@ -48,9 +49,9 @@ class Packer:
         session = np.searchsorted(ends, place, side="right")
         return pl.DataFrame(
             {
-                "rank": self._ranks(number, len(rows.sizes))[session],
+                "rank": self._ranks(bucket.number, len(rows.sizes))[session],
                 POSITION: before[place] - before[(ends - rows.sizes)[session]],
-                "item": rows.items[place],
+                "item": bucket.numbers()[rows.items[place]],
                 TIME: pl.Series(rows.times[place]).cast(UTC_TIME),
             }
         )

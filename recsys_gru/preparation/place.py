@@ -3,10 +3,35 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+from recsys_gru.engines import Engine
 from recsys_gru.errors import ClickLogError
+
+
+@contextmanager
+def whole(place: Path) -> Iterator[Path]:
+    """A folder that is there whole or not at all, whoever is killed and whoever else does the same work."""
+    aside = place.with_name(f".{place.name}.{uuid.uuid4().hex}")
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        aside.rename(place)
+    except OSError:
+        if not place.exists():
+            raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def put(file: Path, text: str) -> None:
+    """Write a file that is there whole or not at all."""
+    aside = file.with_name(f".{file.name}")
+    aside.write_text(text)
+    aside.replace(file)
 
 
 def replaced(place: Path) -> Path:
@@ -31,15 +56,16 @@ def recover(place: Path) -> None:
     shutil.rmtree(older, ignore_errors=True)
 
 
-def digests(folder: Path) -> dict[str, str]:
+def digests(folder: Path, engine: Engine) -> dict[str, str]:
     """The SHA-256 of every file by its path in the folder."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _sha256(path) for path in files}
+    names = (path.relative_to(folder).as_posix() for path in files)
+    return dict(zip(names, engine.map(_sha256, files), strict=True))
 
 
-def sealed(folder: Path, facts: Mapping[str, object]) -> dict[str, object]:
+def sealed(folder: Path, facts: Mapping[str, object], engine: Engine) -> dict[str, object]:
     """Facts with the digests of the files of a folder, and one of all this."""
-    told = {**facts, "sha256": digests(folder)}
+    told = {**facts, "sha256": digests(folder, engine)}
     return {**told, "seal": _seal(told)}
 
 

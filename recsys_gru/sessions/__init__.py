@@ -1,11 +1,11 @@
 """Events to what models take: item numbers, packed sessions, training and test parts.
 
 In it: vocabulary (ids to numbers), names (what people call the items), ordered (events in order), packed
-(`Sessions`, where Polars ends), files (the same on disk), data (whatever a caller has, packed), asked (ids
-and sessions as callers have them), filter (rare items and short sessions), split, doctor (what a split did),
-fingerprint, growing (a catalogue that goes on), stretches (a log as a stream). Used by everything that fits,
-ranks or measures. It must never import a model, torch, or a room that works on whole logs (preparation,
-exploration).
+(`Sessions`, where Polars ends), parts (of them, worked on apart), files (the same on disk), data (whatever a
+caller has, packed), asked (ids and sessions as callers have them), filter (rare items and short sessions),
+split, doctor (what a split did), fingerprint, growing (a catalogue that goes on), stretches (a log as a
+stream). Used by everything that fits, ranks or measures. It must never import a model, torch, or a room that
+works on whole logs (preparation, exploration).
 """
 
 from recsys_gru.clicks.check import TIED_LIMIT, tied_warning
@@ -18,6 +18,7 @@ from recsys_gru.sessions.fingerprint import session_keys
 from recsys_gru.sessions.growing import renumbered
 from recsys_gru.sessions.ordered import GAPS, HOURS, gap_label
 from recsys_gru.sessions.packed import SessionData, Sessions, microseconds, moment_of
+from recsys_gru.sessions.parts import parts_of, within
 from recsys_gru.sessions.split import (
     Split,
     ThreeParts,
@@ -49,6 +50,7 @@ __all__ = [
     "gap_label",
     "microseconds",
     "moment_of",
+    "parts_of",
     "read_sessions",
     "renumbered",
     "session_keys",
@@ -58,5 +60,6 @@ __all__ = [
     "split_three",
     "tail_cut",
     "tied_warning",
+    "within",
     "write_sessions",
 ]

@@ -5,9 +5,8 @@ import json
 import os
 import platform
 import uuid
-import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, chdir
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,26 +14,23 @@ from typing import TYPE_CHECKING, Any, cast, final
 
 from recsys_gru.arguments import name_text, whole_number
 from recsys_gru.contract import Recommender, SearchSpace, new_recommender, recommender_class
+from recsys_gru.engines import EngineLike, engine_in
 from recsys_gru.errors import ParameterError
 from recsys_gru.evaluation import Report, evaluate
 from recsys_gru.sessions import Sessions
-from recsys_gru.tracking.delivery import PROCESS, Run, address, dead, store_at
+from recsys_gru.tracking.delivery import PROCESS, address, dead, store_at
 from recsys_gru.tracking.run import run
-from recsys_gru.tracking.tracker import NOTE, Pruned, Tracker, shown
+from recsys_gru.tracking.tracker import Pruned, Tracker
+from recsys_gru.tracking.tuned import METRIC, describe_study
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
     from recsys_gru.training import EpochReport
 
-METRIC = "mrr_at_20"
 STARTUP_TRIALS, WARMUP_EPOCHS = 5, 1
 NAMESPACE = uuid.UUID("6a1d1d3c-7f5e-4a52-9d0e-6f6d3a7c2b10")
 """Makes the names of studies into tickets; any other would do."""
-HISTORY = "plots/optimization_history.png"
-PLOTS = ("plot_optimization_history", "plot_param_importances", "plot_slice")
-OF_EPOCHS = "plot_intermediate_values"
-"""Of models without epochs Optuna says that there is none."""
 
 
 @final
@@ -104,6 +100,7 @@ def search(
     *,
     where: str | os.PathLike[str] = "mlruns",
     say: Callable[[str], object] = lambda _: None,
+    engine: EngineLike = "local",
 ) -> dict[str, object]:
     """Search until enough trials are finished; return the best trial's hyper-parameters.
 
@@ -111,7 +108,8 @@ def search(
     below the study's parent, whichever process or call made it; the study's plots are the parent's artifacts.
 
     A study goes on where it was left by the same search: of the same sessions, class, fixed hyper-parameters
-    and space. Another one under the same name begins anew, and ``say`` tells which it is.
+    and space. Another one under the same name begins anew, and ``say`` tells which it is. With the engine
+    "ray" each worker of a cluster makes trials of the one study, from a seed of its own.
 
     Raises:
         ParameterError: if there is nothing to search.
@@ -120,6 +118,11 @@ def search(
     from optuna.trial import TrialState
 
     asked, space = asked.of(train, validation), asked.space()
+    with engine_in(engine) as moving:
+        if moving.workers > 1:
+            join = partial(_joined, asked, train, validation, where, Path.cwd())
+            for told in moving.map(join, range(moving.workers)):
+                say("\n".join(told))
     ended = (TrialState.COMPLETE, TrialState.PRUNED)
     with study_run(asked, where) as tracker:
         study = open_study(asked, store_at(where).folder)
@@ -129,9 +132,24 @@ def search(
         if len(study.get_trials(deepcopy=False, states=ended)) < asked.trials:
             objective = Objective(asked, space, train, validation, tracker, say)
             study.optimize(objective, callbacks=[MaxTrialsCallback(asked.trials, states=ended)])
-        _describe(tracker.parent, asked, study)
+        describe_study(tracker.parent, asked.kind, asked.data, study)
     say(f"best {METRIC} {study.best_value:.4f} with {study.best_params}")
     return {**study.best_params, **asked.fixed}
+
+
+def _joined(
+    asked: Search,
+    train: Sessions,
+    validation: Sessions,
+    where: str | os.PathLike[str],
+    folder: Path,
+    worker: int,
+) -> list[str]:
+    """One worker's share of a search, in the folder of the caller, on which relative paths hang."""
+    told: list[str] = []
+    with chdir(folder):
+        search(replace(asked, seed=asked.seed + worker), train, validation, where=where, say=told.append)
+    return told
 
 
 def refit(
@@ -259,34 +277,3 @@ def _found(asked: Search, study: "Study") -> str:
     others = [name for name in get_all_study_names(study._storage) if name.startswith(f"{asked.study} ")]
     beside = f"; {len(others) - 1} of that name are of other data or settings" if len(others) > 1 else ""
     return f"begins {asked.full_name!r}{beside}"
-
-
-def _describe(parent: Run, asked: Search, study: "Study") -> None:
-    """The best values as tags and text of the parent run, the study's plots as its files."""
-    best = {f"best.{name}": value for name, value in study.best_params.items()}
-    note = (
-        f"**{len(study.trials)} trials** of {asked.kind} on {asked.data}, each a run below this one. The "
-        f"best is trial {study.best_trial.number}: MRR@20 {study.best_value:.4f} on the validation part.\n\n"
-        f"{shown('MRR@20 of every trial', HISTORY)}"
-    )
-    parent.log({f"valid/{METRIC}": study.best_value}, tags={**best, NOTE: note})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Optuna calls its plots experimental
-        in_epochs = any(trial.intermediate_values for trial in study.trials)
-        for plot in (*PLOTS, OF_EPOCHS) if in_epochs else PLOTS:
-            _draw(parent, study, plot)
-
-
-def _draw(parent: Run, study: "Study", plot: str) -> None:
-    """Draw one of Optuna's plots as a file of the parent run; too few trials for it draw none."""
-    import matplotlib.pyplot as plt
-    import optuna.visualization.matplotlib as plots
-
-    try:
-        axes = getattr(plots, plot)(study)
-    except (RuntimeError, ValueError):
-        return
-    figure = (axes.flat[0] if hasattr(axes, "flat") else axes).figure
-    name = f"{plot.removeprefix('plot_')}.png"
-    parent.file(name, partial(figure.savefig, dpi=90, bbox_inches="tight"), "plots")
-    plt.close(figure)

@@ -183,6 +183,7 @@ def test_progress_is_told_for_every_stage(tmp_path: Path) -> None:
         on_progress=lambda *step: told.append(step),
     )
     assert list(dict.fromkeys(step[0] for step in told)) == [
+        "deal",
         "check",
         "fixed point",
         "filter",

@@ -1,0 +1,91 @@
+"""What moves work to where it is done: this process, or other ones on an engine that exists.
+
+The work itself is plain functions, the same on every engine. An engine is anything with the attributes and
+methods of ``Engine``; the room ``cluster`` has the one of Ray.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol, TypeAlias, TypeVar, cast, final
+
+from recsys_gru.arguments import shown
+from recsys_gru.errors import ParameterError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+NAMES = ("local", "ray")
+PARTS = 4
+"""Parts of some work for each worker: who is slow gets fewer."""
+
+
+class Engine(Protocol):
+    """Moves tasks to workers and their results back."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks are done at once."""
+
+    @property
+    def lasting(self) -> bool:
+        """Whether work takes so long that what a killed caller left is worth keeping."""
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts some work is cut."""
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """The results of a function, in the order of its tasks; an error of the function is raised here."""
+
+    def lend(self, model: Any) -> Callable[[], Any]:  # noqa: ANN401 - any model
+        """What gives the model wherever it is called."""
+
+
+EngineLike: TypeAlias = "str | Engine"
+"""`"local"`, `"ray"`, or an engine."""
+
+
+@final
+class Local:
+    """This process, one task after the other.
+
+    >>> list(Local().map(abs, [-1, 2]))
+    [1, 2]
+    """
+
+    workers = 1
+    parts = 1
+    lasting = False
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Each result when it is asked for."""
+        return map(function, tasks)
+
+    def lend(self, model: Any) -> Callable[[], Any]:  # noqa: ANN401 - any model
+        """The model itself."""
+        return lambda: model
+
+
+@contextmanager
+def engine_in(engine: EngineLike) -> Iterator[Engine]:
+    """The engine that a caller named, until the end of the work; one that was given stays as it is.
+
+    Raises:
+        ParameterError: it is none, or its library is not installed.
+
+    >>> with engine_in("local") as engine:
+    ...     engine.workers
+    1
+    """
+    if isinstance(engine, str) and engine == "ray":
+        started = importlib.import_module("recsys_gru.cluster").Ray()
+        with cast("AbstractContextManager[Engine]", started) as one:
+            yield one
+    elif isinstance(engine, str) and engine == "local":
+        yield Local()
+    elif callable(getattr(engine, "map", None)) and callable(getattr(engine, "lend", None)):
+        yield cast("Engine", engine)
+    else:
+        raise ParameterError(
+            f"expected engine to be one of {', '.join(NAMES)}, or an engine, got {shown(engine)}"
+        )
