@@ -95,7 +95,7 @@ def _of_biases(gradient: RowGradient) -> Tensor:
 
 def _of_labels(facts: Facts, items: Tensor, n_labels: int, gradient: Tensor) -> tuple[Tensor, Tensor]:
     if on_kernels(gradient):
-        found = kernels.label_gradients(facts.of(items.numpy()), n_labels, gradient.numpy(), n_threads())
+        found = kernels.label_gradients(facts, items.numpy(), n_labels, gradient.numpy(), n_threads())
         return torch.from_numpy(found[0]), torch.from_numpy(found[1])
     owner, labels, weights = entries(facts, items, gradient)
     distinct, places = torch.unique(labels, return_inverse=True)

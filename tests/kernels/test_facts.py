@@ -13,7 +13,6 @@ from recsys_gru.kernels.facts import (
     learn_with_facts,
     row_gradients,
 )
-from recsys_gru.kernels.facts import facts_of as gathered
 from recsys_gru.model.composed import composed
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.rows import RowGradient
@@ -53,11 +52,11 @@ def test_a_row_is_its_own_and_its_facts(numbers: int, width: int) -> None:
     own, labels, projection = drawn((N, width), (LABELS, width), (numbers, width))
     expected = own + dense(facts) @ labels + facts.numbers.astype(np.float64) @ projection
     out = np.full((4, width), np.nan, np.float32)
-    compose(own, (items, NONE), facts.of(items), (labels, projection), out, 1)
+    compose(own, (items, NONE), facts, (labels, projection), out, 1)
     np.testing.assert_allclose(out, expected[items], rtol=1e-5, atol=1e-5)
     kept = np.array([0, 2, 2, 0], np.float32)
     left = expected[items] - own[items] * (kept == 0)[:, None]
-    compose(own, (items, kept), facts.of(items), (labels, projection), out, 1)
+    compose(own, (items, kept), facts, (labels, projection), out, 1)
     np.testing.assert_allclose(out, left, rtol=1e-5, atol=1e-5)
     tensors = [torch.from_numpy(values).double() for values in (own, labels, projection)]
     elsewhere = composed(tensors[0], facts, (tensors[1], tensors[2]), torch.from_numpy(items))
@@ -66,14 +65,6 @@ def test_a_row_is_its_own_and_its_facts(numbers: int, width: int) -> None:
         tensors[0], facts, (tensors[1], tensors[2]), torch.from_numpy(items), torch.from_numpy(kept)
     )
     np.testing.assert_allclose(halved.numpy(), left, rtol=1e-6, atol=1e-6)
-
-
-def test_facts_of_some_items_are_gathered() -> None:
-    facts, items = facts_of(3), np.array([6, 0, 1, 6, 2])
-    found, expected = Facts(*gathered(facts, items)), facts.of(items)
-    for name in Facts._fields:
-        assert np.array_equal(getattr(found, name), getattr(expected, name))
-        assert getattr(found, name).dtype == getattr(expected, name).dtype
 
 
 @pytest.mark.parametrize("length", [0.0, 3.0])
@@ -98,7 +89,7 @@ def test_gradients_of_biases_are_sums() -> None:
 def test_gradients_flow_into_labels(width: int) -> None:
     facts, items = facts_of(0), np.array([6, 0, 1, 2])
     (gradient,) = drawn((4, width))
-    found, sums = label_gradients(facts.of(items), LABELS, gradient, 1)
+    found, sums = label_gradients(facts, items, LABELS, gradient, 1)
     first = [label for item in items for label in facts.of(np.array([item])).labels.tolist()]
     assert found.tolist() == list(dict.fromkeys(first))
     expected = dense(facts)[items].T @ gradient
@@ -112,8 +103,8 @@ def test_threads_do_not_change_a_bit() -> None:
     found = []
     for threads in (1, 3):
         out = np.empty_like(gradient)
-        compose(own, (items, NONE), facts.of(items), (labels, projection), out, threads)
-        found.append((out, *label_gradients(facts.of(items), LABELS, gradient, threads)))
+        compose(own, (items, NONE), facts, (labels, projection), out, threads)
+        found.append((out, *label_gradients(facts, items, LABELS, gradient, threads)))
     assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 
@@ -136,9 +127,7 @@ def test_own_rows_biases_labels_and_projection_learn() -> None:
     factors = delta, operand, np.array([3, 0]), added, np.float32(0)
     rates = np.float32(0.1), np.float32(0), np.float32(1e-6)
     known = Known(facts, memories[2], memories[3])
-    learn_with_facts(
-        (memories[0], memories[1]), known, (near, items, facts.of(items), NONE), factors, rates, 1
-    )
+    learn_with_facts((memories[0], memories[1]), known, (near, items, NONE), factors, rates, 1)
     whole, of_biases = np.zeros((N, 5)), np.zeros(N)
     whole[items], of_biases[items[:3]] = expected, delta.sum(1)
     gradients = whole, of_biases, dense(facts).T @ whole, facts.numbers.T @ whole
