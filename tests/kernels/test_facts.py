@@ -9,10 +9,10 @@ from recsys_gru.kernels.facts import (
     Known,
     bias_gradients,
     compose,
-    label_gradients,
     learn_with_facts,
     row_gradients,
 )
+from recsys_gru.kernels.terms import add_facts, label_gradients
 from recsys_gru.model.composed import composed
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.rows import RowGradient
@@ -46,7 +46,7 @@ def drawn(*shapes: tuple[int, int]) -> list[Floats]:
 
 
 @pytest.mark.parametrize("numbers", [0, 1, 9])
-@pytest.mark.parametrize("width", [1, 16, 45])
+@pytest.mark.parametrize("width", [1, 16, 45, 150])
 def test_a_row_is_its_own_and_its_facts(numbers: int, width: int) -> None:
     facts, items = facts_of(numbers), np.array([6, 0, 1, 2])
     own, labels, projection = drawn((N, width), (LABELS, width), (numbers, width))
@@ -54,6 +54,9 @@ def test_a_row_is_its_own_and_its_facts(numbers: int, width: int) -> None:
     out = np.full((4, width), np.nan, np.float32)
     compose(own, (items, NONE), facts, (labels, projection), out, 1)
     np.testing.assert_allclose(out, expected[items], rtol=1e-5, atol=1e-5)
+    rows = own[items]
+    add_facts(facts, items, (labels, projection), rows)
+    assert np.array_equal(rows, out)
     kept = np.array([0, 2, 2, 0], np.float32)
     left = expected[items] - own[items] * (kept == 0)[:, None]
     compose(own, (items, kept), facts, (labels, projection), out, 1)
@@ -85,7 +88,7 @@ def test_gradients_of_biases_are_sums() -> None:
     np.testing.assert_allclose(bias_gradients(delta), delta.sum(1, keepdims=True), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("width", [1, 32, 45])
+@pytest.mark.parametrize("width", [1, 32, 45, 150])
 def test_gradients_flow_into_labels(width: int) -> None:
     facts, items = facts_of(0), np.array([6, 0, 1, 2])
     (gradient,) = drawn((4, width))
@@ -112,6 +115,25 @@ def adagrad(w: Floats, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
     """What its first step makes of a parameter."""
     moved: NDArray[np.float64] = w - 0.1 * gradient / np.sqrt(gradient**2 + 1e-6)
     return moved
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.3])
+@pytest.mark.parametrize("numbers", [2, 9])
+def test_threads_learn_the_same_bits(numbers: int, momentum: float) -> None:
+    facts = facts_of(numbers).of(np.tile(np.arange(N), 30))
+    items, rates = np.random.default_rng(1).permutation(30 * N), (np.float32(0.1), np.float32(momentum))
+    delta, operand, added, near = drawn((200, 8), (8, 40), (3, 40), (len(items), 40))
+    factors = delta, operand, np.array([3, 0, 209]), added, np.float32(0)
+    found = []
+    for threads in (1, 3):
+        tables = drawn((len(items), 40), (LABELS, 40), (numbers, 40), (1, len(items)))
+        memories = [(values, np.zeros_like(values), np.zeros_like(values)) for values in tables]
+        bias = tuple(values[0] for values in memories[3])
+        known = Known(facts, memories[1], memories[2])
+        told = (near, items, NONE), factors, (*rates, np.float32(1e-6)), threads
+        learn_with_facts((memories[0], bias), known, *told)
+        found.append(tables)
+    assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_own_rows_biases_labels_and_projection_learn() -> None:
