@@ -81,7 +81,7 @@ def _scatter(sparse: _Sparse, row: Row, i: Any) -> None:
     builder, values = sparse.builder, row.load(sparse.row(sparse.table, i))
     fma = declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
     begin, end = sparse.span(i)
-    with cgutils.for_range(builder, end, begin) as loop:  # type: ignore[no-untyped-call]
+    with cgutils.for_range(builder, end, begin) as loop:
         which, weight = sparse.term(loop.index)
         place = sparse.row(sparse.out, which)
         added = zip(values, row.load(place), strict=True)
@@ -109,7 +109,7 @@ def _each_row(body: Callable[[_Sparse, Row, Any], None]) -> Callable[..., tuple[
                     for branch, masked in zip(branches, (in_last, None), strict=True):
                         with branch:
                             row = Row(builder, count, masked)
-                            with cgutils.for_range(builder, rows) as loop:  # type: ignore[no-untyped-call]
+                            with cgutils.for_range(builder, rows) as loop:
                                 body(sparse, row, loop.index)
                 builder.branch(done)
             builder.position_at_end(done)
