@@ -5,6 +5,10 @@ on, beside what its law allows. With FOLDER also movies.parquet and movies_items
 tested: a tenth of the items, drawn by the seed, is taken out of training; recall@50 of clicks on items that
 training has no click on, beside popularity of facts alone, which scores every item of the catalogue, clicked
 or not, by its facts and nothing else, in three ways.
+
+What they cost, `python -m benchmarks.facts --price LOG [--turns 5]`: an epoch of a log without
+facts and with five made-up columns, two of labels, two of numbers and a list of three tags, by turns; the
+first turn is left out.
 """
 
 import argparse
@@ -32,6 +36,15 @@ BOOSTS = {"made up": (0.0,), "movies": (0.0, 0.5, 0.7, 1.0)}
 DAYS, MOVIE_DAYS = 10, timedelta(days=30)
 TAKEN_OUT = 10
 PENALTIES = (1.0, 10.0, 100.0)
+PRICED: dict[str, dict[str, Any]] = {
+    "64 lanes": {"batch_size": 64},
+    "128 lanes": {"batch_size": 128},
+    "recommended": {**rg.RECOMMENDED, "boost_new": None},
+    "64 lanes, 256 units": {"batch_size": 64, "layers": (256,)},
+    "64 lanes, BPR-max": {"batch_size": 64, "loss": "bpr-max"},
+    "64 lanes, separate": {"batch_size": 64, "constrained_embedding": False, "embedding": 100},
+    "64 lanes, one-hot": {"batch_size": 64, "constrained_embedding": False},
+}
 NEVER = "clicks on never-seen items"
 
 
@@ -48,8 +61,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--price", type=Path, metavar="LOG")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--settings", nargs="+", choices=PRICED, default=list(PRICED))
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if options.price:
+        price(options.price, options.turns, options.settings)
+        return
     print(f"{'log':<10}{'seed':>5}  {'way':<30}{'clicks':>8}{'never seen':>12}{'all':>8}")
     for seed in options.seeds:
         made = rg.generate_catalogue(days=DAYS, seed=seed)
@@ -60,6 +79,35 @@ def main() -> None:
     for seed in options.seeds if options.folder else ():
         parts = movies(options.folder, seed)
         shown("movies", seed, parts, k=50, beside=popularity_of_facts(parts, 50))
+
+
+def price(log: Path, turns: int, settings: list[str]) -> None:
+    """Print a line for each setting: seconds of an epoch, and the median of the turns' ratios."""
+    clicks = rg.check_clicks(rg.read_clicks(log)).clicks
+    train = rg.Sessions.from_events(rg.filter_sessions(clicks, min_support=1, min_length=2))
+    items = five_columns(train.vocabulary.ids)
+    seconds = np.empty((len(settings), 2, turns + 1))
+    for turn in range(turns + 1):
+        for i, name in enumerate(settings):
+            for known, facts in enumerate((None, items)):
+                model = rg.GRU4Rec(**{**PRICED[name], "device": "cpu", "n_epochs": 1}).fit(train, items=facts)
+                seconds[i, known, turn] = model.history_[0].seconds
+    print(f"{'setting':<22}{'without':>9}{'with':>9}{'ratio':>7}  ratios by turns")
+    for name, (without, with_facts) in zip(settings, seconds[:, :, 1:], strict=True):
+        ratios = with_facts / without
+        shown = f"{np.median(without):>9.2f}{np.median(with_facts):>9.2f}{np.median(ratios):>7.2f}"
+        print(f"{name:<22}{shown}  {' '.join(f'{ratio:.2f}' for ratio in ratios)}")
+
+
+def five_columns(ids: pl.Series) -> pl.DataFrame:
+    """Facts drawn at random: 1,500 labels, two numbers."""
+    rng, n = np.random.default_rng(1), len(ids)
+    columns: dict[str, Any] = {"item_id": ids}
+    for name, count in {"category": 200, "brand": 1000}.items():
+        columns[name] = [f"{name} {label}" for label in rng.integers(0, count, n)]
+    columns |= {name: rng.normal(size=n) for name in ("price", "size")}
+    columns["tags"] = [[f"tag {label}" for label in row] for row in rng.integers(0, 300, (n, 3))]
+    return pl.DataFrame(columns)
 
 
 def parted(clicks: pl.DataFrame, items: pl.DataFrame, days: timedelta) -> Parts:

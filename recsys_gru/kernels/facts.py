@@ -1,27 +1,20 @@
-"""Rows of items with what is known of them added, and the way of their gradients back into what was added.
-
-Sums are added up as they are written: the same bits in whatever loop these are compiled into.
-"""
+"""Rows of items with what is known of them added, and learning both."""
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across, summed
 from recsys_gru.kernels.machine.jit import in_order, kernel
 from recsys_gru.kernels.machine.prefetch import prefetch
 from recsys_gru.kernels.machine.threads import share_out
-from recsys_gru.kernels.products import CHUNK, product, product_shared
-from recsys_gru.kernels.rows import Factors, Memory, Rates, adagrad_of_rows, take
+from recsys_gru.kernels.products import CHUNK, product
+from recsys_gru.kernels.rows import LINE, Factors, Memory, Rates, adagrad_of_rows, take
+from recsys_gru.kernels.terms import Facts, add_facts, add_gradients, sums_of_labels
 
-Facts = tuple[Items, NDArray[np.int32], Floats, Floats]
-"""Of N items: where the labels of each begin (N + 1,), labels and their weights (nnz,), numbers (N, V)."""
-NARROW = 8
-"""Numbers of an item that are quicker added one by one than as a product."""
-COLUMNS = 32
-"""Columns of a gradient that are worth a thread."""
+AHEAD = 32
+"""Rows that arrive while others are composed."""
 
 
 class Known(NamedTuple):
@@ -34,51 +27,6 @@ class Known(NamedTuple):
     """(V, D)"""
 
 
-@kernel
-def facts_of(facts: Facts, items: Items) -> Facts:
-    """The facts of some items (R,), in this order, side by side in memory.
-
-    Twin: `Facts.of`, tests/kernels/test_facts.py::test_facts_of_some_items_are_gathered.
-    """
-    begins, labels, weights, numbers = facts
-    of_labels, of_weights = labels.reshape(-1, 1), weights.reshape(-1, 1)
-    offsets = np.zeros(len(items) + 1, np.int64)
-    for i in range(len(items)):
-        first, last = begins[items[i]], begins[items[i] + 1]
-        offsets[i + 1] = offsets[i] + last - first
-        prefetch(of_labels, first, 0)
-        prefetch(of_weights, first, 0)
-        prefetch(numbers, items[i], 0)
-    of_items, their_weights = np.empty(offsets[-1], np.int32), np.empty(offsets[-1], np.float32)
-    own, at = np.empty((len(items), numbers.shape[1]), np.float32), 0
-    for i in range(len(items)):
-        for f in range(begins[items[i]], begins[items[i] + 1]):
-            of_items[at], their_weights[at] = labels[f], weights[f]
-            at += 1
-        for v in range(own.shape[1]):
-            own[i, v] = numbers[items[i], v]
-    return offsets, of_items, their_weights, own
-
-
-@in_order
-def _add_weighted(
-    out: Floats, i: int, table: Floats, which: tuple[NDArray[np.int32], Floats], begin: int, end: int
-) -> None:
-    """Add those rows of a table that `which` names from begin to end, each times its weight, to row i of
-    `out`; four at a time, which the processor likes better than one."""
-    places, weights = which
-    whole = end - (end - begin) % 4
-    for f in range(begin, whole, 4):
-        a, b, c, d = places[f], places[f + 1], places[f + 2], places[f + 3]
-        v, w, x, y = weights[f], weights[f + 1], weights[f + 2], weights[f + 3]
-        for j in range(out.shape[1]):
-            out[i, j] += (v * table[a, j] + w * table[b, j]) + (x * table[c, j] + y * table[d, j])
-    for f in range(whole, end):
-        a, v = places[f], weights[f]
-        for j in range(out.shape[1]):
-            out[i, j] += v * table[a, j]
-
-
 @in_order
 def _add_row(row: Floats, out: Floats) -> None:
     for j in range(len(out)):
@@ -86,26 +34,34 @@ def _add_row(row: Floats, out: Floats) -> None:
 
 
 @kernel
-def _compose_part(state: tuple[Floats, Items, Floats, Facts, Floats, Floats, Floats], part: int) -> None:
-    own, items, kept, facts, labels, projection, out = state
-    begin = part * CHUNK
-    end = min(begin + CHUNK, len(items))
-    offsets, of_labels, numbers = facts[0], (facts[1], facts[2]), facts[3]
-    width = len(projection)
-    take(own, items[begin:end], out[begin:end])
-    for i in range(begin, end):
-        if len(kept) > 0 and kept[i] == 0:
-            out[i] = 0
-        _add_weighted(out, i, labels, of_labels, offsets[i], offsets[i + 1])
-        if width <= NARROW:
-            for v in range(width):
-                for j in range(out.shape[1]):
-                    out[i, j] += numbers[i, v] * projection[v, j]
-    if len(projection) > NARROW:
-        added, start = np.empty((end - begin, out.shape[1]), np.float32), np.zeros(end - begin, np.float32)
-        product(numbers[begin:end], projection, added, start)
-        for i in range(begin, end):
-            _add_row(added[i - begin], out[i])
+def _ask_facts(facts: Facts, items: Items) -> None:
+    """Ask for the facts of some items, without waiting for them."""
+    begins, labels, weights, numbers = facts
+    of_labels, of_weights = labels.reshape(-1, 1), weights.reshape(-1, 1)
+    for i in range(len(items)):
+        prefetch(of_labels, begins[items[i]], 0)
+        prefetch(of_weights, begins[items[i]], 0)
+        prefetch(numbers, items[i], 0)
+
+
+@kernel
+def _compose_part(
+    state: tuple[Floats, Items, Floats, Facts, tuple[Floats, Floats], Floats], part: int
+) -> None:
+    own, items, kept, facts, added, out = state
+    end = min(part * CHUNK + CHUNK, len(items))
+    for first in range(part * CHUNK, end, AHEAD):
+        last = min(first + AHEAD, end)
+        _ask_facts(facts, items[last + AHEAD : last + 2 * AHEAD])
+        for i in range(last, min(last + AHEAD, len(items))):
+            for j in range(0, out.shape[1], LINE):
+                prefetch(own, items[i], j)
+                prefetch(out, i, j)
+        take(own, items[first:last], out[first:last])
+        for i in range(first, last):
+            if len(kept) > 0 and kept[i] == 0:
+                out[i] = 0
+        add_facts(facts, items[first:last], added, out[first:last])
 
 
 @kernel
@@ -118,34 +74,37 @@ def compose(
     threads: int,
 ) -> None:
     """Set out (R, D) to the own rows of some items (R,) of a table (N, D), with the rows that their facts (of
-    R items) add: of labels (L, D), and of numbers by a projection (V, D). Beside the items it is told which
+    N items) add: of labels (L, D), and of numbers by a projection (V, D). Beside the items it is told which
     of them are to be kept (R,), all if empty: where there is a zero, the own row is left out.
 
     Twin: dense matrices, tests/kernels/test_facts.py::test_a_row_is_its_own_and_its_facts.
     """
-    state = (own, picked[0], picked[1], facts, added[0], added[1], out)
+    _ask_facts(facts, picked[0][: 2 * AHEAD])
+    state = (own, picked[0], picked[1], facts, added, out)
     share_out(_compose_part, state, -(-len(out) // CHUNK), threads)
 
 
 @kernel
-def _fill_gradients(rows: Floats, factors: Factors, out: Floats, begin: int, end: int) -> None:
+def _fill_gradients(rows: Floats, factors: Factors, out: Floats, begin: int) -> None:
+    """Set out (R, D) to the gradient of so many rows from `begin` on."""
     delta, operand, at, added, length = factors
-    scored, start = delta[begin:end], np.zeros(CHUNK, np.float32)
-    product(scored, operand, out[begin : begin + len(scored)], start)
+    end, start = begin + len(out), np.zeros(CHUNK, np.float32)
+    scored = delta[begin:end]
+    product(scored, operand, out[: len(scored)], start)
     if length > 0:
         for i in range(len(scored)):
-            across(out[begin + i], rows[begin + i], length)
-    for i in range(begin + len(scored), end):
+            across(out[i], rows[begin + i], length)
+    for i in range(len(scored), len(out)):
         out[i] = 0
     for p in range(len(at)):
         if begin <= at[p] < end:
-            _add_row(added[p], out[at[p]])
+            _add_row(added[p], out[at[p] - begin])
 
 
 @kernel
 def _gradient_part(state: tuple[Floats, Factors, Floats], part: int) -> None:
     rows, factors, out = state
-    _fill_gradients(rows, factors, out, part * CHUNK, min(part * CHUNK + CHUNK, len(rows)))
+    _fill_gradients(rows, factors, out[part * CHUNK : part * CHUNK + CHUNK], part * CHUNK)
 
 
 @kernel
@@ -155,44 +114,6 @@ def row_gradients(rows: Floats, factors: Factors, out: Floats, threads: int) -> 
     Twin: `RowGradient.of_rows`, tests/kernels/test_facts.py::test_gradients_of_rows_are_those_of_torch.
     """
     share_out(_gradient_part, (rows, factors, out), -(-len(rows) // CHUNK), threads)
-
-
-@in_order
-def _add_part(state: tuple[Facts, Items, Floats, Floats, int], part: int) -> None:
-    """Add the rows of a gradient to those of their labels, some columns of all: in the order of items,
-    however many threads there are."""
-    (offsets, _, weights, _), places, gradient, out, width = state
-    begin = part * width
-    count = np.uint64(min(width, gradient.shape[1] - begin))
-    first = np.uint64(begin)  # of what has a sign, the loop would see whether it counts from the end
-    for i in range(len(gradient)):
-        for f in range(offsets[i], offsets[i + 1]):
-            t, weight = places[f], weights[f]
-            for j in range(count):
-                out[t, first + j] += weight * gradient[i, first + j]
-
-
-@kernel
-def label_gradients(facts: Facts, n_labels: int, gradient: Floats, threads: int) -> tuple[Items, Floats]:
-    """Return the distinct labels (T,) of the facts of R items by first appearance, and their gradients (T,
-    D), given those of the items' rows (R, D).
-
-    Twin: dense matrices, tests/kernels/test_facts.py::test_gradients_flow_into_labels.
-    """
-    labels, used = facts[1], 0
-    slots, places = np.full(n_labels, -1, np.int64), np.empty(len(labels), np.int64)
-    found = np.empty(min(len(labels), n_labels), np.int64)
-    for f in range(len(labels)):
-        slot = slots[labels[f]]
-        if slot < 0:
-            slot = used
-            slots[labels[f]], found[used] = used, labels[f]
-            used += 1
-        places[f] = slot
-    out = np.zeros((used, gradient.shape[1]), np.float32)
-    width = max(-(-gradient.shape[1] // threads), COLUMNS)
-    share_out(_add_part, (facts, places, gradient, out, width), -(-gradient.shape[1] // width), threads)
-    return found[:used], out
 
 
 @kernel
@@ -208,25 +129,25 @@ def bias_gradients(delta: Floats) -> Floats:
 
 
 @kernel
-def _learn_part(state: tuple[Memory, Items, Floats, Floats, Factors, Floats, Rates], part: int) -> None:
+def _learn_part(state: tuple[Memory, Items, Floats, Floats, Factors, Floats, int, Rates], part: int) -> None:
     """Fill the gradients of some rows, and learn the own ones while these are in the cache."""
-    own, items, kept, rows, factors, gradient, rates = state
-    begin, end = part * CHUNK, min(part * CHUNK + CHUNK, len(rows))
-    _fill_gradients(rows, factors, gradient, begin, end)
-    mine = gradient[begin:end]
+    own, items, kept, rows, factors, gradient, first, rates = state
+    mine = gradient[part * CHUNK : part * CHUNK + CHUNK]
+    begin = first + part * CHUNK
+    _fill_gradients(rows, factors, mine, begin)
     if len(kept) > 0:
         mine = mine.copy()
         for i in range(len(mine)):
             if kept[begin + i] == 0:
                 mine[i] = 0
-    adagrad_of_rows(own, items[begin:end], mine, rates, 1)
+    adagrad_of_rows(own, items[begin : begin + len(mine)], mine, rates, 1)
 
 
 @kernel
 def learn_with_facts(
     memories: tuple[Memory, Memory],
     known: Known,
-    near: tuple[Floats, Items, Facts, Floats],
+    near: tuple[Floats, Items, Floats],
     factors: Factors,
     rates: Rates,
     threads: int,
@@ -234,20 +155,22 @@ def learn_with_facts(
     """Apply Adagrad to the own rows and the biases of the items of a window, and to what their facts add.
 
     `near` are these rows with their facts, (R, D), that the factors of the gradient belong to, the items'
-    numbers (R,), their facts, and which own rows were kept (R,), all if empty.
+    numbers (R,), and which own rows were kept (R,), all if empty.
 
     Twin: NumPy in double, tests/kernels/test_facts.py::test_own_rows_biases_labels_and_projection_learn.
     """
-    (own, bias), (rows, items, facts, kept), (_, labels, projection) = memories, near, known
-    gradient = np.empty_like(rows)
-    parts = -(-len(rows) // CHUNK)
-    share_out(_learn_part, (own, items, kept, rows, factors, gradient, rates), parts, threads)
+    (own, bias), (rows, items, kept), (facts, labels, projection) = memories, near, known
+    every = rates[1] == 0  # without momentum a gradient of zeros moves nothing
+    found = sums_of_labels(facts, items, len(labels[0]), rows.shape[1], every)
+    at_once = CHUNK if threads == 1 else len(rows)  # few gradients at a time stay in the cache
+    gradient, of_numbers = np.empty((at_once, rows.shape[1]), np.float32), np.zeros_like(projection[0])
+    for begin in range(0, len(rows), at_once):
+        some, mine = items[begin : begin + at_once], gradient[: len(rows) - begin]
+        _ask_facts(facts, some)
+        state = own, items, kept, rows, factors, mine, begin, rates
+        share_out(_learn_part, state, -(-len(some) // CHUNK), threads)
+        add_gradients(facts, some, mine, (found, of_numbers), threads)
     column = (bias[0].reshape(-1, 1), bias[1].reshape(-1, 1), bias[2].reshape(-1, 1))
     adagrad_of_rows(column, items[: len(factors[0])], bias_gradients(factors[0]), rates, 1)
-    if len(labels[0]) > 0:
-        distinct, sums = label_gradients(facts, len(labels[0]), gradient, threads)
-        adagrad_of_rows(labels, distinct, sums, rates, threads)
-    if len(projection[0]) > 0:
-        every, sums = np.arange(len(projection[0])), np.empty_like(projection[0])
-        product_shared(facts[3].T, gradient, sums, threads)
-        adagrad_of_rows(projection, every, sums, rates, threads)
+    adagrad_of_rows(labels, found[1][: found[2][0]], found[3], rates, threads)
+    adagrad_of_rows(projection, np.arange(len(of_numbers)), of_numbers, rates, threads)

@@ -47,6 +47,17 @@ def _piece(a: Floats, b: Floats, out: Floats, at: tuple[int, int], start: Floats
 
 
 @kernel
+def _multiply(a: Floats, b: Floats, out: Floats, start: Floats, add: bool) -> None:
+    for k in range(0, a.shape[1], DEPTH):
+        left, right = a[:, k : k + DEPTH], b[k : k + DEPTH]
+        n = 0
+        while n < out.shape[1]:
+            for m in range(0, out.shape[0], TALL):
+                _piece(left, right, out, (m, n), start, add or k > 0)
+            n += WIDTH * _panel(out.shape[1] - n)
+
+
+@kernel
 def product(a: Floats, b: Floats, out: Floats, start: Floats) -> None:
     """Set out (M, N) to a (M, K) @ b (K, N) + start (M,), summed in the order of k.
 
@@ -54,13 +65,16 @@ def product(a: Floats, b: Floats, out: Floats, start: Floats) -> None:
 
     Twin: NumPy, tests/kernels/test_products.py::test_sums_start_from_what_is_given.
     """
-    for k in range(0, a.shape[1], DEPTH):
-        left, right = a[:, k : k + DEPTH], b[k : k + DEPTH]
-        n = 0
-        while n < out.shape[1]:
-            for m in range(0, out.shape[0], TALL):
-                _piece(left, right, out, (m, n), start, k > 0)
-            n += WIDTH * _panel(out.shape[1] - n)
+    _multiply(a, b, out, start, False)
+
+
+@kernel
+def add_product(a: Floats, b: Floats, out: Floats) -> None:
+    """Add a (M, K) @ b (K, N) to out (M, N), as `product` would have gone on with more terms.
+
+    Twin: `product`, tests/kernels/test_products.py::test_a_product_goes_on_to_the_same_bits.
+    """
+    _multiply(a, b, out, np.empty(len(a), np.float32), True)
 
 
 @kernel

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import across_each, directions
 from recsys_gru.kernels.dropout import dropout_mask
-from recsys_gru.kernels.facts import Facts, compose, facts_of, learn_with_facts
+from recsys_gru.kernels.facts import compose, learn_with_facts
 from recsys_gru.kernels.losses import bpr_max_rows, cross_entropy_rows, weigh
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.moment import add_labels, label_sums
@@ -194,30 +194,28 @@ def _over(trained: Trained, rows: Floats, bias: Floats) -> Trained:
 
 
 @kernel
-def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained, Plan, Facts, Floats]:
+def _with_facts(trained: Trained, window: Plan, recipe: Recipe) -> tuple[Trained, Plan, Floats]:
     """What a window is learned on: where facts are known, its items' rows with what these add, as a table of
-    their own, the window by the places in it, the facts, and which own rows are kept, all if empty."""
-    kept = np.empty(0, np.float32)
-    known = trained.known
+    their own, the window by the places in it, and which own rows are kept, all if empty."""
+    kept, known, keys = np.empty(0, np.float32), trained.known, window.keys
     if len(known.facts[0]) == 0:
-        return trained, window, facts_of(known.facts, window.rows[:0]), kept
-    facts, keys = facts_of(known.facts, window.rows), window.keys
+        return trained, window, kept
     if recipe.drop_own > 0:
         kept, keys = np.empty(len(window.rows), np.float32), keys[1:]
         dropout_mask(window.keys[0], recipe.drop_own, kept)
     rows = np.empty((len(window.rows), trained.table[0].shape[1]), np.float32)
     added = known.labels[0], known.projection[0]
-    compose(trained.table[0], (window.rows, kept), facts, added, rows, recipe.threads)
+    compose(trained.table[0], (window.rows, kept), known.facts, added, rows, recipe.threads)
     bias = np.empty(len(window.rows), np.float32)
     for i in range(len(bias)):
         bias[i] = trained.bias[0][window.rows[i]]
-    return _over(trained, rows, bias), _by_place(window, keys), facts, kept
+    return _over(trained, rows, bias), _by_place(window, keys), kept
 
 
 @kernel
 def _learn_rows(
     trained: Trained,
-    near: tuple[Floats, Items, Facts, Floats],
+    near: tuple[Floats, Items, Floats],
     factors: tuple[Floats, Floats, Items, Floats, np.float32],
     rates: Rates,
     threads: int,
@@ -246,7 +244,7 @@ def update_each(
     for w in range(len(speeds)):
         keys = (recipe.drop_own > 0) + (recipe.drop_embed > 0) + (recipe.drop_hidden > 0) * sizes.steps[w]
         drawn = window_of(plan, sizes, w, at, keys)
-        near, window, facts, kept = _with_facts(trained, drawn, recipe)
+        near, window, kept = _with_facts(trained, drawn, recipe)
         tape, state = forward(near, window, recipe, state, given)
 
         scored = window.rows[: sizes.candidates[w]]
@@ -268,7 +266,7 @@ def update_each(
         d_x, d_gx, d_gh = backward(near, window, recipe, d_hidden, tape)
 
         factors = scores, asking, window.input_at.ravel(), _added(d_x, d_rows), recipe.scale
-        _learn_rows(trained, (near.table[0], drawn.rows, facts, kept), factors, rates, threads)
+        _learn_rows(trained, (near.table[0], drawn.rows, kept), factors, rates, threads)
         _learn(trained.recurrent, trained.recurrent_bias, (d_gh, tape.before), rates, threads)
         _learn(trained.input, trained.input_bias, (d_gx, tape.x), rates, threads)
         _learn_numbers(trained.readout, d_weights, rates, threads)

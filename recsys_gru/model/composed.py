@@ -23,8 +23,7 @@ def composed(own: Tensor, facts: Facts, added: Added, items: Tensor, kept: Tenso
         left = ALL if kept is None else kept.numpy()
         out = own.new_empty(len(items), own.shape[1])
         tables = added[0].numpy(), added[1].numpy()
-        picked = items.numpy(), left
-        compose(own.numpy(), picked, facts.of(picked[0]), tables, out.numpy(), n_threads())
+        compose(own.numpy(), (items.numpy(), left), facts, tables, out.numpy(), n_threads())
         return out
     owner, labels, weights = entries(facts, items, own)
     rows = own.index_select(0, items)

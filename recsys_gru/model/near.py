@@ -12,6 +12,7 @@ from torch import Tensor
 from recsys_gru.kernels import facts as kernels
 from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.products import on_kernels, turned
+from recsys_gru.kernels.terms import label_gradients
 from recsys_gru.model.candidates import Rows
 from recsys_gru.model.composed import entries, numbers_of
 from recsys_gru.model.dropout import Dropout
@@ -95,7 +96,7 @@ def _of_biases(gradient: RowGradient) -> Tensor:
 
 def _of_labels(facts: Facts, items: Tensor, n_labels: int, gradient: Tensor) -> tuple[Tensor, Tensor]:
     if on_kernels(gradient):
-        found = kernels.label_gradients(facts.of(items.numpy()), n_labels, gradient.numpy(), n_threads())
+        found = label_gradients(facts, items.numpy(), n_labels, gradient.numpy(), n_threads())
         return torch.from_numpy(found[0]), torch.from_numpy(found[1])
     owner, labels, weights = entries(facts, items, gradient)
     distinct, places = torch.unique(labels, return_inverse=True)

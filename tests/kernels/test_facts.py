@@ -9,11 +9,10 @@ from recsys_gru.kernels.facts import (
     Known,
     bias_gradients,
     compose,
-    label_gradients,
     learn_with_facts,
     row_gradients,
 )
-from recsys_gru.kernels.facts import facts_of as gathered
+from recsys_gru.kernels.terms import add_facts, label_gradients
 from recsys_gru.model.composed import composed
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.rows import RowGradient
@@ -47,17 +46,20 @@ def drawn(*shapes: tuple[int, int]) -> list[Floats]:
 
 
 @pytest.mark.parametrize("numbers", [0, 1, 9])
-@pytest.mark.parametrize("width", [1, 16, 45])
+@pytest.mark.parametrize("width", [1, 16, 45, 150])
 def test_a_row_is_its_own_and_its_facts(numbers: int, width: int) -> None:
     facts, items = facts_of(numbers), np.array([6, 0, 1, 2])
     own, labels, projection = drawn((N, width), (LABELS, width), (numbers, width))
     expected = own + dense(facts) @ labels + facts.numbers.astype(np.float64) @ projection
     out = np.full((4, width), np.nan, np.float32)
-    compose(own, (items, NONE), facts.of(items), (labels, projection), out, 1)
+    compose(own, (items, NONE), facts, (labels, projection), out, 1)
     np.testing.assert_allclose(out, expected[items], rtol=1e-5, atol=1e-5)
+    rows = own[items]
+    add_facts(facts, items, (labels, projection), rows)
+    assert np.array_equal(rows, out)
     kept = np.array([0, 2, 2, 0], np.float32)
     left = expected[items] - own[items] * (kept == 0)[:, None]
-    compose(own, (items, kept), facts.of(items), (labels, projection), out, 1)
+    compose(own, (items, kept), facts, (labels, projection), out, 1)
     np.testing.assert_allclose(out, left, rtol=1e-5, atol=1e-5)
     tensors = [torch.from_numpy(values).double() for values in (own, labels, projection)]
     elsewhere = composed(tensors[0], facts, (tensors[1], tensors[2]), torch.from_numpy(items))
@@ -66,14 +68,6 @@ def test_a_row_is_its_own_and_its_facts(numbers: int, width: int) -> None:
         tensors[0], facts, (tensors[1], tensors[2]), torch.from_numpy(items), torch.from_numpy(kept)
     )
     np.testing.assert_allclose(halved.numpy(), left, rtol=1e-6, atol=1e-6)
-
-
-def test_facts_of_some_items_are_gathered() -> None:
-    facts, items = facts_of(3), np.array([6, 0, 1, 6, 2])
-    found, expected = Facts(*gathered(facts, items)), facts.of(items)
-    for name in Facts._fields:
-        assert np.array_equal(getattr(found, name), getattr(expected, name))
-        assert getattr(found, name).dtype == getattr(expected, name).dtype
 
 
 @pytest.mark.parametrize("length", [0.0, 3.0])
@@ -94,11 +88,11 @@ def test_gradients_of_biases_are_sums() -> None:
     np.testing.assert_allclose(bias_gradients(delta), delta.sum(1, keepdims=True), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("width", [1, 32, 45])
+@pytest.mark.parametrize("width", [1, 32, 45, 150])
 def test_gradients_flow_into_labels(width: int) -> None:
     facts, items = facts_of(0), np.array([6, 0, 1, 2])
     (gradient,) = drawn((4, width))
-    found, sums = label_gradients(facts.of(items), LABELS, gradient, 1)
+    found, sums = label_gradients(facts, items, LABELS, gradient, 1)
     first = [label for item in items for label in facts.of(np.array([item])).labels.tolist()]
     assert found.tolist() == list(dict.fromkeys(first))
     expected = dense(facts)[items].T @ gradient
@@ -112,8 +106,8 @@ def test_threads_do_not_change_a_bit() -> None:
     found = []
     for threads in (1, 3):
         out = np.empty_like(gradient)
-        compose(own, (items, NONE), facts.of(items), (labels, projection), out, threads)
-        found.append((out, *label_gradients(facts.of(items), LABELS, gradient, threads)))
+        compose(own, (items, NONE), facts, (labels, projection), out, threads)
+        found.append((out, *label_gradients(facts, items, LABELS, gradient, threads)))
     assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 
@@ -121,6 +115,25 @@ def adagrad(w: Floats, gradient: NDArray[np.float64]) -> NDArray[np.float64]:
     """What its first step makes of a parameter."""
     moved: NDArray[np.float64] = w - 0.1 * gradient / np.sqrt(gradient**2 + 1e-6)
     return moved
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.3])
+@pytest.mark.parametrize("numbers", [2, 9])
+def test_threads_learn_the_same_bits(numbers: int, momentum: float) -> None:
+    facts = facts_of(numbers).of(np.tile(np.arange(N), 30))
+    items, rates = np.random.default_rng(1).permutation(30 * N), (np.float32(0.1), np.float32(momentum))
+    delta, operand, added, near = drawn((200, 8), (8, 40), (3, 40), (len(items), 40))
+    factors = delta, operand, np.array([3, 0, 209]), added, np.float32(0)
+    found = []
+    for threads in (1, 3):
+        tables = drawn((len(items), 40), (LABELS, 40), (numbers, 40), (1, len(items)))
+        memories = [(values, np.zeros_like(values), np.zeros_like(values)) for values in tables]
+        bias = tuple(values[0] for values in memories[3])
+        known = Known(facts, memories[1], memories[2])
+        told = (near, items, NONE), factors, (*rates, np.float32(1e-6)), threads
+        learn_with_facts((memories[0], bias), known, *told)
+        found.append(tables)
+    assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_own_rows_biases_labels_and_projection_learn() -> None:
@@ -136,9 +149,7 @@ def test_own_rows_biases_labels_and_projection_learn() -> None:
     factors = delta, operand, np.array([3, 0]), added, np.float32(0)
     rates = np.float32(0.1), np.float32(0), np.float32(1e-6)
     known = Known(facts, memories[2], memories[3])
-    learn_with_facts(
-        (memories[0], memories[1]), known, (near, items, facts.of(items), NONE), factors, rates, 1
-    )
+    learn_with_facts((memories[0], memories[1]), known, (near, items, NONE), factors, rates, 1)
     whole, of_biases = np.zeros((N, 5)), np.zeros(N)
     whole[items], of_biases[items[:3]] = expected, delta.sum(1)
     gradients = whole, of_biases, dense(facts).T @ whole, facts.numbers.T @ whole

@@ -12,6 +12,7 @@ from recsys_gru.kernels.arrays import Items
 from recsys_gru.kernels.machine.jit import kernel
 from recsys_gru.kernels.machine.threads import n_threads, share_out
 from recsys_gru.kernels.products import (
+    add_product,
     linear,
     matmul,
     on_kernels,
@@ -146,3 +147,16 @@ def test_kernels_use_as_many_threads_as_torch() -> None:
     for threads in (1, 3):
         with torch_threads(threads):
             assert n_threads() == threads
+
+
+@pytest.mark.kernels
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_product_goes_on_to_the_same_bits(turned: bool) -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(size=(9, 300)).astype(np.float32), rng.normal(size=(300, 33)).astype(np.float32)
+    a = np.asfortranarray(a) if turned else a
+    whole, parts = np.empty((9, 33), np.float32), np.zeros((9, 33), np.float32)
+    product(a, b, whole, np.zeros(9, np.float32))
+    for begin in range(0, 300, 70):
+        add_product(a[:, begin : begin + 70], b[begin : begin + 70], parts)
+    assert np.array_equal(whole, parts)

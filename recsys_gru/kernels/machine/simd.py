@@ -32,7 +32,7 @@ ZEROS = ir.Constant(VECTOR, [0.0] * WIDTH)
 FIRST = ir.Constant(LANES, [0] * WIDTH)
 
 
-def _splat(builder: Any, value: Any, kind: Any = VECTOR) -> Any:
+def splat(builder: Any, value: Any, kind: Any = VECTOR) -> Any:
     """Return a vector that holds the value in every place."""
     unknown = ir.Constant(kind, ir.Undefined)
     return builder.shuffle_vector(builder.insert_element(unknown, value, INT(0)), unknown, FIRST)
@@ -45,14 +45,14 @@ def _shifted(builder: Any, pointer: Any, *steps: Any) -> Any:
     return pointer
 
 
-def _declared(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
+def declared(builder: Any, name: str, result: Any, *arguments: Any) -> Any:
     """Return one of LLVM's own functions."""
     return cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
         builder.module, ir.FunctionType(result, arguments), f"llvm.{name}"
     )
 
 
-class _Row:
+class Row:
     """WIDTH numbers at a time from a place in memory on; with `left`, the last vector holds so many of
     them."""
 
@@ -63,7 +63,7 @@ class _Row:
         self.mask = None
         if left is not None:
             places = ir.Constant(LANES, list(range(WIDTH)))
-            self.mask = builder.icmp_signed("<", places, _splat(builder, left, LANES))
+            self.mask = builder.icmp_signed("<", places, splat(builder, left, LANES))
 
     def _at(self, pointer: Any, i: int) -> Any:
         return self.builder.bitcast(_shifted(self.builder, pointer, LONG(4 * WIDTH * i)), VECTOR.as_pointer())
@@ -76,7 +76,7 @@ class _Row:
                 found.append(self.builder.load(place, align=4))
                 continue
             name = f"masked.load.v{WIDTH}f32.p0v{WIDTH}f32"
-            load = _declared(self.builder, name, VECTOR, place.type, INT, self.mask.type, VECTOR)
+            load = declared(self.builder, name, VECTOR, place.type, INT, self.mask.type, VECTOR)
             found.append(self.builder.call(load, [place, INT(4), self.mask, ZEROS]))
         return found
 
@@ -87,11 +87,11 @@ class _Row:
                 self.builder.store(value, place, align=4)
                 continue
             name = f"masked.store.v{WIDTH}f32.p0v{WIDTH}f32"
-            store = _declared(self.builder, name, ir.VoidType(), VECTOR, place.type, INT, self.mask.type)
+            store = declared(self.builder, name, ir.VoidType(), VECTOR, place.type, INT, self.mask.type)
             self.builder.call(store, [value, place, INT(4), self.mask])
 
 
-def _first_sums(builder: Any, row: _Row, add: Any, out_rows: list[Any], given: list[Any]) -> list[list[Any]]:
+def _first_sums(builder: Any, row: Row, add: Any, out_rows: list[Any], given: list[Any]) -> list[list[Any]]:
     """Return what the sums of a piece start from: if `add`, what is there; else what is given for each
     row."""
     with builder.if_else(builder.trunc(add, ir.IntType(1))) as (adding, starting):
@@ -99,7 +99,7 @@ def _first_sums(builder: Any, row: _Row, add: Any, out_rows: list[Any], given: l
             held = [row.load(pointer) for pointer in out_rows]
             added_in = builder.block
         with starting:
-            fresh = [_splat(builder, builder.load(pointer)) for pointer in given]
+            fresh = [splat(builder, builder.load(pointer)) for pointer in given]
             started_in = builder.block
     sums = [[builder.phi(VECTOR) for _ in range(row.count)] for _ in held]
     for i, v in itertools.product(range(len(held)), range(row.count)):
@@ -109,7 +109,7 @@ def _first_sums(builder: Any, row: _Row, add: Any, out_rows: list[Any], given: l
 
 
 def _added_up(
-    builder: Any, row: _Row, sums: list[list[Any]], factors: tuple[Any, Any], depth: Any
+    builder: Any, row: Row, sums: list[list[Any]], factors: tuple[Any, Any], depth: Any
 ) -> list[list[Any]]:
     """Return the sums with a[i, k] * b[k] added for every k below `depth`; a factor is (pointers, bytes from
     k to k + 1).
@@ -121,26 +121,26 @@ def _added_up(
     masked = builder.select(narrow, depth, LONG(1))
     masked = builder.select(_ragged(builder, row), masked, LONG(0))
     safe = builder.sub(depth, masked)
-    sums = _added_over(builder, _Row(builder, row.count), sums, factors, (LONG(0), safe))
+    sums = _added_over(builder, Row(builder, row.count), sums, factors, (LONG(0), safe))
     return _added_over(builder, row, sums, factors, (safe, depth))
 
 
-def _ragged(builder: Any, row: _Row) -> Any:
+def _ragged(builder: Any, row: Row) -> Any:
     """Return whether the last vector of a row is not a whole one."""
     return builder.icmp_signed("<", row.left, INT(WIDTH))
 
 
-def _store(builder: Any, row: _Row, sums: list[list[Any]], pointers: list[Any]) -> None:
+def _store(builder: Any, row: Row, sums: list[list[Any]], pointers: list[Any]) -> None:
     """Store the sums, with a mask only where the last vector is not a whole one."""
     with builder.if_else(_ragged(builder, row)) as branches:
-        for branch, kind in zip(branches, (row, _Row(builder, row.count)), strict=True):
+        for branch, kind in zip(branches, (row, Row(builder, row.count)), strict=True):
             with branch:
                 for totals, pointer in zip(sums, pointers, strict=True):
                     kind.store(totals, pointer)
 
 
 def _added_over(
-    builder: Any, row: _Row, sums: list[list[Any]], factors: tuple[Any, Any], span: tuple[Any, Any]
+    builder: Any, row: Row, sums: list[list[Any]], factors: tuple[Any, Any], span: tuple[Any, Any]
 ) -> list[list[Any]]:
     """Return the sums with a[i, k] * b[k] added for every k of a span."""
     (a_rows, a_step), (b_row, b_step) = factors
@@ -152,11 +152,11 @@ def _added_over(
     running = [[builder.phi(VECTOR) for _ in line] for line in sums]
     builder.cbranch(builder.icmp_signed("<", k, span[1]), body, done)
     builder.position_at_end(body)
-    fma = _declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
+    fma = declared(builder, f"fma.v{WIDTH}f32", VECTOR, VECTOR, VECTOR, VECTOR)
     others = row.load(_shifted(builder, b_row, builder.mul(k, b_step)))
     for i, line in enumerate(sums):
         place = _shifted(builder, a_rows[i], builder.mul(k, a_step))
-        factor = _splat(builder, builder.load(builder.bitcast(place, FLOAT.as_pointer())))
+        factor = splat(builder, builder.load(builder.bitcast(place, FLOAT.as_pointer())))
         for v, first in enumerate(line):
             running[i][v].add_incoming(first, before)
             running[i][v].add_incoming(builder.call(fma, [factor, others[v], running[i][v]]), body)
@@ -192,7 +192,7 @@ def _product_piece(
         m, n = cgutils.unpack_tuple(builder, arguments[3])  # type: ignore[no-untyped-call]
         a_data, b_data, out_data = (builder.bitcast(x.data, BYTES) for x in arrays)
         beyond = builder.sub(width, n)
-        row = _Row(builder, count, builder.trunc(builder.sub(beyond, LONG(WIDTH * (count - 1))), INT))
+        row = Row(builder, count, builder.trunc(builder.sub(beyond, LONG(WIDTH * (count - 1))), INT))
 
         last, columns = builder.sub(height, LONG(1)), builder.mul(n, LONG(4))
         rows = [builder.add(m, LONG(i)) for i in range(tall.literal_value)]
@@ -233,7 +233,7 @@ def _transposed_square(_typing: Any, source: Any, at: Any, out: Any) -> tuple[An
         read = context.make_array(signature.args[0])(context, builder, arguments[0])
         written = context.make_array(signature.args[2])(context, builder, arguments[2])
         i, j = cgutils.unpack_tuple(builder, arguments[1])  # type: ignore[no-untyped-call]
-        row = _Row(builder, 1)
+        row = Row(builder, 1)
 
         def place(array: Any, first: Any, second: Any, offset: int) -> Any:
             step = builder.extract_value(array.strides, 0)
