@@ -1,5 +1,6 @@
 """What processes that train one model together tell each other, over torch.distributed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -75,11 +76,14 @@ class Exchange:
 def together(patience: timedelta = PATIENCE) -> Iterator[Exchange]:
     """Join the processes that torchrun has started, until the end."""
     try:
-        dist.init_process_group(timeout=patience)
+        store, rank, size = next(dist.rendezvous("env://", timeout=patience))
     except ValueError as error:
         raise ParameterError(
             f"this process does not know the others ({error}). What to do: start it by torchrun"
         ) from error
+    # torchrun keeps the store when it starts all again, and in it where those that have ended could be found
+    store = dist.PrefixStore(f"recsys-gru {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    dist.init_process_group(store=store, rank=rank, world_size=size, timeout=patience)
     try:
         yield Exchange.of_group()
     finally:
