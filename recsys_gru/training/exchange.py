@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from recsys_gru.errors import ParameterError
 
@@ -76,13 +77,14 @@ class Exchange:
 def together(patience: timedelta = PATIENCE) -> Iterator[Exchange]:
     """Join the processes that torchrun has started, until the end."""
     try:
-        store, rank, size = next(dist.rendezvous("env://", timeout=patience))
+        store, rank, size = next(rendezvous("env://", timeout=patience))
     except ValueError as error:
         raise ParameterError(
             f"this process does not know the others ({error}). What to do: start it by torchrun"
         ) from error
     # torchrun keeps the store when it starts all again, and in it where those that have ended could be found
-    store = dist.PrefixStore(f"recsys-gru {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+    start = f"recsys-gru {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+    store = dist.PrefixStore(start, store)  # type: ignore[attr-defined] # public, but named in no list
     dist.init_process_group(store=store, rank=rank, world_size=size, timeout=patience)
     try:
         yield Exchange.of_group()

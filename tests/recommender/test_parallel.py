@@ -31,7 +31,7 @@ from recsys_gru.training import (
 from tests.forks import fork_server
 
 Fitted = dict[str, NDArray[Any]]
-CLOSE = {"rtol": 1e-5, "atol": 1e-6}
+CLOSE: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-6}
 """What the exact way may differ by; most settings have the bits of one process."""
 EXACT: dict[str, dict[str, Any]] = {
     "published": {"loss": "bpr-max", "momentum": 0.2, "dropout_p_embed": 0.2, "dropout_p_hidden": 0.1},
@@ -54,7 +54,7 @@ def facts() -> pl.DataFrame:
     return pl.DataFrame({"item_id": range(1, 41), "kind": [f"k{i % 5}" for i in range(40)]})
 
 
-def fitted(own: dict[str, Any], parallel: Parallel | None = None, **how: object) -> Fitted:
+def fitted(own: dict[str, Any], parallel: Parallel | None = None, **how: Any) -> Fitted:  # noqa: ANN401
     """Weights and losses of a small model; facts are known where context is."""
     usual: dict[str, Any] = {
         "layers": (12,),
@@ -108,7 +108,7 @@ def each_way() -> dict[str, Fitted]:
 
 def meet_often() -> None:
     """In the middle of a small log's epoch."""
-    parallel.EVERY = 64
+    parallel.SELDOM = 1
 
 
 def killed(folder: Path, way: Parallel, own: dict[str, Any]) -> None:
