@@ -1,11 +1,13 @@
 """`fit` and `evaluate`: one model, one log."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from recsys_gru.cli.company import company
 from recsys_gru.cli.doors import require_room_for_model
 from recsys_gru.cli.facts import ItemsFile, items_options
 from recsys_gru.cli.options import (
@@ -21,12 +23,14 @@ from recsys_gru.cli.options import (
     tracking_option,
     verify_option,
 )
+from recsys_gru.errors import ParameterError
 
 if TYPE_CHECKING:
     from recsys_gru.contract import Recommender
     from recsys_gru.evaluation.replay import UnknownRule
     from recsys_gru.facts import CheckedItems
     from recsys_gru.sessions import Sessions
+    from recsys_gru.training import Parallel
 
 
 @click.command()
@@ -41,6 +45,11 @@ if TYPE_CHECKING:
 @last_days_option("Days at the log's end to leave out, for a test; else the whole log is learned.")
 @threads_option
 @tracking_option
+@click.option(
+    "--parallel",
+    type=click.Choice(["fast", "exact"]),
+    help="Train in the processes that torchrun has started: docs/parallel.md.",
+)
 def fit(
     log: Log,
     kind: str | None,
@@ -49,6 +58,7 @@ def fit(
     out: Path,
     test_days: float | None,
     where: str,
+    parallel: "Parallel | None",
 ) -> None:
     """Fit a model on a click log, the whole of it or all but its last days, and save it.
 
@@ -61,13 +71,16 @@ def fit(
     from recsys_gru.clicks import Ledger
 
     require_room_for_model(out)
-    kind = best_kind(kind, bool(parameters or items.path))
+    kind = best_kind(kind, bool(parameters or items.path or parallel))
     model = new_model(kind, parse_parameters(parameters, kind))
-    train = parting.training(log, test_days, Ledger())
-    with tracking.run(where, name=tracking.dated(f"fit {log.name}"), data=log.name):
-        model = fit_aloud(model, train, items=items.read(train.vocabulary))
-    model.save(out)
-    click.echo(f"saved in {out}/")
+    with company(parallel) as speaks:
+        train = parting.training(log, test_days, Ledger())
+        name = tracking.dated(f"fit {log.name}")
+        with tracking.run(where, name=name, data=log.name) if speaks else nullcontext():
+            model = fit_aloud(model, train, items=items.read(train.vocabulary), parallel=parallel)
+        if speaks:
+            model.save(out)
+            click.echo(f"saved in {out}/")
 
 
 @click.command()
@@ -122,19 +135,26 @@ def fit_aloud(
     train: "Sessions",
     validation: "Sessions | None" = None,
     items: "CheckedItems | None" = None,
+    parallel: "Parallel | None" = None,
 ) -> "Recommender":
-    """Fit; a model that learns in epochs prints a line for each, and a bar on a terminal."""
+    """Fit; a model that learns in epochs prints a line for each, and a bar on a terminal.
+
+    Raises:
+        ParameterError: if processes are to train together what is no network.
+    """
     from recsys_gru.cli.facts import show_encoding
     from recsys_gru.cli.printing import epoch_line
     from recsys_gru.recommender import GRU4Rec
 
     if not isinstance(model, GRU4Rec):
+        if parallel is not None:
+            raise ParameterError(f"--parallel trains GRU4Rec, not {type(model).__name__}: leave it out")
         model.fit(train, validation, items=items)
         click.echo(f"fitted     {in_short(model)}")
         return model
     click.echo(f"fitting    {in_short(model)}")
     tell, progress = epoch_line(model.n_epochs), sys.stderr.isatty()
-    model.fit(train, validation, items=items, on_epoch=tell, progress=progress)
+    model.fit(train, validation, items=items, on_epoch=tell, progress=progress, parallel=parallel)
     if model.encoding_ is not None:
         show_encoding(model.encoding_)
     return model

@@ -19,7 +19,7 @@ from recsys_gru.recommender.recency import Forgetting, Recency
 from recsys_gru.recommender.space import SEARCH_SPACE
 from recsys_gru.recommender.stream import renumber
 from recsys_gru.sessions import SessionData, Sessions, as_sessions
-from recsys_gru.training import GoingOn, Settings, resolve_device
+from recsys_gru.training import GoingOn, Parallel, Settings, resolve_device
 
 
 @final
@@ -172,6 +172,7 @@ class GRU4Rec(NetworkRecommender):
         checkpoint_every: int | None = None,
         on_epoch: OnEpoch | None = None,
         progress: bool = False,
+        parallel: Parallel | None = None,
     ) -> Self:
         """Learn from a click log and forget what was learned before.
 
@@ -184,18 +185,17 @@ class GRU4Rec(NetworkRecommender):
             items: facts about items, item_id and any columns, as `check_items` takes them: an item's row is
                 its own and its facts' rows, and items without a click are recommended from facts alone.
             checkpoint_dir, checkpoint_every: in place of the constructor's.
-            on_epoch: called with the EpochReport of each epoch.
-            progress: whether to draw a progress bar per epoch, on terminals only.
+            on_epoch, progress: called with each epoch's EpochReport; whether to draw a bar, on terminals.
+            parallel: in each of several processes, "exact" or "fast": see docs/parallel.md.
 
         Raises:
             ClickLogError: if the log has no event, only one item, or no session of two events.
             ParameterError, DivergedError, CheckpointError: as their names say.
         """
-        loop = self._loop(on_epoch, progress).but_with(checkpoint_dir, checkpoint_every)
+        loop = self._loop(on_epoch, progress).but_with(checkpoint_dir, checkpoint_every, parallel)
         told = loop.settings.context
-        sessions, known = trainable(train, context=told), None
-        if items is not None:
-            sessions, known = with_items(sessions, items)
+        sessions = trainable(train, context=told)
+        sessions, known = (sessions, None) if items is None else with_items(sessions, items)
         held_out = None if validation is None else as_sessions(validation, sessions.vocabulary, context=told)
         return self._fitted(sessions, held_out, loop, known)
 

@@ -15,21 +15,23 @@ from recsys_gru.arguments import flag, place, whole_number
 from recsys_gru.contract import NO_PAIR, prefix_ends
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
-from recsys_gru.model.facts import Facts
 from recsys_gru.observers import EpochEnded, announce
 from recsys_gru.recommender.recency import Forgetting
 from recsys_gru.sessions import Sessions
 from recsys_gru.training import (
     PAUSE,
+    WAYS,
+    Alone,
     Checkpoints,
     EpochReport,
     Learner,
+    Parallel,
     Position,
     Run,
     Settings,
     TrainingData,
     end_epoch,
-    train_epoch,
+    way_of,
 )
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Loop:
     forgetting: Forgetting = field(default_factory=Forgetting)
     on_epoch: OnEpoch | None = None
     progress: bool = False
+    parallel: Parallel | None = None
 
     def __post_init__(self) -> None:
         """Raise ParameterError at the first impossible value."""
@@ -68,13 +71,17 @@ class Loop:
                     raise ParameterError(f"{name} must be 1 or more {unit}, not {value}")
         if self.checkpoint_dir is not None:
             object.__setattr__(self, "checkpoint_dir", place("checkpoint_dir", self.checkpoint_dir))
+        if self.parallel not in WAYS:
+            raise ParameterError(f"parallel must be exact, fast or None, not {self.parallel!r}")
         if self.on_epoch is not None and not callable(self.on_epoch):
             raise ParameterError(f"expected on_epoch as a function of an EpochReport, got {self.on_epoch!r}")
         object.__setattr__(self, "progress", flag("progress", self.progress))
 
-    def but_with(self, folder: str | os.PathLike[str] | None, every: int | None) -> "Loop":
-        """The same with these checkpoints, where they are not None."""
-        own: dict[str, Any] = {"checkpoint_dir": folder, "checkpoint_every": every}
+    def but_with(
+        self, folder: str | os.PathLike[str] | None, every: int | None, parallel: Parallel | None
+    ) -> "Loop":
+        """The same with these checkpoints, and this way to train, where they are not None."""
+        own: dict[str, Any] = {"checkpoint_dir": folder, "checkpoint_every": every, "parallel": parallel}
         return replace(self, **{name: value for name, value in own.items() if value is not None})
 
     def alone(self) -> "Loop":
@@ -93,28 +100,28 @@ class Loop:
         """Train to the end, from the last checkpoint if there is one; return the epochs' reports. Of each
         event's `moment` these labels (E, C) are known; as a target it counts what it is `worth` (E,)."""
         data = TrainingData.of(sessions.items, sessions.offsets, sessions.counted, moment, worth)
+        self._require(data, validation)
         with learner.network.copies.changing():
-            return self._train(model, learner, sessions, validation, data)
+            return self._train(model, way_of(self.parallel, learner, data), sessions, validation)
 
     def _train(
         self,
         model: "Recommender",
-        learner: Learner,
+        way: Alone,
         sessions: Sessions,
         validation: Sessions | None,
-        data: TrainingData,
     ) -> tuple[EpochReport, ...]:
-        self._require(data, validation)
-        checkpoints = self._checkpoints(sessions, validation, learner.network.facts)
+        learner, data = way.learner, way.data
+        checkpoints = self._checkpoints(sessions, validation, way)
         run = (checkpoints.read(learner) if checkpoints else None) or Run()
         while run.position.epoch < self.settings.n_epochs and not self._is_over(run):
-            pause = min(PAUSE, self.checkpoint_every or PAUSE)
-            saved = run.position.updates
-            for at in self._watched(train_epoch(learner, data, self.settings, run.position, pause), data):
-                if checkpoints and self.checkpoint_every and at.updates - saved >= self.checkpoint_every:
+            every = self.checkpoint_every
+            pause, saved = min(PAUSE, every or PAUSE), run.position.updates
+            for at in self._watched(way.epoch(self.settings, run.position, pause), data):
+                if checkpoints and every and way.exchange.any(at.updates - saved >= every):
                     checkpoints.write(learner, run)
                     saved = at.updates
-            self._close_epoch(model, learner, run, validation)
+            self._close_epoch(model, way, run, validation)
             if checkpoints:
                 checkpoints.write(learner, run)
         for name, parameter in learner.network.parameters():
@@ -122,11 +129,11 @@ class Loop:
                 parameter.copy_(run.best[name])
         return tuple(run.history)
 
-    def _close_epoch(
-        self, model: "Recommender", learner: Learner, run: Run, validation: Sessions | None
-    ) -> None:
+    def _close_epoch(self, model: "Recommender", way: Alone, run: Run, validation: Sessions | None) -> None:
+        learner = way.learner
+        way.close(run.position)
         with learner.network.copies.resting():
-            metrics = {} if validation is None else _figures(model, validation)
+            metrics = {} if validation is None else way.exchange.of_first(_figures(model, validation))
         report = end_epoch(run.position, metrics)
         if self.patience is not None and metrics[WATCHED] > max(
             [past.metrics.get(WATCHED, -1) for past in run.history], default=-1
@@ -149,18 +156,19 @@ class Loop:
                 "patience needs a validation log to watch: fit(train, validation=...), or patience=None"
             )
 
-    def _checkpoints(
-        self, sessions: Sessions, validation: Sessions | None, known: Facts | None
-    ) -> Checkpoints | None:
+    def _checkpoints(self, sessions: Sessions, validation: Sessions | None, way: Alone) -> Checkpoints | None:
         if self.checkpoint_dir is None:
             return None
         held_out = validation.fingerprint() if validation else None
         values = asdict(self.settings)
         settings = {name: value for name, value in values.items() if value or name not in SINCE_THEN}
         facts = [CHECKPOINT_FORMAT, settings, self.patience, sessions.fingerprint(), held_out]
-        if known is not None:
+        if (known := way.learner.network.facts) is not None:
             facts.append([hashlib.sha256(values.tobytes()).hexdigest() for values in known])
-        return Checkpoints(self.checkpoint_dir, hashlib.sha256(json.dumps(facts).encode()).hexdigest())
+        if way.apart:
+            facts.append(way.exchange.size)
+        name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        return Checkpoints(self.checkpoint_dir, name, way.exchange, apart=way.apart)
 
     def _watched(self, positions: Iterator[Position], data: TrainingData) -> Iterator[Position]:
         with _bar(self.settings.n_epochs, data.pairs, draw=self.progress) as pulse:

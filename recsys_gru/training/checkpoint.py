@@ -24,6 +24,7 @@ from recsys_gru.files import (
     strict_json,
     sync,
 )
+from recsys_gru.training.exchange import Exchange
 from recsys_gru.training.learner import Learner
 from recsys_gru.training.trainer import EpochReport, Position
 
@@ -31,17 +32,20 @@ CANNOT_BE = (OSError, ArithmeticError, LookupError, MemoryError, RuntimeError, T
 """What a file that no run has written makes us, NumPy and torch raise."""
 SEAL = 64
 """Bytes of the SHA-256, in hexadecimal, that begin the file."""
-FACTS: Kind = {
-    "run": str,
+PLACE: dict[str, Kind] = {
     "position": {
         "epoch": int, "updates": int, "events": int, "loss": float, "steps": int, "seconds": float,
     },
-    "history": [{"epoch": int, "loss": float, "events": int, "seconds": float, "metrics": {str: float}}],
-    "best_epoch": int,
     "samples": {str: object},
     "dropout": {str: object},
 }  # fmt: skip
-"""What is kept beside the arrays; the two last are what NumPy's generators tell of themselves."""
+"""Where a process stands; the two last are what NumPy's generators tell of themselves."""
+FACTS: dict[str, Kind] = PLACE | {
+    "run": str,
+    "history": [{"epoch": int, "loss": float, "events": int, "seconds": float, "metrics": {str: float}}],
+    "best_epoch": int,
+}  # fmt: skip
+"""What is kept beside the arrays."""
 
 
 @dataclass
@@ -56,26 +60,48 @@ class Run:
 
 
 class Checkpoints:
-    """Writes and reads `checkpoint` in a folder; `name` identifies the data and parameters they belong to."""
+    """Writes and reads `checkpoint` in a folder; `name` identifies the data and parameters they belong to.
 
-    def __init__(self, folder: str | os.PathLike[str], name: str) -> None:
+    Of processes that train together the first one writes and reads for all; where they stand `apart`, each at
+    a place of its own, the places and states of the `others` are in the same file.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        name: str,
+        exchange: Exchange | None = None,
+        *,
+        apart: bool = False,
+    ) -> None:
         self.path = Path(folder) / "checkpoint"
         self._name = name
+        self._exchange = exchange or Exchange()
+        self._others = self._exchange.size - 1 if apart else 0
 
     def write(self, learner: Learner, run: Run) -> None:
         """Save the whole state: written aside, synced, renamed.
 
         Raises CheckpointError if the disk refuses; the checkpoint before stays whole.
         """
-        tensors = {**_tensors(learner), **{f"best/{name}": values for name, values in run.best.items()}}
-        facts = {
-            "run": self._name,
+        here = {
             "position": asdict(run.position),
-            "history": [asdict(report) for report in run.history],
-            "best_epoch": run.best_epoch,
             "samples": learner.sampler.generator.bit_generator.state,
             "dropout": learner.embed_dropout.generator.bit_generator.state,
         }
+        others = self._exchange.all((here, learner.states))[1:] if self._others else []
+        if self._exchange.rank:
+            return
+        tensors = {**_tensors(learner), **{f"best/{name}": values for name, values in run.best.items()}}
+        facts = here | {
+            "run": self._name,
+            "history": [asdict(report) for report in run.history],
+            "best_epoch": run.best_epoch,
+        }
+        if others:
+            facts["others"] = [place for place, _ in others]
+            for rank, (_, states) in enumerate(others, 1):
+                tensors |= {_state(rank, i): values for i, values in enumerate(states)}
         payload = bytes_of(
             {name: values.contiguous() for name, values in tensors.items()}, {"facts": json.dumps(facts)}
         )
@@ -93,16 +119,24 @@ class Checkpoints:
         Raises CheckpointError if the file is damaged, belongs to other data or parameters, or holds what no
         run of them can have come to.
         """
-        if not os.path.lexists(self.path):
+        if not self._exchange.of_first(os.path.lexists(self.path)):
             return None
         try:
-            payload = self._payload()
+            payload = self._exchange.of_first(None if self._exchange.rank else self._payload())
             arrays, notes = arrays_of(payload)
-            facts = require_kind(strict_json(notes["facts"].encode()), FACTS, "facts")
-            self._require_ours(facts)
-            layout = _layout(learner)
+            told = strict_json(notes["facts"].encode())
+            kind = FACTS | {"others": [PLACE]} if isinstance(told, dict) and "others" in told else FACTS
+            facts = require_kind(told, kind, "facts")
+            for place in ({}, *facts.get("others", [])):
+                self._require_ours(facts | place)
+            if len(facts.get("others", [])) != self._others:
+                raise InputError(f"expected the places of {self._others} other processes")
+            if self._others and self._exchange.rank:
+                facts |= facts["others"][self._exchange.rank - 1]
+            layout = _layout(learner, self._others)
             require_values(layout, arrays, require_shapes(layout, heads_of(payload, len(payload))[0]))
-            return _resumed(learner, {name: torch.from_numpy(array) for name, array in arrays.items()}, facts)
+            tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+            return _resumed(learner, tensors, facts, self._exchange.rank if self._others else 0)
         except CheckpointError:
             raise
         except CANNOT_BE as error:
@@ -136,14 +170,16 @@ class Checkpoints:
         return content
 
 
-def _layout(learner: Learner) -> dict[str, Field]:
-    """What the arrays must be: the learner's own, with any number of lanes that it can have."""
+def _layout(learner: Learner, others: int = 0) -> dict[str, Field]:
+    """What the arrays must be: the learner's own, with any number of lanes that it can have, and the states
+    of so many others."""
     fields: dict[str, Field] = {}
     for name, values in _parameters(learner).items():
         low = 0 if name.endswith(("/sums", "/count")) else None
         fields[name] = Field(_dtype(values), tuple(values.shape), low=low)
-    for i, values in enumerate(learner.states):
-        fields[f"state/{i}"] = Field(_dtype(values), ("L", values.shape[1]))
+    for rank in range(others + 1):
+        for i, values in enumerate(learner.states):
+            fields[_state(rank, i)] = Field(_dtype(values), (f"L{rank}", values.shape[1]))
     for name, values in learner.network.parameters():
         fields[f"best/{name}"] = Field(_dtype(values), tuple(values.shape), optional=True)
     return fields
@@ -153,13 +189,18 @@ def _dtype(values: Tensor) -> str:
     return str(values.dtype).removeprefix("torch.")
 
 
-def _resumed(learner: Learner, tensors: dict[str, Tensor], facts: dict[str, Any]) -> Run:
-    """Put checked arrays into the learner."""
+def _state(rank: int, layer: int) -> str:
+    """The name of the states of a process's lanes."""
+    return f"others/{rank}/state/{layer}" if rank else f"state/{layer}"
+
+
+def _resumed(learner: Learner, tensors: dict[str, Tensor], facts: dict[str, Any], rank: int) -> Run:
+    """Put checked arrays into the learner of a process."""
     kept = [name.removeprefix("best/") for name in tensors if name.startswith("best/")]
     best = {name: tensors[f"best/{name}"].clone() for name in kept}
     if len(best) not in (0, len(dict(learner.network.parameters()))):
         raise InputError("expected all of the best epoch's parameters, or none")
-    lanes = len(tensors["state/0"])
+    lanes = len(tensors[_state(rank, 0)])
     if lanes > learner.batch_size or (facts["position"]["updates"] and not lanes):
         raise InputError(f"expected the states of 1 to {learner.batch_size} lanes, got {lanes}")
     states = {"samples": learner.sampler.generator, "dropout": learner.embed_dropout.generator}
@@ -168,7 +209,7 @@ def _resumed(learner: Learner, tensors: dict[str, Tensor], facts: dict[str, Any]
     for name, values in _parameters(learner).items():
         values.copy_(tensors[name])
     learner.states = [
-        tensors[f"state/{i}"].to(learner.network.device, copy=True) for i in range(len(learner.states))
+        tensors[_state(rank, i)].to(learner.network.device, copy=True) for i in range(len(learner.states))
     ]
     history = [EpochReport(**report) for report in facts["history"]]
     return Run(Position(**facts["position"]), history, best, facts["best_epoch"])
@@ -183,7 +224,7 @@ def _parameters(learner: Learner) -> dict[str, Tensor]:
 
 def _tensors(learner: Learner) -> dict[str, Tensor]:
     tensors = _parameters(learner)
-    tensors.update({f"state/{i}": values for i, values in enumerate(learner.states)})
+    tensors.update({_state(0, i): values for i, values in enumerate(learner.states)})
     return tensors
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.kernels.arrays import recent
+from recsys_gru.kernels.arrays import recent, spread
 from recsys_gru.training.context import Context, learned_part
 from recsys_gru.training.lanes import pairs
 
@@ -45,6 +45,16 @@ class TrainingData:
     def pairs(self) -> int:
         """Events that are predicted in an epoch."""
         return pairs(self.offsets)
+
+    def share(self, rank: int, size: int) -> "TrainingData":
+        """Every so many'th session with something to predict, in the same order."""
+        lengths = np.diff(self.offsets)
+        chosen = np.flatnonzero(lengths > 1)[rank::size]
+        at = spread(self.offsets[:-1][chosen], lengths[chosen])
+        bounds = np.concatenate([[0], np.cumsum(lengths[chosen])])
+        moment = None if self.moment is None else self.moment[at]
+        worth = None if self.worth is None else self.worth[at]
+        return TrainingData(self.items[at], bounds, None, moment, worth)
 
     def recent(self, at: NDArray[np.int64], count: int) -> NDArray[np.int64]:
         """The items of the last clicks up to some events (Q,), (Q, count): see `kernels.arrays.recent`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +29,24 @@ from recsys_gru.training.lanes import Window
 Ints = NDArray[np.int64]
 
 
+class Passed(NamedTuple):
+    """What a window's P events leave for the gradients of all that they touch."""
+
+    losses: Tensor
+    """(P,)"""
+    d_scores: Tensor
+    """(P, U)"""
+    asking: Tensor
+    """(P, H)"""
+    d_hidden: Tensor
+    """(P, H)"""
+    added: Tensor
+    """(P * K, E) gradients of looked-up rows."""
+    layers: list[Gradients]
+    few: dict[str, RowGradient]
+    """Of a few numbers each: the readout's weights, and what repeats add."""
+
+
 @dataclass
 class Learner:
     """Everything an update needs; `states` are the lanes' hidden states, carried from window to window,
@@ -50,6 +69,8 @@ class Learner:
     """Epochs in which they are new to the network."""
     clicks_are_new: bool = True
     """Whether the network has not learned from them before: only then the numbers of repeats are learned."""
+    touched: NDArray[np.bool_] | None = None
+    """(N,) marks the items that updates have changed, where someone asks for it."""
 
     def begin_epoch(self, n_lanes: int, context: Context | None = None) -> None:
         """Forget the hidden states, and read what goes before some sessions; the first step has so many
@@ -102,6 +123,12 @@ class Learner:
 
     def _gradients(self, network: Network, rows: Rows, flow: Flow) -> tuple[float, list[Gradient]]:
         """Return a window's loss and the gradients of all that it touches; the lanes' states go on."""
+        passed = self._pass(network, rows, flow)
+        share = 1 / (self.batch_size * len(flow.alive))
+        return float(passed.losses.sum()) * share, [*_assembled(network, rows, passed)]
+
+    def _pass(self, network: Network, rows: Rows, flow: Flow) -> "Passed":
+        """Walk through a window to its losses, and back; the lanes' states go on."""
         tables = network.tables
         looked_up = network.input_rows(rows.inputs[:, 0].contiguous())  # (P, E)
         mask = self.embed_dropout.mask(looked_up)
@@ -119,37 +146,25 @@ class Learner:
         losses, d_scores = value_and_gradient(self.loss, scores, rows.columns, share)
         if rows.worth is not None:
             losses, d_scores = losses * rows.worth, weighted(d_scores, rows.worth)
-        gradients = self._of_repeats(d_scores, rows)
+        few = self._of_repeats(d_scores, rows)
         d_asking = matmul(d_scores, candidates)
         d_hidden, d_weights, d_rows = network.through_read_out(d_asking, read_out, rows.inputs)
-        of_moment = None if rows.moment is None else network.through_moment(d_hidden, rows.moment)
+        if d_weights is not None:
+            few["readout.weights"] = d_weights
         d_x, d_layers = network.backward(d_hidden, flow, tape)
         added = _added(d_x if mask is None else d_x * mask, d_rows)
-        if network.architecture.mode == "tied":
-            inside = (rows.input_at.flatten(), added)
-            gradients.append(("output", "bias", RowGradient(d_scores, asking, rows.rows, inside, scale)))
-        else:
-            gradients.append(("output", "bias", RowGradient(d_scores, asking, scored, None, scale)))
-            there = rows.inputs.flatten() >= 0
-            distinct, at = torch.unique(rows.inputs.flatten()[there], return_inverse=True)
-            gradients.append(("input", None, RowGradient(d_x[:, :0], d_x, distinct, (at, added[there]))))
-        if d_weights is not None:
-            gradients.append(("readout.weights", None, d_weights))
-        if of_moment is not None:
-            gradients.append(("moment.labels", None, of_moment))
-        gradients += _of_layers(network, d_layers)
-        return float(losses.sum()) * share, gradients
+        return Passed(losses, d_scores, asking, d_hidden, added, d_layers, few)
 
-    def _of_repeats(self, d_scores: Tensor, rows: Rows) -> list[Gradient]:
+    def _of_repeats(self, d_scores: Tensor, rows: Rows) -> dict[str, RowGradient]:
         """The gradient of what was added to the scores of last clicks, which is taken from that of the
         scores where it is no target."""
         again = rows.columns.again
         if again is None:
-            return []
+            return {}
         pushes = self.network.architecture.scale == 0
         of_numbers = through_repeats(d_scores, again.at, rows.columns.target, pushes)
         gradient = RowGradient(d_scores.new_ones(1, 1), of_numbers)
-        return [("readout.repeats", None, gradient)] if self.clicks_are_new else []
+        return {"readout.repeats": gradient} if self.clicks_are_new else {}
 
     def _apply(self, gradients: list[Gradient]) -> None:
         scale = _clip(gradients, self.optimiser.parameters, self.grad_clip) if self.grad_clip else 1.0
@@ -163,13 +178,35 @@ class Learner:
         shape = self.network.architecture
         inputs = data.recent(at, max(shape.look_back, shape.repeats, 1))
         targets = data.items[at + 1].astype(np.int64)
-        return inputs, targets, self.sampler.draw(len(windows)), [window.alive for window in windows]
+        samples = self.sampler.draw(len(windows))
+        if self.touched is not None:
+            for items in (inputs[inputs >= 0], targets, samples):
+                self.touched[items] = True
+        return inputs, targets, samples, [window.alive for window in windows]
 
     def _flow(self, window: Window) -> Flow:
         output = self.network.tables["output"]
         keep = torch.from_numpy(window.keep).to(output.device, output.dtype)
         source = torch.from_numpy(window.source).to(output.device)
         return Flow(window.alive, keep, source, None if self.begun is None else self.begun.given(window))
+
+
+def _assembled(network: Network, rows: Rows, passed: Passed) -> Iterator[Gradient]:
+    """The gradients of all that a window has touched."""
+    scored, scale = rows.rows[: rows.n_candidates], network.architecture.scale
+    d_scores, asking, added = passed.d_scores, passed.asking, passed.added
+    yield from ((name, None, gradient) for name, gradient in passed.few.items())
+    if network.architecture.mode == "tied":
+        inside = (rows.input_at.flatten(), added)
+        yield "output", "bias", RowGradient(d_scores, asking, rows.rows, inside, scale)
+    else:
+        yield "output", "bias", RowGradient(d_scores, asking, scored, None, scale)
+        there = rows.inputs.flatten() >= 0
+        distinct, at = torch.unique(rows.inputs.flatten()[there], return_inverse=True)
+        yield "input", None, RowGradient(added[:, :0], added, distinct, (at, added[there]))
+    if rows.moment is not None:
+        yield "moment.labels", None, network.through_moment(passed.d_hidden, rows.moment)
+    yield from _of_layers(network, passed.layers)
 
 
 def _of_layers(network: Network, d_layers: list[Gradients]) -> Iterator[Gradient]:
