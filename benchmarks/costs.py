@@ -41,7 +41,7 @@ class Point:
     @property
     def rows(self) -> float:
         """Different items that an update touches, as if all were drawn alike."""
-        return self.items * -np.expm1(-(self.lanes + self.samples) / self.items)
+        return float(self.items * -np.expm1(-(self.lanes + self.samples) / self.items))
 
     @property
     def terms(self) -> NDArray[np.float64]:
