@@ -86,10 +86,8 @@ def main() -> None:
     costs = fitted({point: measured[point] for point in FITTED})
     print("seconds of an event:", ", ".join(f"{cost:.3g}" for cost in costs))
     for point, seconds in measured.items():
-        told = "fitted" if point in FITTED else "held out"
-        print(
-            f"{told:<9}{point!s:<62}{seconds * 1e6:>8.2f} us, off {float(costs @ point.terms) / seconds - 1:+.1%}"
-        )
+        told, off = "fitted" if point in FITTED else "held out", float(costs @ point.terms) / seconds - 1
+        print(f"{told:<9}{point!s:<62}{seconds * 1e6:>8.2f} us, off {off:+.1%}")
     gloo, two = child("gloo"), statistics.median(child("fit") for _ in range(options.turns))
     reckoned = epoch(EVENTS * 10, TOGETHER, 2, measured[TOGETHER], gloo) / (EVENTS * 10)
     print(f"gloo {gloo / 1e6:,.0f} MB/s; two processes {two * 1e6:.2f} us, off {reckoned / two - 1:+.1%}")
