@@ -99,7 +99,7 @@ def weight_at(kind: int, distance: int, length: int, scale: float) -> float:
 @kernel
 def _slot_of(session: int, bits: int, work: Work) -> np.int64:
     """The slot that a session has, or may have, among 2 ** bits."""
-    slot = np.int64((np.uint64(session) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(64 - bits))
+    slot = ((np.int64(session) * 0x9E3779B1) & 0xFFFFFFFF) >> (32 - bits)  # Knuth's multiplicative hash
     while work.slots[slot] and work.sessions[work.slots[slot] - 1] != session:
         slot = (slot + 1) & ((1 << bits) - 1)
     return slot

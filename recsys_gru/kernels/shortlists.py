@@ -91,7 +91,8 @@ def fill_states(
         steps[row] = step
         for j in range(hidden.shape[1]):
             number = hidden[row, j]
-            whole = min(max(np.rint(number / step), np.float32(-STEPS)), np.float32(STEPS))
+            whole = np.rint(number / step) if number == number else np.float32(0)
+            whole = min(max(whole, np.float32(-STEPS)), np.float32(STEPS))
             flat[row, j] = np.uint8(whole + np.float32(OFFSET))
             columns[row // LANES, j // FOUR, row % LANES, j % FOUR] = flat[row, j]
             distance = np.float64(number) - np.float64(step) * np.float64(whole)
