@@ -19,7 +19,6 @@ from recsys_gru.contract import Recommender
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate, reliability, report_page, write_report
 from recsys_gru.evaluation.reliability import EDGES
-from recsys_gru.ranking import MatrixBlock
 from recsys_gru.sessions import Sessions, moment_of
 from tests.evaluation.test_page import parsed
 from tests.oracles import slow_bins
@@ -165,8 +164,7 @@ def blended() -> tuple[Blend, pl.DataFrame]:
 def test_the_scores_of_a_blend_add_up_to_one(blended: tuple[Blend, pl.DataFrame]) -> None:
     model, test = blended
     for block in model.blocks(Sessions.from_events(test, model.vocabulary_), every=True):
-        assert isinstance(block, MatrixBlock)
-        assert block.scores.sum(axis=1) == pytest.approx(1, abs=1e-4)
+        assert block.tile(0, block.n_items).sum(axis=1) == pytest.approx(1, abs=1e-4)
 
 
 def test_the_report_shows_a_curve_a_table_and_the_figure(
