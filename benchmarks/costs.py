@@ -2,8 +2,9 @@
 
 Seconds of an event are measured over items, units, lanes and samples, one thread, and fitted by a sum of few
 terms with coefficients that cannot be negative; settings that are not fitted tell how far off it is. So do
-two processes that train together (fast): what their meetings take is reckoned from the speed of gloo between
-two processes of this machine, measured by itself. Then the formula is asked about larger logs.
+two processes that train together (fast): what each takes by itself beside another, as they share a memory,
+and the speed of gloo between them are measured, and how long they take together is reckoned. Then the formula
+is asked about larger logs.
 """
 
 import argparse
@@ -45,19 +46,30 @@ class Point:
 
     @property
     def terms(self) -> NDArray[np.float64]:
-        """An event itself, its step of the GRU, its scores, its share of the rows, and of those that have to
-        come from memory."""
-        moved = self.rows / self.lanes * self.units
+        """An event itself, its step of the GRU, its scores, the numbers of its share of the rows, those rows,
+        and those rows where they have to come from memory."""
+        rows = self.rows / self.lanes
         far = max(0.0, np.log2(self.items * self.units * 8 / CACHE))
-        return np.array([1.0, 18 * self.units**2, 6 * self.units * self.rows, moved, moved * far])
+        scored = 6 * self.units * self.rows
+        return np.array([1.0, 18 * self.units**2, scored, rows * self.units, rows, rows * far])
 
 
 FITTED = [
     *(Point(items, units) for items in (4_000, 40_000, 400_000) for units in (32, 100, 256)),
     *(Point(items, 100, 64, 512) for items in (4_000, 400_000)),
     *(Point(items, 64, 128, 1024) for items in (10_000, 150_000)),
+    *(Point(40_000, units, 128) for units in (100, 256)),
+    Point(10_000, 200, 16, 512),
+    Point(1_000_000, 64),
+    Point(400_000, 64, 128, 4096),
 ]
-HELD_OUT = [Point(100_000, 64), Point(20_000, 200, 96, 2048), Point(1_000_000, 100, 64, 1024)]
+HELD_OUT = [
+    Point(100_000, 64),
+    Point(20_000, 200, 96),
+    Point(1_000_000, 100, 64, 1024),
+    Point(60_000, 150, 80, 1500),
+    Point(300_000, 48, 200, 4096),
+]
 TOGETHER = Point(40_000, 100)
 ASKED = {
     "OTTO, 195M clicks, 1.9M items, 100 units": (195e6, Point(1_900_000, 100)),
@@ -73,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--child", choices=("gloo", "fit"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("gloo", "beside", "fit"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         as_child(options.child)
@@ -88,9 +100,11 @@ def main() -> None:
     for point, seconds in measured.items():
         told, off = "fitted" if point in FITTED else "held out", float(costs @ point.terms) / seconds - 1
         print(f"{told:<9}{point!s:<62}{seconds * 1e6:>8.2f} us, off {off:+.1%}")
-    gloo, two = child("gloo"), statistics.median(child("fit") for _ in range(options.turns))
-    reckoned = epoch(EVENTS * 10, TOGETHER, 2, measured[TOGETHER], gloo) / (EVENTS * 10)
-    print(f"gloo {gloo / 1e6:,.0f} MB/s; two processes {two * 1e6:.2f} us, off {reckoned / two - 1:+.1%}")
+    gloo, turns = child("gloo"), [(child("beside"), child("fit")) for _ in range(options.turns)]
+    beside, two = (statistics.median(taken) for taken in zip(*turns, strict=True))
+    reckoned = epoch(EVENTS * 10, TOGETHER, 2, beside, gloo) / (EVENTS * 10)
+    print(f"gloo {gloo / 1e6:,.0f} MB/s; one process beside another {beside * 1e6:.2f} us an event")
+    print(f"two processes together {two * 1e6:.2f} us, off {reckoned / two - 1:+.1%}")
     for name, (clicks, point) in ASKED.items():
         seconds = float(costs @ point.terms)
         hours = {size: epoch(clicks, point, size, seconds, NETWORK) / 3600 for size in (1, 2, 8, 64)}
@@ -98,7 +112,9 @@ def main() -> None:
         print(f"{name}: an epoch in {told}; memory of one {memory(point) / 1e9:.1f} GB")
     if options.json:
         rows = [asdict(point) | {"seconds": seconds} for point, seconds in measured.items()]
-        options.json.write_text(json.dumps({"costs": costs.tolist(), "gloo": gloo, "two": two, "rows": rows}))
+        options.json.write_text(
+            json.dumps({"costs": costs.tolist(), "gloo": gloo, "beside": beside, "two": two, "rows": rows})
+        )
 
 
 def fitted(measured: dict[Point, float]) -> NDArray[np.float64]:
@@ -163,7 +179,8 @@ def child(what: str) -> float:
 
 
 def as_child(what: str) -> None:
-    """One of two processes: bytes a second that each tells the other, or seconds of an event of both."""
+    """One of two processes: bytes a second that each tells the other, or seconds of an event by itself beside
+    the other, or of both."""
     import torch
 
     from recsys_gru.training import together
@@ -171,6 +188,8 @@ def as_child(what: str) -> None:
     with together() as exchange:
         if what == "fit":
             found = seconds_of(TOGETHER, EVENTS * 10, "fast")
+        elif what == "beside":
+            found = seconds_of(TOGETHER, EVENTS * 5)
         else:
             values, times = torch.ones(8 << 20), []
             for _ in range(5):
