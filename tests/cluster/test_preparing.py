@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from recsys_gru.cli import main
 from recsys_gru.cluster import Ray
 from recsys_gru.engines import Result, Task
 from recsys_gru.errors import ClickLogError, ParameterError
+from tests.serving.running import wait_for
 
 RECIPE = rg.Recipe(collapse=True, max_length=20)
 ROWS = 500
@@ -151,7 +153,18 @@ def killed(cluster: str, log: Path, tmp_path_factory: pytest.TempPathFactory) ->
     surroundings = {**os.environ, "RAY_ADDRESS": cluster}
     done = subprocess.run(call, env=surroundings, capture_output=True, text=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
+    wait_for(partial(is_still, folder))  # its workers outlive it by a moment
     return folder / "log.partial"
+
+
+def is_still(folder: Path) -> bool:
+    """Whether nothing was written for half a second."""
+    try:
+        before = files(folder)
+        time.sleep(0.5)
+        return files(folder) == before
+    except OSError:  # it went while it was read
+        return False
 
 
 def test_a_killed_program_goes_on(killed: Path, log: Path, alone: Path, tmp_path: Path) -> None:
