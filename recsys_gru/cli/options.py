@@ -182,7 +182,7 @@ best_model_option = click.option(
     "--model",
     "kind",
     type=click.Choice(MODELS),
-    show_default="the recommended Blend; with --param or --items, GRU4Rec",
+    show_default="the recommended Blend; with --param or facts of items, GRU4Rec",
     help="Which recommender.",
 )
 parameters_option = click.option(
