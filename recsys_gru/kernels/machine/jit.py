@@ -9,6 +9,8 @@ import numba
 from numba.core import event
 from numba.extending import intrinsic
 
+from recsys_gru.kernels.machine.libraries import Compiler
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -46,7 +48,8 @@ def in_order(function: F) -> F:
 
 
 def _compiled(function: F, flags: set[str]) -> F:
-    compiled = numba.njit(cache=True, nogil=True, fastmath=flags, error_model="numpy")(function)
+    kept = numba.njit(cache=True, pipeline_class=Compiler, nogil=True, fastmath=flags, error_model="numpy")
+    compiled = kept(function)
     if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         _watch_what_is_called(compiled)
     return cast("F", compiled)
