@@ -1,10 +1,11 @@
 """Arrays in the safetensors format: the table of the file is checked before an array is made of its bytes."""
 
+import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import BinaryIO, final
+from typing import BinaryIO, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from recsys_gru.files.checked_json import require_kind, strict_json
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4"}
 """The types of numbers that the library writes; there are no others in its files."""
+FIRST_KINDS = ("I64", "F64", "F32", "I32")
+"""In which order they are written, so that each lies at a multiple of its size."""
 LONGEST_HEAD = 16 << 20
 LENGTH = 8
 """Bytes of the number that tells how long the table is."""
@@ -34,6 +37,51 @@ class ArrayHead:
     def size(self) -> int:
         """Bytes."""
         return self.dtype.itemsize * prod(self.shape)
+
+
+class Stretched(Protocol):
+    """An array that comes in stretches, one after the other along its first axis."""
+
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[NDArray[np.generic]]: ...
+
+
+def write_arrays(
+    write: Callable[[bytes | memoryview], object],
+    arrays: Mapping[str, NDArray[np.generic] | Stretched],
+) -> None:
+    """Write arrays as the safetensors library does, to the same bytes, without a copy of any of them.
+
+    Raises:
+        InputError: if one is of numbers that are not in the library's files.
+
+    >>> data = bytearray()
+    >>> write_arrays(data.extend, {"a": np.arange(3)})
+    >>> arrays_of(data)[0]["a"].tolist()
+    [0, 1, 2]
+    """
+    kinds = {name: _kind(name, values.dtype) for name, values in arrays.items()}
+    table, end = {}, 0
+    for name in (order := sorted(arrays, key=lambda name: (FIRST_KINDS.index(kinds[name]), name))):
+        shape = arrays[name].shape or (1,)
+        begin, end = end, end + arrays[name].dtype.itemsize * prod(shape)
+        table[name] = {"dtype": kinds[name], "shape": shape, "data_offsets": (begin, end)}
+    head = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
+    head += b" " * (-len(head) % LENGTH)
+    write(len(head).to_bytes(LENGTH, "little") + head)
+    for name in order:
+        values = arrays[name]
+        for part in [values] if isinstance(values, np.ndarray) else values:
+            write(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+
+
+def _kind(name: str, dtype: np.dtype[np.generic]) -> str:
+    for kind, known in DTYPES.items():
+        if dtype == known:
+            return kind
+    raise InputError(f"expected the array {name!r} as one of {', '.join(DTYPES)}; got {dtype}")
 
 
 def heads_in(file: BinaryIO) -> dict[str, ArrayHead]:

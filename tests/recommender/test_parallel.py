@@ -16,7 +16,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 
 import recsys_gru as rg
-from recsys_gru.errors import CheckpointError, ParameterError
+from recsys_gru.errors import BundleError, CheckpointError, NotFittedError, ParameterError
 from recsys_gru.recommender import GRU4Rec
 from recsys_gru.training import (
     Checkpoints,
@@ -40,6 +40,13 @@ EXACT: dict[str, dict[str, Any]] = {
     "read out": {"look_back": 2, "repeats": 2, "scale": 8.0, "steps_per_update": 2},
     "told": {"context": ("gap",)},
 }  # fmt: skip
+DIVIDED: dict[str, dict[str, Any]] = {
+    "published": EXACT["published"],
+    "several": EXACT["several"] | {"weight_decay": 1e-3},
+    "read out": EXACT["read out"] | {"context": ("gap",)},
+    "one-hot": {"constrained_embedding": False, "loss": "top1-max", "batch_size": 3, "n_sample": 0},
+}
+"""What is tried with divided tables, too."""
 FAST: dict[str, Any] = {"batch_size": 4, "n_epochs": 3, "repeats": 2, "context": ("gap",)}
 
 
@@ -56,6 +63,16 @@ def facts() -> pl.DataFrame:
 
 def fitted(own: dict[str, Any], parallel: Parallel | None = None, **how: Any) -> Fitted:  # noqa: ANN401
     """Weights and losses of a small model; facts are known where context is."""
+    return told_by(fit(own, parallel, facts() if "context" in own else None, **how))
+
+
+def fit(
+    own: dict[str, Any],
+    parallel: Parallel | None = None,
+    items: pl.DataFrame | None = None,
+    **how: Any,  # noqa: ANN401
+) -> GRU4Rec:
+    """A small model."""
     usual: dict[str, Any] = {
         "layers": (12,),
         "batch_size": 16,
@@ -63,8 +80,11 @@ def fitted(own: dict[str, Any], parallel: Parallel | None = None, **how: Any) ->
         "n_epochs": 2,
         "device": "cpu",
     }
-    items = facts() if "context" in own else None
-    model = GRU4Rec(**usual | own).fit(clicks(), items=items, parallel=parallel, **how)
+    return GRU4Rec(**usual | own).fit(clicks(), items=items, parallel=parallel, **how)
+
+
+def told_by(model: GRU4Rec) -> Fitted:
+    """Its weights and losses."""
     found = {name: values.numpy().copy() for name, values in model.network_.parameters()}
     return found | {"losses": np.array([epoch.loss for epoch in model.history_])}
 
@@ -100,9 +120,11 @@ def together(size: int, store: Path, work: Callable[[], Any]) -> list[Any]:
     return found
 
 
-def each_way() -> dict[str, Fitted]:
-    """Each setting in the exact way, and the fast way."""
+def each_way(folder: Path) -> dict[str, Fitted]:
+    """Each setting in the exact way, and the fast way; and what those with divided tables save."""
     meet_often()
+    for name, own in DIVIDED.items():
+        fit(own, "divided").save(folder / name)
     return {name: fitted(own, "exact") for name, own in EXACT.items()} | {"fast": fitted(FAST, "fast")}
 
 
@@ -133,8 +155,14 @@ def resumed(folder: Path) -> Fitted:
 
 
 @pytest.fixture(scope="module")
-def of_two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Fitted]]:
-    return together(2, tmp_path_factory.mktemp("two") / "store", each_way)
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where two processes save what they have learned with divided tables."""
+    return tmp_path_factory.mktemp("saved")
+
+
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory: pytest.TempPathFactory, saved: Path) -> list[dict[str, Fitted]]:
+    return together(2, tmp_path_factory.mktemp("two") / "store", partial(each_way, saved))
 
 
 @pytest.mark.parametrize("name", EXACT)
@@ -148,10 +176,38 @@ def test_two_processes_learn_exactly_what_one_does(name: str, of_two: list[dict[
 
 def test_four_processes_do_where_there_are_fewer_lanes_as_well(tmp_path: Path) -> None:
     own = EXACT["published"]
-    of_four = together(4, tmp_path / "store", partial(fitted, own, "exact"))
-    require_alike([*of_four])
-    for parameter, values in fitted(own).items():
-        np.testing.assert_allclose(of_four[3][parameter], values, err_msg=parameter, **CLOSE)
+    of_four = together(4, tmp_path / "store", partial(exact_and_divided, own, tmp_path))
+    require_alike([found for found, _ in of_four])
+    alone = fit(own)
+    for parameter, values in told_by(alone).items():
+        np.testing.assert_allclose(of_four[3][0][parameter], values, err_msg=parameter, **CLOSE)
+    require_close(tmp_path / "divided", alone)
+    assert all("the item tables of this model are divided" in said for _, said in of_four)
+
+
+def exact_and_divided(own: dict[str, Any], folder: Path) -> tuple[Fitted, str]:
+    """What is learned in the exact way, and how the one with divided tables refuses to rank."""
+    parts = fit(own, "divided")
+    with pytest.raises(NotFittedError) as refused:
+        parts.recommend(clicks())
+    with pytest.raises(BundleError, match="cannot write" if dist.get_rank() == 0 else "could not save"):
+        parts.save("/dev/null/folder")
+    parts.save(folder / "divided")
+    return fitted(own, "exact"), str(refused.value)
+
+
+@pytest.mark.usefixtures("of_two")
+@pytest.mark.parametrize("name", DIVIDED)
+def test_two_processes_with_divided_tables_save_what_one_learns(name: str, saved: Path) -> None:
+    require_close(saved / name, fit(DIVIDED[name]))
+
+
+def require_close(folder: Path, alone: GRU4Rec) -> None:
+    """A model saved by several processes has the arrays of this one, the optimiser's memory too."""
+    found, wanted = GRU4Rec.load(folder)._state(), alone._state()
+    assert found.keys() == wanted.keys()
+    for name, values in wanted.items():
+        np.testing.assert_allclose(found[name], values, err_msg=name, **CLOSE)
 
 
 def test_two_processes_that_meet_learn_as_well_and_have_the_same_bytes(
@@ -192,7 +248,7 @@ def test_what_cannot_be_is_refused_in_words() -> None:
     model = GRU4Rec(layers=(4,), n_epochs=1, device="cpu")
     with pytest.raises(ParameterError, match="parallel needs a group of processes"):
         model.fit(clicks(), parallel="fast")
-    with pytest.raises(ParameterError, match="parallel must be exact, fast or None, not 'quick'"):
+    with pytest.raises(ParameterError, match="parallel must be exact, fast, divided or None, not 'quick'"):
         model.fit(clicks(), parallel="quick")  # type: ignore[arg-type]
 
 
