@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
+from pathlib import Path
 from typing import BinaryIO, Protocol, final
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.errors import InputError
 from recsys_gru.files.checked_json import require_kind, strict_json
+from recsys_gru.files.regular import fill, require_room
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4"}
 """The types of numbers that the library writes; there are no others in its files."""
@@ -128,6 +130,32 @@ def arrays_of(data: bytearray) -> tuple[dict[str, NDArray[np.generic]], Mapping[
     """
     heads, notes = heads_of(data, len(data))
     return {name: _array(data, head) for name, head in heads.items()}, notes
+
+
+def arrays_in(
+    file: BinaryIO, path: Path, seen: Callable[[bytes | memoryview], object]
+) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an open file by name, each in memory of its own; every byte that is read is `seen`, in
+    order.
+
+    Raises:
+        InputError: as `arrays_of` does, or if the file is larger than this machine's memory, or changed
+            meanwhile.
+    """
+    size = require_room(file, path)
+    file.seek(0)
+    first = file.read(LENGTH)
+    table = first + file.read(min(int.from_bytes(first, "little"), LONGEST_HEAD))
+    seen(table)
+    found = {}
+    for name, head in sorted(heads_of(table, size)[0].items(), key=lambda one: one[1].begin):
+        found[name] = np.empty(head.shape, head.dtype)
+        room = found[name].reshape(-1).view(np.uint8).data
+        fill(file, room, path)
+        seen(room)
+    if file.read(1):
+        raise InputError(f"{path} changed while it was read: expected {size:,} bytes")
+    return found
 
 
 def _array(data: bytearray, head: ArrayHead) -> NDArray[np.generic]:

@@ -17,7 +17,6 @@ from recsys_gru.contract import NO_PAIR, prefix_ends
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
 from recsys_gru.model.facts import Facts
-from recsys_gru.model.share import WHOLE
 from recsys_gru.observers import EpochEnded, announce
 from recsys_gru.recommender.recency import Forgetting
 from recsys_gru.sessions import Sessions
@@ -108,12 +107,12 @@ class Loop:
         """Return what learns: see `Settings.learner`; of the item tables it has what this process is to have.
 
         Raises:
-            ParameterError: if tables are to be divided, and it is in no group of processes, or facts are
-                known.
+            ParameterError: if tables are to be divided, and facts are known, or it is in no group of
+                processes.
         """
-        share = share_of(self.parallel)
-        if known is not None and share != WHOLE:
+        if self.parallel == "divided" and known is not None:
             raise ParameterError(f"facts about items are {NOT_DIVIDED}")
+        share = share_of(self.parallel)
         return self.settings.learner(support, n_lanes, device, going_on, known, n_moments, share)
 
     def train(

@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 import torch
 import torch.distributed as dist
@@ -28,6 +31,7 @@ from recsys_gru.training import (
     TrainingData,
     parallel,
 )
+from recsys_gru.training import together as company
 from tests.forks import fork_server
 
 Fitted = dict[str, NDArray[Any]]
@@ -188,6 +192,8 @@ def test_four_processes_do_where_there_are_fewer_lanes_as_well(tmp_path: Path) -
 def exact_and_divided(own: dict[str, Any], folder: Path) -> tuple[Fitted, str]:
     """What is learned in the exact way, and how the one with divided tables refuses to rank."""
     parts = fit(own, "divided")
+    with pytest.raises(ParameterError, match="a validation log cannot be ranked where item tables"):
+        fit(own, "divided", validation=clicks())
     with pytest.raises(NotFittedError) as refused:
         parts.recommend(clicks())
     with pytest.raises(BundleError, match="cannot write" if dist.get_rank() == 0 else "could not save"):
@@ -204,7 +210,8 @@ def test_two_processes_with_divided_tables_save_what_one_learns(name: str, saved
 
 def require_close(folder: Path, alone: GRU4Rec) -> None:
     """A model saved by several processes has the arrays of this one, the optimiser's memory too."""
-    found, wanted = GRU4Rec.load(folder)._state(), alone._state()
+    found: Fitted = GRU4Rec.load(folder)._state()
+    wanted: Fitted = alone._state()
     assert found.keys() == wanted.keys()
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values, err_msg=name, **CLOSE)
@@ -230,6 +237,36 @@ def test_one_that_dies_ends_all_and_the_fast_way_goes_on_to_the_same_bytes(
         fitted(FAST, checkpoint_dir=tmp_path / "checkpoints")
 
 
+def stopping(rank: int, port: int, told: Connection) -> None:
+    """One process of two, of which the second one stops and does not end."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    with company(timedelta(seconds=3)) as exchange:
+        exchange.any(True)
+        if rank == 1:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        with pytest.raises(RuntimeError, match="Timed out") as refused:
+            exchange.any(True)
+        told.send(str(refused.value))
+
+
+def test_one_that_hangs_does_not_hold_the_other_beyond_its_patience() -> None:
+    server = fork_server()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    here, there = server.Pipe(duplex=False)
+    first, second = (server.Process(target=stopping, args=(rank, port, there)) for rank in (0, 1))
+    first.start()
+    second.start()
+    try:
+        assert here.poll(300)
+        assert psutil.Process(second.pid).status() == psutil.STATUS_STOPPED
+        first.join(60)
+        assert first.exitcode == 0
+    finally:
+        second.kill()
+        second.join(60)
+
+
 def test_the_exact_way_goes_on_in_one_process(tmp_path: Path) -> None:
     own = EXACT["published"]
     assert together(2, tmp_path / "first", partial(killed, tmp_path, "exact", own)) == [None, None]
@@ -250,6 +287,21 @@ def test_what_cannot_be_is_refused_in_words() -> None:
         model.fit(clicks(), parallel="fast")
     with pytest.raises(ParameterError, match="parallel must be exact, fast, divided or None, not 'quick'"):
         model.fit(clicks(), parallel="quick")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("own", "items", "said"),
+    [
+        ({"loss": "softmax"}, None, "softmax scores every item"),
+        ({"checkpoint_dir": "checkpoints"}, None, "checkpoints are not divided"),
+        ({}, facts(), "facts about items are not divided"),
+    ],
+)
+def test_what_cannot_be_divided_is_refused_in_words(
+    own: dict[str, Any], items: pl.DataFrame | None, said: str
+) -> None:
+    with pytest.raises(ParameterError, match=f"{said}.*What to do"):
+        fit(own, "divided", items)
 
 
 def test_the_fast_way_needs_the_compiled_loop() -> None:
