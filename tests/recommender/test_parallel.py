@@ -208,6 +208,17 @@ def test_two_processes_with_divided_tables_save_what_one_learns(name: str, saved
     require_close(saved / name, fit(DIVIDED[name]))
 
 
+def test_one_process_that_could_divide_its_tables_has_them_whole(tmp_path: Path) -> None:
+    own = EXACT["several"]
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
+    try:
+        found = fitted(own, "divided")
+    finally:
+        dist.destroy_process_group()
+    for parameter, values in fitted(own).items():
+        np.testing.assert_allclose(found[parameter], values, err_msg=parameter, **CLOSE)
+
+
 def require_close(folder: Path, alone: GRU4Rec) -> None:
     """A model saved by several processes has the arrays of this one, the optimiser's memory too."""
     found: Fitted = GRU4Rec.load(folder)._state()
