@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 @tracking_option
 @click.option(
     "--parallel",
-    type=click.Choice(["fast", "exact"]),
+    type=click.Choice(["fast", "exact", "divided"]),
     help="Train in the processes that torchrun has started: docs/parallel.md.",
 )
 def fit(
@@ -78,9 +78,9 @@ def fit(
         name = tracking.dated(f"fit {log.name}")
         with tracking.run(where, name=name, data=log.name) if speaks else nullcontext():
             model = fit_aloud(model, train, items=items.read(train.vocabulary), parallel=parallel)
-        if speaks:
+        if speaks or parallel == "divided":
             model.save(out)
-            click.echo(f"saved in {out}/")
+        click.echo(f"saved in {out}/")
 
 
 @click.command()

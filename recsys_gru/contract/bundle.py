@@ -5,6 +5,7 @@ replaced it lies for a moment under ``.NAME.old`` beside the folder, and readers
 writer is killed, the old model or the new one is found. One writer at a time.
 """
 
+import hashlib
 import os
 import platform
 import re
@@ -19,8 +20,6 @@ from typing import final
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import save as bytes_of
 
 from recsys_gru.contract.card import CARD, card
 from recsys_gru.contract.manifest import (
@@ -31,14 +30,12 @@ from recsys_gru.contract.manifest import (
     render_manifest,
 )
 from recsys_gru.errors import BundleError
-from recsys_gru.files import (
-    sync,
-)
+from recsys_gru.files import sync, write_arrays
 from recsys_gru.sessions import Vocabulary
 
 WEIGHTS = "weights.safetensors"
 VOCABULARY = "vocabulary.parquet"
-CANNOT_WRITE = (OSError, SafetensorError, pl.exceptions.PolarsError)
+CANNOT_WRITE = (OSError, pl.exceptions.PolarsError)
 LIBRARIES = ("numpy", "polars", "recsys-gru", "safetensors", "torch")
 
 
@@ -74,14 +71,14 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle) -> None:
     """
     target = Path(folder).absolute()
     try:
-        contents = _contents(bundle)
+        manifest = _manifest(bundle)
         target = target.resolve()
         target.parent.mkdir(parents=True, exist_ok=True)
         _recover(target)
         _refuse_foreign(target)
         fresh = target.with_name(f".{target.name}.{secrets.token_hex(8)}.new")
         try:
-            _fill(fresh, contents)
+            _fill(fresh, bundle, manifest)
             _swap(fresh, target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -93,10 +90,8 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle) -> None:
         ) from error
 
 
-def _contents(bundle: Bundle) -> dict[str, bytes]:
-    """The bytes of the four files."""
-    weights = {name: np.ascontiguousarray(bundle.weights[name]) for name in sorted(bundle.weights)}
-    contents = {WEIGHTS: bytes_of(weights), VOCABULARY: bundle.vocabulary.to_bytes()}
+def _manifest(bundle: Bundle) -> Manifest:
+    """What the folder will say of itself, but for the seals of its files."""
     manifest = Manifest(
         format=FORMAT,
         model=bundle.model,
@@ -107,19 +102,34 @@ def _contents(bundle: Bundle) -> dict[str, bytes]:
         libraries=_libraries(),
         files={},
     )
-    render_manifest(manifest)  # what cannot be told is refused before the card tells it
-    contents[CARD] = card(manifest, bundle.vocabulary)
-    seals = {name: FileSeal.of(contents[name]) for name in sorted(contents)}
-    return {**contents, MANIFEST: render_manifest(replace(manifest, files=seals))}
+    render_manifest(manifest)  # what cannot be told is refused before anything is written
+    return manifest
 
 
-def _fill(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write and sync the files."""
+def _fill(folder: Path, bundle: Bundle, manifest: Manifest) -> None:
+    """Write and sync the four files."""
     folder.mkdir()
+    contents = {CARD: card(manifest, bundle.vocabulary), VOCABULARY: bundle.vocabulary.to_bytes()}
+    seals = {name: FileSeal.of(content) for name, content in contents.items()}
+    seals[WEIGHTS] = _write_weights(folder / WEIGHTS, bundle.weights)
+    contents[MANIFEST] = render_manifest(replace(manifest, files=seals))
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    for path in (*(folder / name for name in contents), folder):
+    for path in (*(folder / name for name in (*contents, WEIGHTS)), folder):
         sync(path)
+
+
+def _write_weights(path: Path, weights: Mapping[str, NDArray[np.generic]]) -> FileSeal:
+    """Write the arrays, none of them copied, and return the file's seal."""
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+
+        def write(part: bytes | memoryview) -> None:
+            digest.update(part)
+            file.write(part)
+
+        write_arrays(write, weights)
+        return FileSeal(file.tell(), digest.hexdigest())
 
 
 def _swap(fresh: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ A reader opens all files before it reads any, checks the bytes that it has read,
 those very bytes. Where the folder changed under it, it begins again.
 """
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,11 +27,11 @@ from recsys_gru.contract.manifest import (
 )
 from recsys_gru.errors import BundleError, InputError
 from recsys_gru.files import (
+    ArrayHead,
     Layout,
-    arrays_of,
+    arrays_in,
     content_of,
     heads_in,
-    heads_of,
     opened,
     require_shapes,
     require_values,
@@ -190,14 +191,15 @@ def _weights_in(
 ) -> dict[str, NDArray[np.generic]]:
     """The arrays; their table is looked at before anything is read, and again as it was read."""
     _require_size(path, files, manifest)
+    digest, seal = hashlib.sha256(), manifest.files[path.name]
     try:
         if layout is not None:
             require_shapes(layout, heads_in(files[path.name]), N=n_items)
-        data = _sealed(path, files, manifest)
-        weights, _ = arrays_of(data)
+        weights = arrays_in(files[path.name], path, digest.update)
+        _require_seal(path, FileSeal(seal.size, digest.hexdigest()), manifest)
         if layout is not None:
-            lengths = require_shapes(layout, heads_of(data, len(data))[0], N=n_items)
-            require_values(layout, weights, lengths)
+            heads = {name: ArrayHead(values.dtype, values.shape, 0) for name, values in weights.items()}
+            require_values(layout, weights, require_shapes(layout, heads, N=n_items))
     except InputError as error:
         raise BundleError(
             f"{path} is damaged or of another version: {error}; copy it again or fit it again"
@@ -215,6 +217,10 @@ def _sealed(path: Path, files: Opened, manifest: Manifest) -> bytearray:
     """The bytes of a file, equal to those that were written."""
     _require_size(path, files, manifest)
     data = content_of(files[path.name], path)
-    if FileSeal.of(data) != manifest.files[path.name]:
-        raise BundleError(f"{path} is damaged: its SHA-256 is not the manifest's; copy it again or save anew")
+    _require_seal(path, FileSeal.of(data), manifest)
     return data
+
+
+def _require_seal(path: Path, seal: FileSeal, manifest: Manifest) -> None:
+    if seal != manifest.files[path.name]:
+        raise BundleError(f"{path} is damaged: its SHA-256 is not the manifest's; copy it again or save anew")

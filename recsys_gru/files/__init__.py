@@ -4,7 +4,7 @@ In it: regular (open a file, no pipe or folder; sync), checked_json, arrays (hea
 (which arrays a model says it has). Used by whatever reads a saved thing. It must never import another room.
 """
 
-from recsys_gru.files.arrays import ArrayHead, arrays_of, heads_in, heads_of
+from recsys_gru.files.arrays import ArrayHead, arrays_in, arrays_of, heads_in, heads_of, write_arrays
 from recsys_gru.files.checked_json import Kind, require_kind, strict_json
 from recsys_gru.files.layout import Field, Layout, require_shapes, require_values
 from recsys_gru.files.regular import content_of, opened, read_file, sync
@@ -14,6 +14,7 @@ __all__ = [
     "Field",
     "Kind",
     "Layout",
+    "arrays_in",
     "arrays_of",
     "content_of",
     "heads_in",
@@ -25,4 +26,5 @@ __all__ = [
     "require_values",
     "strict_json",
     "sync",
+    "write_arrays",
 ]

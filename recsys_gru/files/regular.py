@@ -48,20 +48,32 @@ def content_of(file: BinaryIO, path: Path, limit: int | None = None) -> bytearra
     Raises:
         InputError: if it is larger than the limit or this machine's memory, or changed meanwhile.
     """
-    size = os.fstat(file.fileno()).st_size
-    memory = _memory()
+    size = require_room(file, path, limit)
+    data = bytearray(size)
+    file.seek(0)
+    with memoryview(data) as room:
+        fill(file, room, path)
+    if file.read(1):
+        raise InputError(f"{path} changed while it was read: expected {size:,} bytes")
+    return data
+
+
+def require_room(file: BinaryIO, path: Path, limit: int | None = None) -> int:
+    """The size of an open file; raises InputError if it is larger than the limit or this machine's memory."""
+    size, memory = os.fstat(file.fileno()).st_size, _memory()
     if size > (memory if limit is None else min(limit, memory)):
         most = "this machine's memory" if limit is None else f"the {limit:,} bytes expected at most"
         raise InputError(f"{path} has {size:,} bytes, more than {most}")
-    data = bytearray(size)
-    file.seek(0)
+    return size
+
+
+def fill(file: BinaryIO, room: memoryview, path: Path) -> None:
+    """Read the next bytes of an open file, as many as there is room for; InputError if it has fewer."""
     read = 0
-    with memoryview(data) as room:
-        while read < size and (got := file.readinto(room[read:])):  # type: ignore[attr-defined]
-            read += got
-    if read < size or file.read(1):
-        raise InputError(f"{path} changed while it was read: expected {size:,} bytes")
-    return data
+    while read < len(room) and (got := file.readinto(room[read:])):  # type: ignore[attr-defined]
+        read += got
+    if read < len(room):
+        raise InputError(f"{path} changed while it was read: expected {len(room) - read:,} bytes more")
 
 
 def read_file(path: Path, limit: int | None = None) -> bytearray:

@@ -7,21 +7,29 @@ from torch import Tensor
 
 from recsys_gru.model.architecture import Architecture
 from recsys_gru.model.cells import Cell, Weights
+from recsys_gru.model.share import WHOLE, Share
+
+STRETCH = 1 << 16
+"""Rows of a table that are drawn at once where only some are kept."""
 
 
 def initial_tables(
-    architecture: Architecture, first: Cell, generator: torch.Generator, dtype: torch.dtype
+    architecture: Architecture,
+    first: Cell,
+    generator: torch.Generator,
+    dtype: torch.dtype,
+    share: Share = WHOLE,
 ) -> dict[str, Tensor]:
-    """Draw the item tables; the bias is zero."""
+    """Draw the item tables, and keep a share of their rows; the bias is zero."""
     n_items, units = architecture.n_items, architecture.layers[-1]
     tables = {
-        "output": _uniform(n_items, units, generator, dtype),
-        "bias": torch.zeros(n_items, 1, dtype=dtype),
+        "output": _uniform(n_items, units, generator, dtype, share),
+        "bias": torch.zeros(share.count(n_items), 1, dtype=dtype),
     }
     if architecture.mode == "separate":
-        tables["input"] = _uniform(n_items, architecture.embedding, generator, dtype)
+        tables["input"] = _uniform(n_items, architecture.embedding, generator, dtype, share)
     if architecture.mode == "one-hot":
-        gates = [_uniform(n_items, first.units, generator, dtype) for _ in range(first.gates)]
+        gates = [_uniform(n_items, first.units, generator, dtype, share) for _ in range(first.gates)]
         tables["input"] = torch.cat(gates, 1)
     return tables
 
@@ -45,8 +53,17 @@ def initial_layer(cell: Cell, width: int, generator: torch.Generator, dtype: tor
     return weights
 
 
-def _uniform(fan_out: int, fan_in: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-    """Return a (fan_out, fan_in) matrix uniform in (-s, s), s = sqrt(6 / (fan_in + fan_out)). Source: Glorot
-    & Bengio 2010."""
+def _uniform(
+    fan_out: int, fan_in: int, generator: torch.Generator, dtype: torch.dtype, share: Share = WHOLE
+) -> Tensor:
+    """Return a share of the rows of a (fan_out, fan_in) matrix uniform in (-s, s), s = sqrt(6 / (fan_in +
+    fan_out)). Source: Glorot & Bengio 2010."""
     bound = math.sqrt(6 / (fan_in + fan_out))
-    return torch.empty(fan_out, fan_in, dtype=dtype).uniform_(-bound, bound, generator=generator)
+    if share == WHOLE:
+        return torch.empty(fan_out, fan_in, dtype=dtype).uniform_(-bound, bound, generator=generator)
+    kept, stretch = torch.empty(share.count(fan_out), fan_in, dtype=dtype), STRETCH * share.size
+    for begin in range(0, fan_out, stretch):  # one after the other they are the numbers of the whole
+        drawn = torch.empty(min(stretch, fan_out - begin), fan_in, dtype=dtype)
+        own = drawn.uniform_(-bound, bound, generator=generator)[share.rank :: share.size]
+        kept[begin // share.size :][: len(own)] = own
+    return kept

@@ -38,6 +38,16 @@ class Near(NamedTuple):
 
 def near(network: Network, rows: Rows, dropout: Dropout) -> Near:
     """Gather what a window reads and changes; what is left of a row whose own part is dropped are facts."""
+    items, inputs = looked_up(network, rows)
+    kept = {name: dropout.mask(network.tables["bias"][chosen, 0]) for name, chosen in items.items()}
+    tables = {name: network.rows_of(name, chosen, kept[name]) for name, chosen in items.items()}
+    tables["bias"] = network.tables["bias"][rows.rows]
+    return Near(network.of_tables(tables), among_themselves(rows, inputs), items, kept)
+
+
+def looked_up(network: Network, rows: Rows) -> tuple[dict[str, Tensor], Tensor]:
+    """Of each table but the bias the items (R,) that a window looks up, and the places of its inputs among
+    them, -1 for none."""
     items = {"output": rows.rows}
     inputs = rows.input_at
     if network.architecture.mode != "tied":
@@ -45,11 +55,12 @@ def near(network: Network, rows: Rows, dropout: Dropout) -> Near:
         items["input"], places = torch.unique(rows.inputs[there], return_inverse=True)
         inputs = torch.full_like(rows.inputs, -1)
         inputs[there] = places
-    kept = {name: dropout.mask(network.tables["bias"][chosen, 0]) for name, chosen in items.items()}
-    tables = {name: network.rows_of(name, chosen, kept[name]) for name, chosen in items.items()}
-    tables["bias"] = network.tables["bias"][rows.rows]
-    numbers = torch.arange(len(rows.rows), device=rows.rows.device)
-    return Near(network.of_tables(tables), rows._replace(rows=numbers, inputs=inputs), items, kept)
+    return items, inputs
+
+
+def among_themselves(rows: Rows, inputs: Tensor) -> Rows:
+    """The same rows, as numbered in tables of them alone."""
+    return rows._replace(rows=torch.arange(len(rows.rows), device=rows.rows.device), inputs=inputs)
 
 
 def through_facts(

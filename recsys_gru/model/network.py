@@ -24,6 +24,7 @@ from recsys_gru.model.initial import initial_layer, initial_tables
 from recsys_gru.model.moment import through_moment, with_moment
 from recsys_gru.model.readout import through_last_rows, with_last_rows
 from recsys_gru.model.rows import RowGradient, stretched, take_rows, through_stretched
+from recsys_gru.model.share import WHOLE, Share
 from recsys_gru.model.walk import Flow, Gradients, LayerTape, walk, walk_back
 
 States = list[Tensor]
@@ -40,19 +41,25 @@ class Network:
     Where `facts` about the items are known, tables hold the items' own rows, and `added` what their facts add
     to these: of each table but the bias the rows of labels, "output.labels" (L, H), and a projection of
     numbers, "output.projection" (V, H); `level` is the bias of an item without a click. Where moments are
-    told of, `moment` holds the rows of their "labels".
+    told of, `moment` holds the rows of their "labels". Where tables are divided among processes, those
+    here are the `share` of this one.
     """
 
     def __init__(
-        self, architecture: Architecture, *, generator: torch.Generator, dtype: torch.dtype = torch.float32
+        self,
+        architecture: Architecture,
+        *,
+        generator: torch.Generator,
+        dtype: torch.dtype = torch.float32,
+        share: Share = WHOLE,
     ) -> None:
-        self.architecture = architecture
+        self.architecture, self.share = architecture, share
         self.copies = Copies()
         self.facts: Facts | None = None
         self.level = 0.0
         self.added: dict[str, Tensor] = {}
         self.cells = architecture.cells()
-        self.tables = initial_tables(architecture, self.cells[0], generator, dtype)
+        self.tables = initial_tables(architecture, self.cells[0], generator, dtype, share)
         widths = architecture.input_widths()
         self.layers = [
             initial_layer(cell, width, generator, dtype)
@@ -121,6 +128,7 @@ class Network:
         """Return a network of the same layers over other items, of which no facts are known."""
         other = copy.copy(self)
         other.tables, other.copies, other.facts, other.added = tables, Copies(), None, {}
+        other.share = WHOLE
         return other
 
     def input_rows(self, items: Tensor) -> Tensor:

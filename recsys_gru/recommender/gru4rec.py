@@ -186,7 +186,7 @@ class GRU4Rec(NetworkRecommender):
                 its own and its facts' rows, and items without a click are recommended from facts alone.
             checkpoint_dir, checkpoint_every: in place of the constructor's.
             on_epoch, progress: called with each epoch's EpochReport; whether to draw a bar, on terminals.
-            parallel: in each of several processes, "exact" or "fast": see docs/parallel.md.
+            parallel: in each of several processes, "exact", "fast" or "divided": see docs/parallel.md.
 
         Raises:
             ClickLogError: if the log has no event, only one item, or no session of two events.
@@ -228,7 +228,7 @@ class GRU4Rec(NetworkRecommender):
         """
         own = {} if n_epochs is None else {"n_epochs": whole_number("n_epochs", n_epochs)}
         loop = self._loop(on_epoch, progress, **own)
-        if "network_" not in vars(self):
+        if "vocabulary_" not in vars(self):
             return self._fitted(trainable(newer, context=loop.settings.context), None, loop)
         sessions = newer_clicks(newer, self.vocabulary_, since, self.span_, context=self.context_names)
         self.new_items_, self.history_ = self.vocabulary_.ids.clear(), ()
@@ -291,9 +291,9 @@ class GRU4Rec(NetworkRecommender):
         lanes, device = max(1, lanes_needed(sessions, loop.settings)), resolve_device(str(self.device))
         self.moments_ = moments_in(sessions, loop.settings.context)
         count = 0 if self.moments_ is None else self.moments_.n_labels
-        learner = loop.settings.learner(support, lanes, device, going_on, known and known.for_network, count)
+        learner = loop.learner(support, lanes, device, going_on, known and known.for_network, count)
         self._remember(sessions)
-        self.network_, self.slots_ = learner.network, learner.optimiser.slots
+        self._take_in(learner)
         self.encoding_ = known and known.encoding
         self.recency_ = Recency.of(sessions, loop.forgetting.half_life).begun(support == 0)
         self.history_ = self._train(loop, learner, sessions, validation)

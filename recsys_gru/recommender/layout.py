@@ -73,16 +73,20 @@ def arrays_of(network: Network, slots: Mapping[str, Slots]) -> dict[str, NDArray
 def network_of(
     state: Mapping[str, NDArray[np.generic]], architecture: Architecture, device: torch.device
 ) -> tuple[Network, dict[str, Slots]]:
-    """The network and the memory that these arrays, which are as the layout says, came from."""
+    """The network and the memory that these arrays, which are as the layout says, came from; it goes on in
+    them."""
     tensors = {name: torch.from_numpy(values) for name, values in state.items()}
-    network = Network(architecture, generator=torch.Generator())
+    network = Network(replace(architecture, n_items=0), generator=torch.Generator())
+    network.architecture = architecture
+    network.tables = {name: tensors[f"weights/{name}"] for name in network.tables}
     if facts := [state[f"items/{name}"].copy() for name in Facts._fields if f"items/{name}" in state]:
         network.know(Facts(*facts), len(state["weights/facts.output.labels"]))  # type: ignore[arg-type]
         network.level = float(state.get("items/level", np.zeros(1))[0])
     if (labels := state.get("weights/moment.labels")) is not None:
         network.feel(len(labels))
     for name, parameter in network.parameters():
-        parameter.copy_(tensors[f"weights/{name}"])
+        if name not in network.tables:
+            parameter.copy_(tensors[f"weights/{name}"])
     network = network.to(device)
     return network, slots_in(tensors, [name for name, _ in network.parameters()], device)
 
@@ -90,13 +94,13 @@ def network_of(
 def slots_in(
     tensors: Mapping[str, Tensor], parameters: Iterable[str], device: torch.device
 ) -> dict[str, Slots]:
-    """The optimiser's memory of each parameter, as copies that let go of the file's bytes."""
+    """The optimiser's memory of each parameter."""
     found: dict[str, Slots] = {name: {} for name in parameters}
     for key, values in tensors.items():
         kind, _, rest = key.partition("/")
         if kind == "slots":
             name, slot = rest.rsplit("/", 1)
-            found[name][slot] = values.to(device, copy=True)
+            found[name][slot] = values.to(device)
     return found
 
 

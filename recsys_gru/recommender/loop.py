@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from recsys_gru.arguments import flag, place, whole_number
 from recsys_gru.contract import NO_PAIR, prefix_ends
 from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.evaluation import evaluate
+from recsys_gru.model.facts import Facts
 from recsys_gru.observers import EpochEnded, announce
 from recsys_gru.recommender.recency import Forgetting
 from recsys_gru.sessions import Sessions
@@ -24,6 +26,7 @@ from recsys_gru.training import (
     Alone,
     Checkpoints,
     EpochReport,
+    GoingOn,
     Learner,
     Parallel,
     Position,
@@ -31,6 +34,7 @@ from recsys_gru.training import (
     Settings,
     TrainingData,
     end_epoch,
+    share_of,
     way_of,
 )
 
@@ -45,6 +49,7 @@ SINCE_THEN = ("scale", "look_back", "repeats", "dropout_p_own", "boost_new", "co
 """Settings that checkpoints of this format had not at first: where they are off, older ones go on."""
 WATCHED = "mrr_at_20"
 """The validation metric that early stopping watches."""
+NOT_DIVIDED = "not divided among processes yet. What to do: take parallel='exact' or 'fast'"
 Pulse = Callable[[Position], None]
 
 
@@ -72,7 +77,9 @@ class Loop:
         if self.checkpoint_dir is not None:
             object.__setattr__(self, "checkpoint_dir", place("checkpoint_dir", self.checkpoint_dir))
         if self.parallel not in WAYS:
-            raise ParameterError(f"parallel must be exact, fast or None, not {self.parallel!r}")
+            raise ParameterError(f"parallel must be exact, fast, divided or None, not {self.parallel!r}")
+        if self.parallel == "divided":
+            self._require_divisible()
         if self.on_epoch is not None and not callable(self.on_epoch):
             raise ParameterError(f"expected on_epoch as a function of an EpochReport, got {self.on_epoch!r}")
         object.__setattr__(self, "progress", flag("progress", self.progress))
@@ -87,6 +94,26 @@ class Loop:
     def alone(self) -> "Loop":
         """The same without what only `fit` has: a validation log to watch, and checkpoints."""
         return replace(self, patience=None, checkpoint_dir=None, checkpoint_every=None)
+
+    def learner(
+        self,
+        support: NDArray[np.int64],
+        n_lanes: int,
+        device: torch.device,
+        going_on: GoingOn | None,
+        known: tuple[Facts, int] | None,
+        n_moments: int,
+    ) -> Learner:
+        """Return what learns: see `Settings.learner`; of the item tables it has what this process is to have.
+
+        Raises:
+            ParameterError: if tables are to be divided, and facts are known, or it is in no group of
+                processes.
+        """
+        if self.parallel == "divided" and known is not None:
+            raise ParameterError(f"facts about items are {NOT_DIVIDED}")
+        share = share_of(self.parallel)
+        return self.settings.learner(support, n_lanes, device, going_on, known, n_moments, share)
 
     def train(
         self,
@@ -148,7 +175,18 @@ class Loop:
     def _is_over(self, run: Run) -> bool:
         return self.patience is not None and len(run.history) - run.best_epoch >= self.patience
 
+    def _require_divisible(self) -> None:
+        if self.settings.loss == "softmax":
+            raise ParameterError(f"softmax scores every item, and its rows are {NOT_DIVIDED}")
+        if self.checkpoint_dir is not None:
+            raise ParameterError(f"checkpoints are {NOT_DIVIDED}, or checkpoint_dir=None")
+
     def _require(self, data: TrainingData, validation: Sessions | None) -> None:
+        if self.parallel == "divided" and validation is not None:
+            raise ParameterError(
+                "a validation log cannot be ranked where item tables are divided among processes. What to "
+                "do: save the model, load it, and evaluate it"
+            )
         if data.pairs == 0:
             raise ClickLogError(NO_PAIR)
         if self.patience is not None and validation is None:

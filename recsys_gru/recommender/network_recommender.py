@@ -1,8 +1,9 @@
 """What a recommender by a network does once it is fitted: score, compare, change its catalogue, be saved."""
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
@@ -10,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from recsys_gru.contract import Begun, GoesOn, Recommender
-from recsys_gru.errors import InputError, ParameterError
+from recsys_gru.errors import InputError, NotFittedError, ParameterError
 from recsys_gru.facts import Context, Encoding, ItemsData, Moments
 from recsys_gru.files import Layout
 from recsys_gru.forked import need_threads
 from recsys_gru.kernels.products import on_kernels
 from recsys_gru.model.facts import Facts
 from recsys_gru.model.network import Network
+from recsys_gru.model.share import WHOLE
 from recsys_gru.observers import fitting
 from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.recommender.catalogue import with_added, without
@@ -24,11 +26,20 @@ from recsys_gru.recommender.going_on import block_after
 from recsys_gru.recommender.layout import arrays_of, network_layout, network_of
 from recsys_gru.recommender.loop import Loop, lanes_needed
 from recsys_gru.recommender.newcomers import foretell_new, some_clicks
+from recsys_gru.recommender.parts import Parts
 from recsys_gru.recommender.recency import Recency
 from recsys_gru.recommender.scoring import cosines, network_blocks
 from recsys_gru.recommender.stream import Fitted, go_on, require_same
 from recsys_gru.sessions import Sessions, asked_numbers
-from recsys_gru.training import EpochReport, GoingOn, Learner, Settings, device_at_hand, resolve_device
+from recsys_gru.training import (
+    EpochReport,
+    Exchange,
+    GoingOn,
+    Learner,
+    Settings,
+    device_at_hand,
+    resolve_device,
+)
 
 
 class NetworkRecommender(Recommender, GoesOn):
@@ -42,6 +53,7 @@ class NetworkRecommender(Recommender, GoesOn):
     recency_: Recency
     encoding_: Encoding | None
     moments_: Moments | None
+    _parts: Parts
     device: str | torch.device
 
     def add_items(self, items: ItemsData) -> Self:
@@ -95,6 +107,26 @@ class NetworkRecommender(Recommender, GoesOn):
             self._take(without(fitted, keep))
         return self
 
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        metrics: Mapping[str, float] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        parts: Parts | None = vars(self).get("_parts")
+        if parts is None:
+            super().save(folder, metrics, metadata)
+        elif parts.exchange.rank:
+            parts.tell()
+        else:
+            with parts.asking():
+                super().save(folder, metrics, metadata)
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether its item tables lie in several processes, which can do nothing but save them, together."""
+        return "_parts" in vars(self)
+
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         return network_blocks(self.network_, sessions, every, rows, self._labels(sessions))
 
@@ -147,12 +179,22 @@ class NetworkRecommender(Recommender, GoesOn):
 
     def _foretell_new(self, settings: Settings, sessions: Sessions) -> None:
         """Foretell the items without a click, where that is asked for."""
-        if settings.boost_new is None or self.network_.facts is None:
+        if settings.boost_new is None or self.encoding_ is None:
             return
         judged, support = some_clicks(sessions, settings.seed), sessions.vocabulary.support
         labels = self._labels(judged)
         with self.network_.copies.changing():
             foretell_new(self.network_, support, judged, labels, settings.boost_new, settings.seed)
+
+    def _take_in(self, learner: Learner) -> None:
+        """The network that begins to learn, in the place of any other."""
+        network, slots = learner.network, learner.optimiser.slots
+        for name in ("_parts", "network_", "slots_"):
+            vars(self).pop(name, None)
+        if network.share == WHOLE:
+            self.network_, self.slots_ = network, slots
+        else:
+            self._parts = Parts(network, slots, Exchange(*network.share))
 
     def _fitted_now(self) -> Fitted:
         return Fitted(self.vocabulary_, self.network_, self.slots_, self.recency_)
@@ -185,7 +227,8 @@ class NetworkRecommender(Recommender, GoesOn):
     def _state(self) -> dict[str, NDArray[np.generic]]:
         facts = {} if self.encoding_ is None else self.encoding_.state()
         told = {} if self._moments is None else self._moments.state()
-        return arrays_of(self.network_, self.slots_) | self.recency_.state() | facts | told
+        own = self._parts.arrays() if self.is_divided else arrays_of(self.network_, self.slots_)
+        return own | self.recency_.state() | facts | told
 
     def _layout(self) -> Layout:
         return {**network_layout(self.settings()), **Recency.layout()}
@@ -198,6 +241,16 @@ class NetworkRecommender(Recommender, GoesOn):
         self.encoding_ = encoding_in(state)
         self.recency_ = Recency.restored(state, self.vocabulary_.support, (self.span_ or (0, 0))[1])
         self.history_ = ()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            if name in ("network_", "slots_") and self.is_divided:
+                raise NotFittedError(
+                    "the item tables of this model are divided among processes. What to do: call save in "
+                    "each of them, and then recsys_gru.load"
+                )
+            return super().__getattr__(name)
 
 
 def encoding_in(state: Mapping[str, NDArray[np.generic]]) -> Encoding | None:

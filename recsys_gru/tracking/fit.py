@@ -54,8 +54,8 @@ class Fit:
         self.epochs.sort(key=lambda epoch: epoch.epoch)
 
     def keep(self) -> None:
-        """Keep the fitted model, and its seal."""
-        if isinstance(self.model, Recommender):
+        """Keep the fitted model, and its seal; not one that this process has a part of."""
+        if isinstance(self.model, Recommender) and not getattr(self.model, "is_divided", False):
             self.run.file("model", partial(self._save, self.model), "model")
 
     def _save(self, model: Recommender, folder: Path) -> None:

@@ -167,9 +167,12 @@ class Learner:
         return {"readout.repeats": gradient} if self.clicks_are_new else {}
 
     def _apply(self, gradients: list[Gradient]) -> None:
-        scale = _clip(gradients, self.optimiser.parameters, self.grad_clip) if self.grad_clip else 1.0
-        for name, bias, gradient in gradients:
-            self.optimiser.apply(name, bias, gradient if scale == 1 else gradient.times(scale))
+        for name, bias, gradient in self._clipped(gradients, self.optimiser.parameters):
+            self.optimiser.apply(name, bias, gradient)
+
+    def _clipped(self, gradients: list[Gradient], parameters: Mapping[str, Tensor]) -> list[Gradient]:
+        scale = _clip(gradients, parameters, self.grad_clip) if self.grad_clip else 1.0
+        return gradients if scale == 1 else [(name, bias, g.times(scale)) for name, bias, g in gradients]
 
     def _events(self, data: TrainingData, windows: list[Window]) -> tuple[Ints, Ints, Ints, list[list[int]]]:
         """Return the inputs with what goes before them, the targets and the samples of some windows, and the

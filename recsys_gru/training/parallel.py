@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from recsys_gru.errors import ParameterError
+from recsys_gru.model.share import WHOLE, Share
 from recsys_gru.training.compiled import CompiledLearner
 from recsys_gru.training.data import TrainingData
 from recsys_gru.training.divided import DividedLearner
 from recsys_gru.training.exchange import Exchange
 from recsys_gru.training.learner import Learner
+from recsys_gru.training.parted import PartedLearner
 from recsys_gru.training.settings import Settings
 from recsys_gru.training.trainer import PAUSE, Position, train_epoch
 
@@ -23,7 +25,7 @@ SELDOM = 4
 """Pauses between two meetings of the fast way, at least; a large catalogue has more to tell."""
 ITEMS = 2048
 """Items for each of those pauses: a meeting then takes about a twentieth of the time."""
-Parallel = Literal["exact", "fast"]
+Parallel = Literal["exact", "fast", "divided"]
 
 
 class Alone:
@@ -46,8 +48,16 @@ class Alone:
 class Exact(Alone):
     """Each process walks a part of the lanes: the trajectory is that of one."""
 
+    kind: type[DividedLearner] = DividedLearner
+
     def __init__(self, learner: Learner, data: TrainingData, exchange: Exchange) -> None:
-        super().__init__(DividedLearner.of(learner, exchange), data, exchange)
+        super().__init__(self.kind.of(learner, exchange), data, exchange)
+
+
+class Divided(Exact):
+    """The same, and each process has a part of the item tables' rows."""
+
+    kind = PartedLearner
 
 
 class _Shared(NamedTuple):
@@ -135,7 +145,15 @@ class Fast(Alone):
         self._touched[:] = False
 
 
-WAYS: dict[str | None, type[Alone]] = {None: Alone, "exact": Exact, "fast": Fast}
+WAYS: dict[str | None, type[Alone]] = {None: Alone, "exact": Exact, "fast": Fast, "divided": Divided}
+
+
+def share_of(parallel: str | None) -> Share:
+    """Which rows of the item tables this process is to have; raises ParameterError as `way_of` does."""
+    if parallel != "divided":
+        return WHOLE
+    exchange = Exchange.of_group()
+    return Share(exchange.rank, exchange.size)
 
 
 def way_of(parallel: str | None, learner: Learner, data: TrainingData) -> Alone:

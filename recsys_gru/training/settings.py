@@ -21,6 +21,7 @@ from recsys_gru.model.losses import Loss
 from recsys_gru.model.network import Network
 from recsys_gru.model.optimisers import OPTIMISERS, Slots, make_optimiser
 from recsys_gru.model.sampling import NegativeSampler
+from recsys_gru.model.share import WHOLE, Share
 from recsys_gru.training.compiled import CompiledLearner
 from recsys_gru.training.lanes import Lanes
 from recsys_gru.training.learner import Learner
@@ -157,12 +158,14 @@ class Settings:
         going_on: GoingOn | None = None,
         known: tuple[Facts, int] | None = None,
         n_moments: int = 0,
+        share: Share = WHOLE,
     ) -> Learner:
         """Return an untrained network, or the one to go on with, with all that trains it.
 
         Samples follow `support` (N,); every generator comes from `seed` and, where it goes on, from what was
         learned before. What is `known` are facts about the items, and how many labels they have; the own row
-        of an item without a click is zeros then. Moments have `n_moments` labels.
+        of an item without a click is zeros then. Moments have `n_moments` labels. Of the item tables a
+        `share` is kept.
         """
         learned = None if going_on is None else going_on.learned
         seed = self.seed if learned is None else (self.seed, learned)
@@ -170,7 +173,7 @@ class Settings:
         optimiser = make_optimiser(self.optimizer, self.learning_rate, self.momentum, self.weight_decay)
         if going_on is None:
             architecture = self.architecture(len(support))
-            network = Network(architecture, generator=_torch_generator(for_weights))
+            network = Network(architecture, generator=_torch_generator(for_weights), share=share)
             if known is not None:
                 network.know(*known)
                 network.clear(np.flatnonzero(support == 0))
