@@ -30,7 +30,7 @@ $(READY): pyproject.toml setup.py constraints.txt
 	@echo "Setting up $(VENV): some minutes the first time, nothing the second."
 	@$(if $(PIP_FLAGS),:,echo 'PyTorch comes as pip finds it; for the smaller one without GPU libraries see the head of the Makefile.')
 	@if test -e $@; then rm $@; else $(PYTHON) -m venv --clear $(VENV); fi
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,docs,pipelines,serve,redis,export,cluster]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -c constraints.txt -e '.[dev,docs,pipelines,serve,redis,export,cluster,s3]'
 	@touch $@
 
 demo: $(READY)  ## the main job: on a made-up log, or on yours with CLICKS=path

@@ -27,7 +27,7 @@ from pathlib import Path
 import recsys_gru as rg
 from recsys_gru.cluster import Ray
 from recsys_gru.engines import Result, Task
-from recsys_gru.preparation.place import verify
+from recsys_gru.sessions.seals import verify
 
 RECIPE = rg.Recipe(test=timedelta(hours=6))
 WORKERS, TIMES = (1, 2, 4, 8, 16, 32, 64), (1, 10, 100)

@@ -12,6 +12,7 @@ RecsysError
 ├── ForkError (RuntimeError)               a forked process uses what began in its parent
 ├── NonFiniteScoresError (RuntimeError)    a model gives NaN or infinite scores
 ├── DivergedError (RuntimeError)           training met a NaN or infinite loss
+├── StoreError (RuntimeError)              an object store cannot be used
 └── TrackingError (RuntimeError)           the MLflow store cannot be used
 
 Each one's cause and cure: docs/errors.md, at the place that its ``help`` names.
@@ -116,6 +117,10 @@ class NonFiniteScoresError(RecsysError, RuntimeError):
 
 class DivergedError(RecsysError, RuntimeError):
     """Training met a NaN or infinite loss."""
+
+
+class StoreError(RecsysError, RuntimeError):
+    """An object store cannot be used."""
 
 
 class TrackingError(RecsysError, RuntimeError):

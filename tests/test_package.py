@@ -22,7 +22,7 @@ ROOMS = {
     "cli": (
         {
             "serving", "tracking", "exporting", "blend", "recommender", "contract", "training", "evaluation",
-            "facts", "exploration", "preparation", "sessions", "clicks", "kernels",
+            "facts", "exploration", "preparation", "sessions", "clicks", "kernels", "files",
         },
         {"click", "polars"} | NUMBERS,
     ),
@@ -49,12 +49,12 @@ ROOMS = {
     "model": ({"kernels"}, {"torch"} | NUMBERS),
     "facts": ({"sessions", "clicks", "files"}, {"polars"} | NUMBERS),
     "exploration": ({"preparation", "clicks", "pages"}, {"polars", "matplotlib"} | NUMBERS),
-    "preparation": ({"sessions", "clicks", "kernels"}, {"polars"} | NUMBERS),
+    "preparation": ({"sessions", "clicks", "kernels", "files"}, {"polars"} | NUMBERS),
     "sessions": ({"clicks", "kernels", "files"}, {"polars"} | NUMBERS),
-    "clicks": ({"kernels"}, {"polars", "pandas"} | NUMBERS),
+    "clicks": ({"kernels", "files"}, {"polars", "pandas"} | NUMBERS),
     "pages": (set(), NUMBERS),
     "kernels": (set(), {"numba", "llvmlite", "torch"} | NUMBERS),
-    "files": (set(), NUMBERS),
+    "files": (set(), {"obstore"} | NUMBERS),
 }  # fmt: skip
 """The rooms from top to bottom: the rooms and the third-party libraries that each one imports, and no others.
 
@@ -75,6 +75,7 @@ HEAVY = (
     "matplotlib",
     "scipy",
     "ray",
+    "obstore",
 )
 LONGEST_FILE, LONGEST_BODY = 300, 40
 

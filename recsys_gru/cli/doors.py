@@ -18,11 +18,15 @@ def require_log(clicks: Path | None) -> None:
         ParameterError: if none is named.
         InputError: if it is not there, or something else.
     """
+    from recsys_gru.files import Url, place_at
+
     usage = click.get_current_context().get_usage().removeprefix("Usage: ")
     if clicks is None:
         raise ParameterError(
             f"expected a click log, got none: write {usage}. Only demo and compare make one up"
         )
+    if isinstance(place_at(clicks), Url):
+        return  # reading it will tell
     if (clicks / MANIFEST).is_file():
         raise InputError(f"expected a click log, got the saved model in {clicks}: write {usage}")
     if not clicks.exists() and not GLOB & set(str(clicks)):

@@ -100,8 +100,8 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool, engine: 
         test=None if test_days is None else timedelta(days=test_days),
     )
     clicks = preparing.raw(log)
-    preparing.make_folder(out)
-    prepared = rg.prepare(clicks, out.absolute(), recipe, on_progress=_tell, engine=engine)
+    where = preparing.place_for(out)
+    prepared = rg.prepare(clicks, str(where), recipe, on_progress=_tell, engine=engine)
     shown = rg.Ledger([*prepared.ledger])
     shown.record("test part", *prepared.test_part())
     click.echo(f"\n{printing.in_words(shown)}\n")
@@ -109,4 +109,5 @@ def prepare(log: Log, test_days: float | None, out: Path, doctor: bool, engine: 
     click.echo(f"rows       {counts}\nsplit      test: sessions from {prepared.cut:%Y-%m-%d %H:%M} UTC")
     if doctor:
         click.echo(f"\n{rg.diagnose_split(prepared.train, prepared.test)}\n")
-    click.echo(f"written    {out}: train/, test/, quarantine/ (rejected rows), ledger.parquet")
+    shown_as = out if isinstance(where, Path) else where
+    click.echo(f"written    {shown_as}: train/, test/, quarantine/ (rejected rows), ledger.parquet")

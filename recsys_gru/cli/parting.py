@@ -22,8 +22,9 @@ def folder_of(log: Log) -> "PreparedLog | None":
         ClickLogError: if the folder is damaged; with --verify, if one bit is not as it was written.
     """
     from recsys_gru.preparation import read_prepared
+    from recsys_gru.sessions import is_prepared
 
-    if log.clicks is not None and (log.clicks / "prepared.json").is_file():
+    if log.clicks is not None and is_prepared(log.clicks):
         return read_prepared(log.clicks, verify=log.verify)
     if log.verify:
         raise ParameterError(

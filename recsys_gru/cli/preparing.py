@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from recsys_gru.clicks import CheckedClicks, Ledger
     from recsys_gru.facts import CheckedItems
+    from recsys_gru.files import Place
     from recsys_gru.sessions import Sessions, Split, Vocabulary
 
 VALIDATION_SHARE = 0.02
@@ -119,6 +120,20 @@ def filtered(log: Log, train: "pl.DataFrame | pl.LazyFrame", ledger: "Ledger") -
     from recsys_gru.sessions import filter_sessions
 
     return filter_sessions(train, log.min_support, log.min_length, ledger).lazy().collect()
+
+
+def place_for(out: Path) -> "Place":
+    """A folder to write into, made; one of an object store is made by writing.
+
+    Raises:
+        InputError: if it cannot be made.
+    """
+    from recsys_gru.files import absolute, place_at
+
+    place = absolute(place_at(out))
+    if isinstance(place, Path):
+        make_folder(out)
+    return place
 
 
 def make_folder(folder: Path) -> None:

@@ -1,10 +1,10 @@
 """Raw rows to events: reading, checking and cutting a click log, with every rejected row counted.
 
-In it: scan (files to lazy frames), adapters (published logs), times and frames (types and columns), read and
-check (the door), sessionize, order, ledger (what each rule left), recipe (every choice in one place),
-generate (logs with a planted law), catalogue (the same with facts about the items). Used by every room that
-meets a log. It must never import a model or torch, nor the rooms that build on it: sessions, preparation,
-exploration.
+In it: found (which files a log is), scan (them as lazy frames), adapters (published logs), times and frames
+(types and columns), read and check (the door), sessionize, order, ledger (what each rule left), recipe (every
+choice in one place), generate (logs with a planted law), catalogue (the same with facts about the items).
+Used by every room that meets a log. It must never import a model or torch, nor the rooms that build on it:
+sessions, preparation, exploration.
 """
 
 import importlib

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import polars as pl
 
+from recsys_gru.clicks.found import files_of
 from recsys_gru.clicks.frames import KIND, TIME
 from recsys_gru.clicks.recipe import Recipe
-from recsys_gru.clicks.scan import Source, collect, exactly, files_of, opened
+from recsys_gru.clicks.scan import Source, collect, exactly, opened
 from recsys_gru.errors import ClickLogError, ParameterError, SchemaError
+from recsys_gru.files import Place
 
 log = logging.getLogger("recsys_gru")
 
@@ -143,10 +145,10 @@ def scan_published(source: Source, name: str) -> tuple[pl.LazyFrame, bool]:
     return raw.select(columns), name != "otto"
 
 
-def _open_csv(file: Path, adapter: Adapter) -> pl.LazyFrame:
+def _open_csv(file: Place, adapter: Adapter) -> pl.LazyFrame:
     with opened(file):
         frame = pl.scan_csv(
-            file,
+            str(file),
             infer_schema=False,
             glob=False,
             separator=adapter.separator,
@@ -158,7 +160,7 @@ def _open_csv(file: Path, adapter: Adapter) -> pl.LazyFrame:
     return frame
 
 
-def _open_otto(file: Path) -> pl.LazyFrame:
+def _open_otto(file: Place) -> pl.LazyFrame:
     with opened(file):
         frame = pl.scan_ndjson(exactly(file), schema={"session": pl.Int64, "events": pl.List(_OTTO_EVENT)})
         frame.collect_schema()

@@ -4,86 +4,27 @@ glob.
 
 import glob
 import gzip
-import logging
-from collections.abc import Iterable, Iterator, Sequence
+import io
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
 import polars as pl
 
+from recsys_gru.clicks.found import KINDS, files_of, kind_of
 from recsys_gru.clicks.frames import Frame, is_frame, lazy
 from recsys_gru.errors import ClickLogError, RecsysError, SchemaError
-
-log = logging.getLogger("recsys_gru")
+from recsys_gru.files import Place, first_bytes
 
 Source: TypeAlias = "str | Path | Sequence[str | Path] | Frame"
 
-_KINDS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".dat": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".ndjson": "ndjson",
-    ".jsonl": "ndjson",
-}
-PREPARED = "prepared.json"
-"""What a folder that ``prepare`` wrote holds, beside train/ and test/."""
-_COMPRESSED = (".gz", ".zst", ".zstd")
 _SEPARATORS = ",\t;|"
 _IS_WHOLE = "Is the file whole and of the format its name says?"
 _LOOK_FOR = "Look for a truncated file, a wrong separator, or a line with more fields than the first"
 _NO_UTF_8 = "What to do: save it as UTF-8 (iconv -f LATIN1 -t UTF-8, if it is Western European text)"
 _NO_TEXT = {b"PK\x03\x04": "a zip archive", b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an Excel file"}
 """How files begin whose names promise text."""
-
-
-def kind_of(path: Path) -> str | None:
-    """``csv``, ``parquet`` or ``ndjson`` by the file's name, None where the name says nothing."""
-    suffixes = [part.lower() for part in path.suffixes if part.lower() not in _COMPRESSED]
-    return _KINDS.get(suffixes[-1]) if suffixes else None
-
-
-def files_of(source: str | Path | Iterable[str | Path], pattern: str = "*") -> list[Path]:
-    """The files that a path, folder, glob or list of them stands for, sorted, empty files left out with a
-    warning.
-
-    Raises:
-        ClickLogError: nothing is there.
-    """
-    given = [source] if isinstance(source, (str, Path)) else list(source)
-    found = sorted({path for one in given for path in _expand(Path(one), pattern)})
-    full = [path for path in found if path.stat().st_size > 0]
-    if len(full) < len(found):
-        empty = [str(path) for path in found if path not in set(full)]
-        log.warning("%d empty file(s) hold no clicks: %s", len(empty), ", ".join(empty[:5]))
-    if not full:
-        raise ClickLogError(
-            f"expected files of rows at {', '.join(map(str, given)) or 'nowhere'}; found none with rows. "
-            f"Known names end in {', '.join(_KINDS)}, also with .gz or .zst"
-        )
-    return full
-
-
-def _expand(path: Path, pattern: str) -> list[Path]:
-    if path.is_dir():
-        if (path / PREPARED).is_file():
-            raise ClickLogError(
-                f"{path} is a prepared log, no raw one. What to do: give it to fit, evaluate or compare, or "
-                "to read_prepared"
-            )
-        inside = (file for file in path.rglob(pattern) if file.is_file())
-        return [file for file in inside if kind_of(file) and not file.name.startswith((".", "_"))]
-    if path.exists() and not path.is_file():
-        raise ClickLogError(
-            f"{path} is a pipe or device, which ends after one reading, and a log is read more than once. "
-            "What to do: write it into a file first"
-        )
-    if path.exists():
-        return [path]
-    return [Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file()]  # noqa: PTH207 - absolute patterns
 
 
 def scan(source: Source) -> tuple[pl.LazyFrame, bool]:
@@ -100,7 +41,7 @@ def scan(source: Source) -> tuple[pl.LazyFrame, bool]:
     unknown = [str(file) for file, kind in kinds.items() if kind is None]
     if unknown:
         raise ClickLogError(
-            f"cannot tell the format of {', '.join(unknown[:5])}; expected names in {', '.join(_KINDS)}"
+            f"cannot tell the format of {', '.join(unknown[:5])}; expected names in {', '.join(KINDS)}"
         )
     if len(set(kinds.values())) > 1:
         raise SchemaError(
@@ -125,25 +66,25 @@ def is_paths(source: object) -> bool:
     return isinstance(source, (str, Path, list, tuple))
 
 
-def exactly(file: Path) -> str:
+def exactly(file: Place) -> str:
     """A path for a reader that takes names for patterns: brackets and stars stand for themselves."""
     return glob.escape(str(file))
 
 
-def _open(file: Path, kind: str) -> pl.LazyFrame:
+def _open(file: Place, kind: str) -> pl.LazyFrame:
     with opened(file):
         if kind == "csv":
-            frame = pl.scan_csv(file, infer_schema=False, glob=False, separator=separator_of(file))
+            frame = pl.scan_csv(str(file), infer_schema=False, glob=False, separator=separator_of(file))
         elif kind == "ndjson":
             frame = pl.scan_ndjson(exactly(file), infer_schema_length=None)
         else:
-            frame = pl.scan_parquet(file, glob=False)
+            frame = pl.scan_parquet(str(file), glob=False)
         frame.collect_schema()
     return frame
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[None]:
+def opened(file: Place) -> Iterator[None]:
     """Turn what goes wrong at opening a file into an error that names it."""
     try:
         yield
@@ -153,7 +94,7 @@ def opened(file: Path) -> Iterator[None]:
         ) from error
 
 
-def separator_of(file: Path) -> str:
+def separator_of(file: Place) -> str:
     """The character that occurs most in the first line, of comma, tab, semicolon and bar."""
     start = _start(file)
     if (other := next((said for mark, said in _NO_TEXT.items() if start.startswith(mark)), None)) is not None:
@@ -167,7 +108,13 @@ def separator_of(file: Path) -> str:
             f"(iconv -f {encoding} -t UTF-8)"
         )
     first = pl.scan_csv(
-        file, has_header=False, infer_schema=False, separator="\x1f", quote_char=None, n_rows=1, glob=False
+        str(file),
+        has_header=False,
+        infer_schema=False,
+        separator="\x1f",
+        quote_char=None,
+        n_rows=1,
+        glob=False,
     )
     header = str(first.collect().item())
     if "\0" in header:
@@ -175,10 +122,11 @@ def separator_of(file: Path) -> str:
     return max(_SEPARATORS, key=header.count)
 
 
-def _start(file: Path) -> bytes:
+def _start(file: Place) -> bytes:
     """The first bytes of a file, none where it cannot be read: the reader will say what is wrong."""
     try:
-        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as opened_file:
+        content = file.open("rb") if isinstance(file, Path) else io.BytesIO(first_bytes(file, 1 << 16))
+        with content as plain, gzip.open(plain) if file.suffix.lower() == ".gz" else plain as opened_file:
             return opened_file.read(64)
     except (OSError, EOFError):
         return b""
@@ -208,7 +156,7 @@ def damaged(source: Source) -> str:
     return f"; damaged: {', '.join(broken[:5])}" if broken else ""
 
 
-def _together(frames: dict[Path, pl.LazyFrame]) -> pl.LazyFrame:
+def _together(frames: dict[Place, pl.LazyFrame]) -> pl.LazyFrame:
     """One frame of many files; whole numbers and texts of different widths agree, other types must be
     equal.
     """

@@ -7,8 +7,10 @@ it again.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,9 +26,9 @@ from recsys_gru.clicks.order import by_hash, codes, item_steps, numbered, run_st
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import collect
 from recsys_gru.clicks.sessionize import sessionize
+from recsys_gru.files import Place, at_hand, is_whole, whole, written
 from recsys_gru.kernels.rules import Rows
 from recsys_gru.preparation.dealing import owner_of
-from recsys_gru.preparation.place import whole
 
 ROWS_AT_ONCE = 4_000_000
 """Rows of a log that are held in memory together."""
@@ -76,10 +78,24 @@ class Bucket:
         number: its place among the buckets.
         folder: its arrays, whose items have numbers of this bucket's own, and the ids of sessions and items;
             what the whole log needs to know of it; and, once it is finished, what became of it.
+        home: where that lies for all who work on it: the folder itself, or one in an object store of which
+            the folder is a copy.
     """
 
     number: int
     folder: Path
+    home: Place
+
+    @contextmanager
+    def here(self, *names: str) -> Iterator["Bucket"]:
+        """The bucket for a task, on whatever machine that runs: of an object store a copy of these files, or
+        of all, that is gone at the end.
+        """
+        if isinstance(self.home, Path):
+            yield self
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                yield replace(self, folder=at_hand(self.home, Path(folder), names))
 
     def rows(self) -> Rows:
         """The arrays, mapped into memory; the levels can be written to."""
@@ -153,21 +169,21 @@ class Checker:
         hashed: whether clicks of equal time are put by a hash, as their order is that of the items.
     """
 
-    folder: Path
-    work: Path
+    folder: Place
+    work: Place
     recipe: Recipe
     rules: list[str]
     limits: Limits
     hashed: bool = False
 
-    def check(self, task: tuple[int, pl.LazyFrame]) -> Bucket:
+    def check(self, task: tuple[int, pl.LazyFrame]) -> Place:
         """Write the readable rows of a bucket as arrays, and the others to quarantine, unless it is done."""
         number, part = task
         place = self.work / f"bucket-{number}"
-        if not place.exists():
+        if not is_whole(place):
             with whole(place) as aside:
                 self._check(number, collect(part), aside)
-        return Bucket(number, place)
+        return place
 
     def _check(self, number: int, rows: pl.DataFrame, place: Path) -> None:
         owner = owner_of(rows.lazy())
@@ -252,11 +268,11 @@ def _named(bad: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     return bad.select(counted.alias(SESSION), ITEM, REASON)
 
 
-def write_quarantine(rows: pl.DataFrame, path: Path) -> None:
+def write_quarantine(rows: pl.DataFrame, place: Place) -> None:
     """Write rejected rows, sorted, where there are any."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if rows.height:
-        rows.sort(pl.all(), nulls_last=True).write_parquet(path)
+        with written(place) as file:
+            rows.sort(pl.all(), nulls_last=True).write_parquet(file)
 
 
 def last_of(buckets: list[Bucket]) -> datetime | None:

@@ -14,11 +14,9 @@ import polars as pl
 
 from recsys_gru.clicks.frames import SESSION, USER
 from recsys_gru.clicks.scan import collect, whole_files
-from recsys_gru.preparation.place import whole
+from recsys_gru.files import Place, inside, is_whole, whole, wholes
 
 _BUCKET, _ROW = "bucket", "_row"
-_WHOLE = "[!.]*"
-"""What a worker that was killed left behind begins with a dot."""
 _ODD = 0x9E3779B97F4A7C15
 """Spreads row numbers over 64 bits."""
 
@@ -34,22 +32,25 @@ def scatter(frame: pl.LazyFrame, n_buckets: int, folder: Path, first_row: int = 
         frame.with_row_index(_ROW, first_row).sink_ipc(target, mkdir=True, engine="streaming")
 
 
-def dealt(parts: Path) -> list[pl.LazyFrame]:
+def dealt(parts: Place) -> list[pl.LazyFrame]:
     """The rows of each bucket in the order of the log, from the folders that parts of it were dealt into."""
-    names = {path.name for path in parts.glob(f"{_WHOLE}/{_BUCKET}=*")}
-    return [
-        _scanned(parts, name).sort(_ROW).drop(_ROW)
-        for name in sorted(names, key=lambda name: int(name.partition("=")[2]))
-    ]
+    pieces: dict[int, list[Place]] = {}
+    for piece in _pieces(parts):
+        pieces.setdefault(int(piece.parent.name.partition("=")[2]), []).append(piece)
+    return [_scanned(pieces[number]).sort(_ROW).drop(_ROW) for number in sorted(pieces)]
 
 
-def scan_dealt(parts: Path) -> pl.LazyFrame:
+def scan_dealt(parts: Place) -> pl.LazyFrame:
     """The rows of all buckets, in no promised order."""
-    return _scanned(parts, f"{_BUCKET}=*")
+    return _scanned(_pieces(parts))
 
 
-def _scanned(parts: Path, name: str) -> pl.LazyFrame:
-    return pl.scan_ipc(sorted(parts.glob(f"{_WHOLE}/{name}/*.ipc")), glob=False)
+def _pieces(parts: Place) -> list[Place]:
+    return [piece for part in wholes(parts) for piece in inside(part)]
+
+
+def _scanned(pieces: list[Place]) -> pl.LazyFrame:
+    return pl.scan_ipc([str(piece) for piece in pieces], glob=False)
 
 
 def owner_of(frame: pl.LazyFrame) -> str:
@@ -85,13 +86,13 @@ class Dealer:
 
     clicks: pl.LazyFrame
     n_buckets: int
-    folder: Path
+    folder: Place
 
     def deal(self, stretch: tuple[int, int]) -> None:
         """Write the rows of a stretch into its buckets, unless they lie there."""
         first, rows = stretch
         place = self.folder / f"{first}-{rows}"
-        if not place.exists():
+        if not is_whole(place):
             with whole(place) as aside:
                 scatter(self.clicks.slice(first, rows), self.n_buckets, aside, first)
 

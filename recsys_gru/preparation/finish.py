@@ -1,7 +1,7 @@
 """The rules that need the whole log: window, cut, rare items, short sessions, unknown items at test."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -14,7 +14,8 @@ from recsys_gru.clicks.check import check_rules
 from recsys_gru.clicks.frames import ITEM
 from recsys_gru.clicks.ledger import Ledger, Tally
 from recsys_gru.engines import Engine
-from recsys_gru.kernels.rules import Law, judge, last_rules, outline
+from recsys_gru.files import Place, is_whole, whole
+from recsys_gru.kernels.rules import Law, Rows, judge, last_rules, outline
 from recsys_gru.preparation.buckets import (
     FINISHED,
     REPEAT,
@@ -24,7 +25,6 @@ from recsys_gru.preparation.buckets import (
     quick,
     write_quarantine,
 )
-from recsys_gru.preparation.place import whole
 from recsys_gru.sessions.filter import RARE, SHORT
 from recsys_gru.sessions.split import CUT_OFF
 
@@ -71,7 +71,8 @@ def _supported(law: Law, task: tuple[Bucket, NDArray[np.bool_]]) -> NDArray[np.i
     """The events that each item of a bucket keeps, given which ones are too rare."""
     bucket, rare = task
     support = np.zeros(len(rare), dtype=np.int64)
-    judge(bucket.rows(), law, np.array(rare), support)  # from elsewhere an array comes read-only
+    with bucket.here(*(f"{name}.npy" for name in Rows._fields)) as one:
+        judge(one.rows(), law, np.array(rare), support)  # from elsewhere an array comes read-only
     return support
 
 
@@ -100,7 +101,7 @@ class Finisher:
         law: those of the whole log.
     """
 
-    folder: Path
+    folder: Place
     rules: list[str]
     law: Law
 
@@ -108,10 +109,10 @@ class Finisher:
         """Write what became of a bucket, the sessions that stay among it, and the rows that were taken,
         unless that is done.
         """
-        place = known.bucket.folder / FINISHED
-        if not place.exists():
-            with whole(place) as aside:
-                self._finish(known, aside)
+        place = known.bucket.home / FINISHED
+        if not is_whole(place):
+            with known.bucket.here() as bucket, whole(place) as aside:
+                self._finish(replace(known, bucket=bucket), aside)
 
     def _finish(self, known: Known, place: Path) -> None:
         bucket, rows, support = known.bucket, known.bucket.rows(), np.array(known.support)

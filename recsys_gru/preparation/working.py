@@ -3,7 +3,6 @@
 import json
 import logging
 import math
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,11 +21,12 @@ from recsys_gru.clicks.ledger import Ledger
 from recsys_gru.clicks.order import by_item
 from recsys_gru.clicks.recipe import Recipe
 from recsys_gru.clicks.scan import collect
-from recsys_gru.engines import Engine
+from recsys_gru.engines import Engine, Local
 from recsys_gru.errors import ClickLogError
+from recsys_gru.files import Place, Url, at_hand, exists, fetch, objects_in, read_text, remove, write_text
 from recsys_gru.kernels.packing import number_by_appearance
 from recsys_gru.kernels.rules import Law
-from recsys_gru.preparation.buckets import Bucket, Checker, ItemNumbers, last_of
+from recsys_gru.preparation.buckets import FINISHED, Bucket, Checker, ItemNumbers, last_of
 from recsys_gru.preparation.dealing import Dealer, column_sums, dealt, key_of, scan_dealt, stretches
 from recsys_gru.preparation.finish import (
     TEST,
@@ -41,7 +41,7 @@ from recsys_gru.preparation.finish import (
     summed_up,
 )
 from recsys_gru.preparation.packer import Packer
-from recsys_gru.preparation.place import put, sealed
+from recsys_gru.preparation.place import sealed
 from recsys_gru.sessions.files import PREPARED
 from recsys_gru.sessions.packed import POSITION
 from recsys_gru.sessions.split import TEST_SHARE, tail_of_minutes
@@ -53,7 +53,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EVER = datetime(1, 1, 1, tzinfo=UTC)
-_CHECKED = "checked.json"
+_CHECKED, _QUARANTINE = "checked.json", "quarantine"
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Work:
 
     Attributes:
         folder: what it fills, with a folder ``work`` in it that is gone at the end.
+        shared: where the workers read and write: the folder itself, or one in an object store.
         recipe: the rules' settings.
         rows_per_bucket: rows that are in memory together, of each worker.
         engine: moves the buckets.
@@ -69,15 +70,16 @@ class Work:
     """
 
     folder: Path
+    shared: Place
     recipe: Recipe
     rows_per_bucket: int
     engine: Engine
     tell: OnProgress
 
     @property
-    def work(self) -> Path:
+    def work(self) -> Place:
         """Where what is needed until the end lies."""
-        return self.folder / "work"
+        return self.shared / "work"
 
     def run(self, clicks: pl.LazyFrame) -> None:
         """All stages."""
@@ -93,7 +95,9 @@ class Work:
             bucket.number_items(items)
         rare, support = fixed_point(buckets, law, self.recipe.min_support, len(items), self.engine, self.tell)
         known = (Known(one, rare[(own := one.numbers())], support[own]) for one in buckets)
-        self._told("filter", Finisher(self.folder, rules, law).finish, known, len(buckets))
+        self._told("filter", Finisher(self.shared, rules, law).finish, known, len(buckets))
+        for bucket in buckets:
+            at_hand(bucket.home / FINISHED, bucket.folder / FINISHED)
         train, test = self._pack(buckets, law, items.ids(), support, of_users=f"null {SESSION}" not in rules)
         counts = {"read": rows, TRAIN: train, TEST: test, "rejected": rows - train - test}
         self._sum_up(cut, summed_up(buckets, rules, items), counts)
@@ -103,19 +107,19 @@ class Work:
         tasks = stretches(rows, self.engine.workers)
         sums = self._told("read", partial(column_sums, clicks), tasks, len(tasks))
         key = key_of(sums, clicks.collect_schema(), rows, self.rows_per_bucket, asdict(self.recipe))
-        if not (self.work / key).exists():
-            shutil.rmtree(self.folder)
-            (self.work / key).mkdir(parents=True)
+        if not exists(self.work / key):
+            remove(self.shared)
+            if isinstance(self.work, Path):
+                self.work.mkdir(parents=True)
+            write_text(self.work / key, "")
 
     def _checked(self, clicks: pl.LazyFrame, rules: list[str], rows: int) -> list[Bucket]:
         """Check a log that fits into one bucket at once; deal a larger one out to several first.
 
         Where clicks of equal time turn out to lie in the order of their items, all is checked once more.
         """
-        if (done := self.work / _CHECKED).exists():
-            return [
-                Bucket(number, self.work / name) for number, name in enumerate(json.loads(done.read_text()))
-            ]
+        if exists(done := self.work / _CHECKED):
+            return self._at_hand(self.work / name for name in json.loads(read_text(done)))
         n_buckets, raw = math.ceil(rows / self.rows_per_bucket) or 1, self.work / f"raw-{self.engine.workers}"
         if n_buckets == 1 and not (self.engine.lasting and rows):
             whole = collect(clicks)
@@ -124,15 +128,25 @@ class Work:
             tasks = stretches(rows, self.engine.workers)
             self._told("deal", Dealer(clicks, n_buckets, raw).deal, tasks, len(tasks))
             limits, parts = time_limits(scan_dealt(raw)), dealt(raw)
-        checker = Checker(self.folder, self.work, self.recipe, rules, limits)
-        buckets = self._told("check", checker.check, enumerate(parts), len(parts))
+        checker = Checker(self.shared, self.work, self.recipe, rules, limits)
+        homes = self._told("check", checker.check, enumerate(parts), len(parts))
+        buckets = self._at_hand(homes)
         if by_item(np.sum([bucket.facts()["steps"] for bucket in buckets], axis=0)):
             log.warning("%s", BY_ITEM)
             checker = replace(checker, work=self.work / "hashed", hashed=True)
-            buckets = self._told("check", checker.check, enumerate(parts), len(parts))
-        put(done, json.dumps([str(bucket.folder.relative_to(self.work)) for bucket in buckets]))
-        shutil.rmtree(raw, ignore_errors=True)
+            homes = self._told("check", checker.check, enumerate(parts), len(parts))
+            buckets = self._at_hand(homes)
+        write_text(done, json.dumps([str(home.relative_to(self.work)) for home in homes]))
+        remove(raw)
         return buckets
+
+    def _at_hand(self, homes: Iterable[Place]) -> list[Bucket]:
+        """The buckets that lie there, on this machine."""
+        here = self.folder / "work"
+        return [
+            Bucket(number, at_hand(home, here / home.relative_to(self.work)), home)
+            for number, home in enumerate(homes)
+        ]
 
     def _told(
         self, stage: str, function: Callable[[Task], Result], tasks: Iterable[Task], total: int
@@ -191,7 +205,7 @@ class Work:
         return train.close(ids, lost.clear(), vocabulary), test.close(test_ids, lost, vocabulary)
 
     def _placed(self, part: str, buckets: list[Bucket], sessions: list[pl.DataFrame], kept: int) -> Packer:
-        shutil.rmtree(self.folder / part, ignore_errors=True)  # of a run that was killed
+        remove(self.folder / part)  # of a run that was killed
         packer = Packer(self.folder / part, pl.concat(sessions), kept)
         for done, bucket in enumerate(buckets, start=1):
             packer.add(bucket)
@@ -200,13 +214,23 @@ class Work:
 
     def _sum_up(self, cut: datetime, ledger: Ledger, counts: dict[str, int]) -> None:
         ledger.write(self.folder / "ledger.parquet")
-        shutil.rmtree(self.work)
+        engine = self._gather()
+        remove(self.folder / "work")
         summary = {
             "cut": cut.isoformat(),
             "counts": counts,
             "recipe": {k: str(v) for k, v in asdict(self.recipe).items()},
         }
-        (self.folder / PREPARED).write_text(json.dumps(sealed(self.folder, summary, self.engine), indent=1))
+        (self.folder / PREPARED).write_text(json.dumps(sealed(self.folder, summary, engine), indent=1))
+
+    def _gather(self) -> Engine:
+        """Have all of the result in the folder; gives whoever can read it there."""
+        (self.folder / _QUARANTINE).mkdir(exist_ok=True)
+        if not isinstance(self.shared, Url):
+            return self.engine
+        lies = self.shared / _QUARANTINE
+        fetch(lies, self.folder / _QUARANTINE, [url.name for url in objects_in(lies)])
+        return Local()
 
 
 def _micros(moment: datetime) -> int:

@@ -13,8 +13,10 @@ from recsys_gru.clicks.order import sorted_rows, without_item_order
 from recsys_gru.clicks.read import read_clicks
 from recsys_gru.clicks.scan import is_paths
 from recsys_gru.errors import ParameterError, SchemaError
+from recsys_gru.files import Url, exists, place_at
 from recsys_gru.sessions.files import PREPARED, is_packed, read_sessions
 from recsys_gru.sessions.packed import SessionData, Sessions
+from recsys_gru.sessions.seals import copy_of
 from recsys_gru.sessions.vocabulary import Vocabulary
 
 
@@ -44,7 +46,7 @@ def as_sessions(
             raise ParameterError(
                 f"expected {name} as a Vocabulary, got {shown(known)}: a model's vocabulary_"
             )
-    if isinstance(data, (str, Path)) and (folder := packed_folder(Path(data), test=vocabulary is not None)):
+    if isinstance(data, (str, Path)) and (folder := packed_folder(data, test=vocabulary is not None)):
         data = read_sessions(folder)
     if not isinstance(data, Sessions):
         like = vocabulary if vocabulary is not None else ids_like
@@ -74,11 +76,21 @@ def require_context(sessions: Sessions, context: Sequence[str]) -> None:
         )
 
 
-def packed_folder(path: Path, *, test: bool) -> Path | None:
-    """The folder of packed sessions that a path stands for: itself, or a part of a prepared log."""
-    if (path / PREPARED).is_file():
-        return path / ("test" if test else "train")
-    return path if is_packed(path) else None
+def packed_folder(path: str | Path, *, test: bool) -> Path | None:
+    """The folder of packed sessions that a path stands for: itself, or a part of a prepared log, brought here
+    from an object store if it lies there.
+    """
+    place = place_at(path)
+    if is_prepared(place):
+        folder = copy_of(place) if isinstance(place, Url) else place
+        return folder / ("test" if test else "train")
+    return place if isinstance(place, Path) and is_packed(place) else None
+
+
+def is_prepared(path: str | Path | Url) -> bool:
+    """Whether ``prepare`` wrote what lies there."""
+    place = place_at(path)
+    return exists(place / PREPARED) if isinstance(place, Url) else (place / PREPARED).is_file()
 
 
 def read_like(

@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from recsys_gru.arguments import place as path_text
+from recsys_gru.clicks.found import PREPARED as PREPARED
 from recsys_gru.clicks.frames import ITEM, SESSION, TIME, UTC_TIME
 from recsys_gru.clicks.moment import GAP, HOUR
-from recsys_gru.clicks.scan import PREPARED as PREPARED
 from recsys_gru.errors import ClickLogError, ParameterError, RecsysError
 from recsys_gru.sessions.ordered import GAPS, HOURS
 from recsys_gru.sessions.packed import POSITION, Sessions
