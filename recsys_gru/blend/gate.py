@@ -80,7 +80,7 @@ def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[Sha
     whether there is but one, how known the last item is, whether it was clicked before, how many different
     ones were, and how sure each member is.
     """
-    first = sessions.offsets[np.searchsorted(sessions.offsets, ends, side="right") - 1]
+    first = sessions.firsts(ends)
     again = sessions.repeats
     new = np.concatenate([[0], np.cumsum(~again)])
     known = sessions.vocabulary.support[sessions.items[ends]]

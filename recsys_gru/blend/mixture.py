@@ -29,7 +29,7 @@ class Mixture(Block):
         self.n_items = n_items
         self._others = np.zeros((len(rows), n_items), np.float32)
         self._networks = []
-        for share, weight in zip(shares, weights.T, strict=True):
+        for share, weight in zip(shares, np.ascontiguousarray(weights.T), strict=True):
             if isinstance(share, NetworkShares):
                 self._networks.append((share, share.scale(weight)))
             else:

@@ -123,25 +123,17 @@ class SparseShares(Shares):
 
     def __init__(self, scores: Entries) -> None:
         self.scores = scores
-        base, count = scores.base, len(scores.which)
-        self._has_base = bool(base.max() > 0)
-        self._totals = np.full(count, base.sum(dtype=np.float64) if self._has_base else 0.0)  # (Q,)
-        self.largest = np.full(count, base.max(), np.float64)
-        sum_rows(*scores[1:], base, self._totals, self.largest)
-        self._totals[self._totals <= 0] = np.inf
-        self.largest /= self._totals
+        self._totals, self.largest = sum_rows(scores[1:], scores.base.scores, scores.base[1:])  # (Q,) each
 
     def of(self, items: NDArray[np.int32]) -> Doubles:
-        found = self.scores.base[items]
+        found = self.scores.base.scores[items]
         fill_own(*self.scores[1:], items, found)
         shares: Doubles = found / self._totals
         return shares
 
     def add_to(self, mixed: Floats, weights: Doubles) -> None:
-        scale, base = (weights / self._totals).astype(np.float32), self.scores.base
-        if self._has_base:
-            mixed += scale[:, None] * base
-        add_rows(*self.scores[1:], base, scale, mixed)
+        base = self.scores.base
+        add_rows(self.scores[1:], base.scores, weights, self._totals, mixed, base.total > 0)
 
 
 @dataclass(frozen=True)

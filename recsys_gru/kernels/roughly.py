@@ -19,7 +19,7 @@ from recsys_gru.kernels.shortlists import ALONE, byte_states
 def rough_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, NDArray[np.float64]]:
     """Scores (Q, N) of hidden states (Q, H) with biases (N,), and how far off the exact ones those of each
     may be (Q,); not finite where a state is not."""
-    states, count = byte_states(coarse, bias, hidden), len(hidden)
+    states, count = byte_states(coarse, hidden), len(hidden)
     rows, factors = coarse.rows, (coarse.offsets, coarse.scales, bias)
     scores, never = np.empty((count, len(rows)), np.float32), np.full(LANES, np.inf, np.float32)
     for first in range(0, count if HAS_BYTES else 0, LANES):
@@ -30,7 +30,9 @@ def rough_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, 
             continue
         for row in range(first, count):
             score_alone(rows, factors, (states.flat[row], states.steps[row], never[0]), scores[row])
-    score_plainly(rows, factors, states.flat, states.steps, len(rows) // LANES * LANES * HAS_BYTES, scores)
+    done = len(rows) // LANES * LANES * HAS_BYTES
+    if done < len(rows):
+        score_plainly(rows, factors, states.flat, states.steps, done, scores)
     return scores, states.errors
 
 

@@ -92,7 +92,7 @@ class BoundFilter:
 
 def seen_pairs(sessions: Sessions, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Pairs of item and row, each once, ordered by item: what each prefix holds already."""
-    starts = sessions.offsets[np.searchsorted(sessions.offsets, rows, side="right") - 1]
+    starts = sessions.firsts(rows)
     lengths = rows - starts + 1
     owner = np.repeat(np.arange(len(rows)), lengths)  # (P,)
     events = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)

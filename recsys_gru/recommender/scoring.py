@@ -110,19 +110,19 @@ class NetworkBlock(Block):
         return found
 
     def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], Ints] | None:
-        coarse = self._copies.coarse(self._output) if HAS_BYTES else None
+        coarse = self._copies.coarse(self._output, self._bias) if HAS_BYTES else None
         if coarse is None:
             return None
         return short_lists(coarse, *self._arrays[1:], k, bars, length)
 
     def rough_scores(self) -> tuple[Floats, NDArray[np.float64]] | None:
-        coarse = self._copies.coarse(self._output)
+        coarse = self._copies.coarse(self._output, self._bias)
         if coarse is None:
             return None
         return rough_scores(coarse, *self._arrays[1:])
 
     def rough(self, row: int) -> Rough | None:
-        coarse = self._copies.coarse(self._output)
+        coarse = self._copies.coarse(self._output, self._bias)
         if coarse is None:
             return None
         table, bias, hidden = self._arrays
@@ -158,9 +158,8 @@ def _with_repeats(block: Block, network: Network, sessions: Sessions) -> Block:
     if not network.architecture.repeats:
         return block
     numbers = network.readout["repeats"][0].cpu().numpy()  # (R,)
-    firsts = sessions.offsets[np.searchsorted(sessions.offsets, block.rows, side="right") - 1]
-    offsets, items, back = last_items(sessions.items, firsts, block.rows, len(numbers))
-    rows = np.repeat(np.arange(len(block.rows)), np.diff(offsets))
+    firsts = sessions.firsts(block.rows)
+    _, items, back, rows = last_items(sessions.items, firsts, block.rows, len(numbers))
     return RaisedBlock(block, Raised(rows, items, numbers[back]))
 
 
@@ -226,6 +225,8 @@ def _walk_one(network: Network, sessions: Sessions, moment: Ints | None) -> tupl
 
 def _read_out(network: Network, sessions: Sessions, at: Ints, hidden: Tensor, moment: Ints | None) -> Tensor:
     """What is read out after some events (Q,), given the hidden states after them (Q, H)."""
+    if moment is None and not network.architecture.look_back:
+        return hidden
     found = recent(sessions.items, sessions.offsets, at, network.architecture.look_back)
     labels = None if moment is None else torch.from_numpy(moment[at]).to(network.device)
     return network.read_out(hidden, torch.from_numpy(found).to(network.device), labels)
