@@ -15,7 +15,7 @@ from recsys_gru.kernels.coarse import OFFSET, STEPS, Coarse, rounding
 from recsys_gru.kernels.finding import Factors, found_alone, found_beside
 from recsys_gru.kernels.machine.bytes import FOUR, LANES
 from recsys_gru.kernels.machine.jit import kernel
-from recsys_gru.kernels.tiles import Heaps, replace_worst
+from recsys_gru.kernels.tiles import Heaps, floor_of, replace_worst
 
 ALONE = 2
 """States up to which each is multiplied by itself; more are sixteen at a time, as long as these take."""
@@ -197,18 +197,6 @@ def _list_found(
         if score > best[row, 0]:
             replace_worst(best[row], items[row], score, np.int32(item))
             limits[row] = floor_of(best[row, 0], errors[row])
-
-
-@kernel
-def floor_of(worst: np.float32, error: float) -> np.float32:
-    """Return the score that an item must be above to be among the best, if the k-th best coarse score is
-    `worst`: two errors below it, and below that in single precision too, however it rounds.
-
-    Twin: the same in Python, tests/kernels/test_shortlists.py::test_the_floor_is_two_errors_below.
-    """
-    floor = float(worst) - 2 * error
-    floor -= 1e-6 * abs(floor) + 1e-37
-    return np.float32(floor if floor > np.finfo(np.float32).min else -np.inf)
 
 
 @kernel

@@ -110,7 +110,7 @@ class RaisedBlock(Block):
         def exact(items: NDArray[np.int32]) -> NDArray[np.float32]:
             return self._with_added(rough.exact(items), items, np.full(len(items), row))
 
-        return Rough(scores, rough.error + rounding, exact)
+        return Rough(scores, rough.error + rounding, False, exact)
 
     @cached_property
     def _plain(self) -> NDArray[np.float32]:

@@ -127,7 +127,7 @@ class NetworkBlock(Block):
             return None
         table, bias, hidden = self._arrays
         scores, error = coarse_scores(coarse, bias, hidden[row])
-        return Rough(scores, error, lambda items: exact_scores(table, bias, hidden[row], items))
+        return Rough(scores, error, False, lambda items: exact_scores(table, bias, hidden[row], items))
 
     def _scores(self, items: Tensor) -> NDArray[np.float32]:
         """Scores (Q, T) of any items; where torch multiplies, by a product of at least NARROWEST columns."""

@@ -10,7 +10,8 @@ from recsys_gru.kernels.bars import NO_BARS
 from recsys_gru.kernels.coarse import Coarse, coarse_of
 from recsys_gru.kernels.finding import Lanes, byte_scores, found_alone, found_beside, row_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES, TALL
-from recsys_gru.kernels.shortlists import ByteStates, byte_states, floor_of, short_lists
+from recsys_gru.kernels.shortlists import ByteStates, byte_states, short_lists
+from recsys_gru.kernels.tiles import floor_of
 from tests.oracles import slow_top_k
 
 pytestmark = pytest.mark.kernels
