@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.contract import prefix_ends
-from recsys_gru.kernels.arrays import Floats, recent
+from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
-from recsys_gru.kernels.machine.threads import at_most, n_threads
+from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.products import on_kernels, scores_of, with_one
+from recsys_gru.kernels.readout import recent
 from recsys_gru.kernels.repeats import last_items
 from recsys_gru.kernels.roughly import rough_scores
 from recsys_gru.kernels.scores import Tile, count_shared, offer_shared, own_scores
@@ -89,7 +90,7 @@ class NetworkBlock(Block):
     @cached_property
     def _arrays(self) -> tuple[Floats, Floats, Floats]:
         """The rows (N, H), the biases (N,) and the hidden states (Q, H); only where kernels serve them."""
-        return self._output.numpy(), self._bias[:, 0].numpy(), self._hidden.numpy()
+        return self._output.numpy(), self._bias.numpy()[:, 0], self._hidden.numpy()
 
     @cached_property
     def _lanes(self) -> Floats:
@@ -216,11 +217,9 @@ def cosines(network: Network, number: int) -> NDArray[np.float32]:
 
 def _walk_one(network: Network, sessions: Sessions, moment: Ints | None) -> tuple[Ints, Tensor]:
     """What is read out after a single session: the batch's, without the order among walkers."""
-    rows = network.input_rows(torch.from_numpy(sessions.items.astype(np.int64)).to(network.device))
-    at = np.array([len(rows) - 1])
-    with at_most(1):  # there is too little to share out
-        hidden = network.run(rows, [1] * len(rows))[0][-1:]
-        return at, _read_out(network, sessions, at, hidden, moment)
+    at = np.array([sessions.n_events - 1])
+    hidden = network.after(torch.from_numpy(sessions.items.astype(np.int64)).to(network.device))
+    return at, _read_out(network, sessions, at, hidden, moment)
 
 
 def _read_out(network: Network, sessions: Sessions, at: Ints, hidden: Tensor, moment: Ints | None) -> Tensor:
