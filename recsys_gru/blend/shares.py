@@ -79,7 +79,8 @@ class NetworkShares(Shares):
         self._tops = scores.max(axis=1)  # (Q,)
         self.rough = self._raised(scores, self._tops[:, None])
         self._sums = self.rough.sum(axis=1)  # (Q,)
-        self._sums[~np.isfinite(errors)] = np.nan
+        if not np.isfinite(errors).all():
+            self._sums[~np.isfinite(errors)] = np.nan
         self.largest = 1 / self._sums.astype(np.float64)
         if len(at) > self.FEW:
             self.rough = self.rough[:0]
@@ -155,10 +156,10 @@ def pieces(sessions: Sessions, ends: Ints, most: int) -> Iterator[Piece]:
     """Cut prefixes, told by the places of their last events (ascending), into pieces of at most so many, or
     fewer where memory would not hold their distributions; of long ones what is looked at (`windows`).
     """
-    rows = int(max(1, min(most, BYTES // (8 * len(sessions.vocabulary)))))
-    if len(ends) == 1 and sessions.n_events == ends[0] + 1 <= LONGEST and sessions.n_sessions == 1:
+    if len(ends) == sessions.n_sessions == 1 and sessions.n_events == ends[0] + 1 <= LONGEST:
         yield Piece(sessions, ends, ends)  # one session asks
         return
+    rows = int(max(1, min(most, BYTES // (8 * len(sessions.vocabulary)))))
     sessions, places = windows(sessions, ends)
     for start in range(0, len(ends), rows):
         part, asked = places[start : start + rows], ends[start : start + rows]

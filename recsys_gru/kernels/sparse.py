@@ -60,24 +60,22 @@ def fill_own(
 
 
 @in_order
-def sum_rows(
-    rows: Sparse, base: Floats, of_base: tuple[float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sum of the scores (Q,) of each of the rows over a base, infinity where no score is above
-    zero, and the largest score's part of it (Q,), given the base's own sum and largest score.
+def sum_rows(rows: Sparse, base: Floats, of_base: tuple[float, float]) -> NDArray[np.float64]:
+    """Return (2, Q) the sum of the scores of each of the rows over a base, infinity where no score is above
+    zero, and the largest score's part of it, given the base's own sum and largest score.
 
     Twin: a dense matrix, tests/baselines/test_sparse.py::test_sums_and_mixtures_are_the_dense_ones.
     """
     offsets, items, values, which = rows
-    totals, largest = np.empty(len(which)), np.empty(len(which))
+    found = np.empty((2, len(which)))
     for q in range(len(which)):
         total, most = of_base
         for place in range(offsets[which[q]], offsets[which[q] + 1]):
             total += np.float64(values[place]) - np.float64(base[items[place]])
             most = max(most, np.float64(values[place]))
-        totals[q] = np.inf if total <= 0 else total
-        largest[q] = most / totals[q]
-    return totals, largest
+        found[0, q] = np.inf if total <= 0 else total
+        found[1, q] = most / found[0, q]
+    return found
 
 
 @in_order
