@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from recsys_gru.baselines.sparse import Rows, SparseBlock
 from recsys_gru.contract import Incremental, SearchSpace, check_number, popularity, prefix_ends
 from recsys_gru.files import Field, Layout
-from recsys_gru.ranking import PREFIXES, Block
+from recsys_gru.ranking import PREFIXES, Base, Block
 from recsys_gru.sessions import Sessions
 
 MICROSECONDS_A_DAY = 86_400 * 10**6
@@ -19,25 +19,30 @@ class PopularityBased(Incremental):
     """One score per item, the same for every session: its share of all clicks.
 
     Attributes:
-        scores_: (N,) float32.
+        base_: the scores and their sum.
     """
 
-    scores_: NDArray[np.float32]
+    base_: Base
+
+    @property
+    def scores_(self) -> NDArray[np.float32]:
+        """The scores (N,)."""
+        return self.base_.scores
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
-        scores, ends = self.scores_, prefix_ends(sessions, every)
+        base, ends = self.base_, prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
-            yield SparseBlock(chunk, scores, _NO_ROWS, np.zeros(len(chunk), dtype=np.int64))
+            yield SparseBlock(chunk, base, _NO_ROWS, np.zeros(len(chunk), dtype=np.int64))
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
-        self.scores_ = popularity(sessions.vocabulary)
+        self.base_ = Base.of(popularity(sessions.vocabulary))
 
     def _has_counts(self) -> bool:
         return True  # the vocabulary counts
 
     def _learn(self, sessions: Sessions) -> None:
-        self.scores_ = popularity(sessions.vocabulary)
+        self.base_ = Base.of(popularity(sessions.vocabulary))
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return {"scores": self.scores_}
@@ -46,7 +51,7 @@ class PopularityBased(Incremental):
         return {"scores": Field("float32", ("N",), low=0)}
 
     def _restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        self.scores_ = state["scores"].astype(np.float32)
+        self.base_ = Base.of(state["scores"].astype(np.float32))
 
 
 @final
@@ -118,7 +123,7 @@ class RecentPopularity(PopularityBased):
         return np.exp2(-(age / MICROSECONDS_A_DAY) / self.half_life)
 
     def _take(self, recent: NDArray[np.float64]) -> None:
-        self.recent_, self.scores_ = recent, recent.astype(np.float32)
+        self.recent_, self.base_ = recent, Base.of(recent.astype(np.float32))
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
         return super()._state() | ({"recent": self.recent_} if "recent_" in vars(self) else {})
@@ -149,12 +154,12 @@ class SessionPopularity(PopularityBased):
     """
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
-        scores, ends = self.scores_, prefix_ends(sessions, every)
+        base, ends = self.base_, prefix_ends(sessions, every)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
-            firsts = sessions.offsets[np.searchsorted(sessions.offsets, chunk, side="right") - 1]
-            counts = session_counts(sessions.items, firsts, chunk, scores)
-            yield SparseBlock(chunk, scores, counts, np.arange(len(chunk)))
+            firsts = sessions.firsts(chunk)
+            counts = session_counts(sessions.items, firsts, chunk, base.scores)
+            yield SparseBlock(chunk, base, counts, np.arange(len(chunk)))
 
 
 def session_counts(

@@ -51,10 +51,11 @@ class Repeats(Incremental):
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
         share = (self.hits_ / np.maximum(self.chances_, 1)).astype(np.float32)  # (R,)
         base, ends = zeros(len(self.vocabulary_)), prefix_ends(sessions, every)
-        firsts = sessions.offsets[np.searchsorted(sessions.offsets, ends, side="right") - 1]
+        firsts = sessions.firsts(ends)
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
-            offsets, items, back = last_items(sessions.items, firsts[start : start + rows], chunk, len(share))
+            begins = firsts[start : start + rows]
+            offsets, items, back, _ = last_items(sessions.items, begins, chunk, len(share))
             yield SparseBlock(chunk, base, Rows(offsets, items, share[back]), np.arange(len(chunk)))
 
     @classmethod
@@ -73,7 +74,7 @@ class Repeats(Incremental):
 
     def _learn(self, sessions: Sessions) -> None:
         targets = np.flatnonzero(sessions.counted)
-        firsts = sessions.offsets[np.searchsorted(sessions.offsets, targets, side="right") - 1]
+        firsts = sessions.firsts(targets)
         again = next_on_same(sessions)
         hits, chances = self.hits_.copy(), self.chances_.copy()
         for back in range(len(hits)):

@@ -79,7 +79,7 @@ class SessionNeighbors(Incremental):
         base = zeros(len(self.vocabulary_))
         for start in range(0, len(ends), rows):
             chunk = ends[start : start + rows]
-            firsts = sessions.offsets[np.searchsorted(sessions.offsets, chunk, side="right") - 1]
+            firsts = sessions.firsts(chunk)
             scored = Rows(*score_prefixes(index, rule, sessions.items, firsts, chunk))
             yield SparseBlock(chunk, base, scored, np.arange(len(chunk)))
 

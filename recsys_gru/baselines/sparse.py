@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_gru.kernels.sparse import fill_own, fill_tile
-from recsys_gru.ranking import Block, Entries
+from recsys_gru.ranking import Base, Block, Entries
 
 
 @lru_cache(maxsize=16)
-def zeros(count: int) -> NDArray[np.float32]:
-    """So many zeros as a base: always the same ones, never to be written on."""
-    return np.zeros(count, np.float32)
+def zeros(count: int) -> Base:
+    """So many zeros: always the same ones, never to be written on."""
+    return Base.of(np.zeros(count, np.float32))
 
 
 @final
@@ -40,32 +40,30 @@ class Rows:
 
 @final
 class SparseBlock(Block):
-    """Scores of Q prefixes: ``base`` (N,), but where row ``which[q]`` of the matrix holds a value, that
+    """Scores of Q prefixes: the base's, but where row ``which[q]`` of the matrix holds a value, that
     value.
 
-    >>> base = np.zeros(3, dtype=np.float32)
+    >>> base = Base.of(np.zeros(3, dtype=np.float32))
     >>> matrix = Rows(np.array([0, 1]), np.array([2], dtype=np.int32), np.array([5], dtype=np.float32))
     >>> SparseBlock(np.array([0]), base, matrix, np.array([0])).tile(1, 3)
     array([[0., 5.]], dtype=float32)
     """
 
-    def __init__(
-        self, rows: NDArray[np.int64], base: NDArray[np.float32], matrix: Rows, which: NDArray[np.int64]
-    ) -> None:
+    def __init__(self, rows: NDArray[np.int64], base: Base, matrix: Rows, which: NDArray[np.int64]) -> None:
         self.rows = rows
-        self.n_items = len(base)
+        self.n_items = len(base.scores)
         self._base = base
         self._matrix = matrix
         self._which = which
 
     def tile(self, start: int, stop: int) -> NDArray[np.float32]:
-        scores = np.repeat(self._base[None, start:stop], len(self.rows), axis=0)  # (Q, T)
+        scores = np.repeat(self._base.scores[None, start:stop], len(self.rows), axis=0)  # (Q, T)
         fill_tile(self._matrix.offsets, self._matrix.items, self._matrix.values, self._which, start, scores)
         return scores
 
     def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         which = self._which if rows is None else self._which[rows]
-        scores = self._base[items]  # (P,) a copy
+        scores = self._base.scores[items]  # (P,) a copy
         fill_own(self._matrix.offsets, self._matrix.items, self._matrix.values, which, items, scores)
         return scores
 

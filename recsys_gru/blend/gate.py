@@ -69,7 +69,8 @@ class Gate:
         """The members' weights (n, M), which sum to 1."""
         logits = context @ self.coefficients
         silent = context[:, -logits.shape[1] :] <= SILENT
-        logits[silent & ~silent.all(axis=1, keepdims=True)] = -np.inf
+        if silent.any():
+            logits[silent & ~silent.all(axis=1, keepdims=True)] = -np.inf
         weights: Matrix = np.exp(logits - logits.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
@@ -80,18 +81,16 @@ def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[Sha
     whether there is but one, how known the last item is, whether it was clicked before, how many different
     ones were, and how sure each member is.
     """
-    first = sessions.offsets[np.searchsorted(sessions.offsets, ends, side="right") - 1]
+    first = sessions.firsts(ends)
     again = sessions.repeats
     new = np.concatenate([[0], np.cumsum(~again)])
     known = sessions.vocabulary.support[sessions.items[ends]]
-    sure = np.log(np.maximum([share.largest for share in shares], LEAST)) / 4  # (M, Q)
-    told = [
-        np.ones(len(ends)),
-        np.log(ends - first + 1),
-        ends == first,
-        np.log1p(known) / 4,
-        again[ends],
-        np.log(new[ends + 1] - new[first]),
-        *sure,
-    ]
-    return np.ascontiguousarray(np.array(told, np.float64).T)
+    told = np.empty((len(ends), OF_SESSION + len(shares)))
+    told[:, 0] = 1
+    told[:, 1] = np.log(ends - first + 1)
+    told[:, 2] = ends == first
+    told[:, 3] = np.log1p(known) / 4
+    told[:, 4] = again[ends]
+    told[:, 5] = np.log(new[ends + 1] - new[first])
+    told[:, OF_SESSION:] = (np.log(np.maximum([share.largest for share in shares], LEAST)) / 4).T
+    return told

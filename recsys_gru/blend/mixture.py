@@ -11,17 +11,14 @@ from recsys_gru.blend.shares import Doubles, Floats, Ints, NetworkShares, Shares
 from recsys_gru.ranking import Block
 from recsys_gru.ranking.rough import Rough
 
-LEAST = 1e-30
-"""Mixtures below it are as good as none: no logarithm of less is taken."""
-
 
 @final
 class Mixture(Block):
     """The mixture (Q, N) of the members' distributions by their weights (Q, M).
 
-    A single row is answered from the networks' copies: the logarithm of the mixture of copies is as near to
-    that of the true one as the least exact of the copies is, and the few items that may be among the best are
-    mixed from exact scores.
+    A single row is answered from the networks' copies: by a factor, the mixture of copies is as near to the
+    true one as the least exact of the copies is, and the few items that may be among the best are mixed from
+    exact scores.
     """
 
     def __init__(self, rows: Ints, shares: Sequence[Shares], weights: Doubles, n_items: int) -> None:
@@ -29,7 +26,7 @@ class Mixture(Block):
         self.n_items = n_items
         self._others = np.zeros((len(rows), n_items), np.float32)
         self._networks = []
-        for share, weight in zip(shares, weights.T, strict=True):
+        for share, weight in zip(shares, np.ascontiguousarray(weights.T), strict=True):
             if isinstance(share, NetworkShares):
                 self._networks.append((share, share.scale(weight)))
             else:
@@ -51,9 +48,8 @@ class Mixture(Block):
         mixed = self._others[row].copy()
         for share, scale in self._networks:
             mixed += share.rough[row] * scale[row]
-        np.maximum(mixed, np.float32(LEAST), out=mixed)
         error = max(float(share.errors[row]) for share, _ in self._networks)
-        return Rough(np.log(mixed, out=mixed), error, lambda items: self.own(items, np.full(len(items), row)))
+        return Rough(mixed, error, True, lambda items: self.own(items, np.full(len(items), row)))
 
     @cached_property
     def _scores(self) -> Floats:

@@ -79,7 +79,8 @@ class NetworkShares(Shares):
         self._tops = scores.max(axis=1)  # (Q,)
         self.rough = self._raised(scores, self._tops[:, None])
         self._sums = self.rough.sum(axis=1)  # (Q,)
-        self._sums[~np.isfinite(errors)] = np.nan
+        if not np.isfinite(errors).all():
+            self._sums[~np.isfinite(errors)] = np.nan
         self.largest = 1 / self._sums.astype(np.float64)
         if len(at) > self.FEW:
             self.rough = self.rough[:0]
@@ -123,25 +124,17 @@ class SparseShares(Shares):
 
     def __init__(self, scores: Entries) -> None:
         self.scores = scores
-        base, count = scores.base, len(scores.which)
-        self._has_base = bool(base.max() > 0)
-        self._totals = np.full(count, base.sum(dtype=np.float64) if self._has_base else 0.0)  # (Q,)
-        self.largest = np.full(count, base.max(), np.float64)
-        sum_rows(*scores[1:], base, self._totals, self.largest)
-        self._totals[self._totals <= 0] = np.inf
-        self.largest /= self._totals
+        self._totals, self.largest = sum_rows(scores[1:], scores.base.scores, scores.base[1:])  # (Q,) each
 
     def of(self, items: NDArray[np.int32]) -> Doubles:
-        found = self.scores.base[items]
+        found = self.scores.base.scores[items]
         fill_own(*self.scores[1:], items, found)
         shares: Doubles = found / self._totals
         return shares
 
     def add_to(self, mixed: Floats, weights: Doubles) -> None:
-        scale, base = (weights / self._totals).astype(np.float32), self.scores.base
-        if self._has_base:
-            mixed += scale[:, None] * base
-        add_rows(*self.scores[1:], base, scale, mixed)
+        base = self.scores.base
+        add_rows(self.scores[1:], base.scores, weights, self._totals, mixed, base.total > 0)
 
 
 @dataclass(frozen=True)
@@ -163,10 +156,10 @@ def pieces(sessions: Sessions, ends: Ints, most: int) -> Iterator[Piece]:
     """Cut prefixes, told by the places of their last events (ascending), into pieces of at most so many, or
     fewer where memory would not hold their distributions; of long ones what is looked at (`windows`).
     """
-    rows = int(max(1, min(most, BYTES // (8 * len(sessions.vocabulary)))))
-    if len(ends) == 1 and sessions.n_events == ends[0] + 1 <= LONGEST and sessions.n_sessions == 1:
+    if len(ends) == sessions.n_sessions == 1 and sessions.n_events == ends[0] + 1 <= LONGEST:
         yield Piece(sessions, ends, ends)  # one session asks
         return
+    rows = int(max(1, min(most, BYTES // (8 * len(sessions.vocabulary)))))
     sessions, places = windows(sessions, ends)
     for start in range(0, len(ends), rows):
         part, asked = places[start : start + rows], ends[start : start + rows]

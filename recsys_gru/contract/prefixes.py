@@ -20,11 +20,10 @@ def prefix_ends(sessions: Sessions, every: bool) -> NDArray[np.int64]:
     >>> prefix_ends(walked, every=True).tolist(), prefix_ends(walked, every=False).tolist()
     ([0, 1], [2])
     """
-    last = sessions.offsets[1:][sessions.lengths > 0] - 1  # (n,)
     if not every:
-        return last
+        return sessions.ends
     has_next = np.ones(sessions.n_events, dtype=np.bool_)
-    has_next[last] = False
+    has_next[sessions.ends] = False
     if sessions.since is not None:
         has_next[:-1] &= sessions.counted[1:]
     return np.flatnonzero(has_next)

@@ -12,18 +12,6 @@ Masks = NDArray[np.bool_]
 """Which items, rows or scores."""
 
 
-def recent(items: NDArray[np.int32], offsets: Items, at: Items, count: int) -> Items:
-    """The items of the last clicks of a session up to some events (Q,), the event's own first, (Q, count);
-    -1 where there are fewer. Sessions lie between the offsets.
-
-    >>> recent(np.array([7, 8, 9], np.int32), np.array([0, 1, 3]), np.array([0, 2]), 2).tolist()
-    [[7, -1], [9, 8]]
-    """
-    begins = offsets[np.searchsorted(offsets, at, side="right") - 1]
-    places = at[:, None] - np.arange(count)
-    return np.where(places >= begins[:, None], items[np.maximum(places, 0)], -1).astype(np.int64)
-
-
 def each_once(recent: Items) -> Items:
     """The items of the last clicks (Q, K), the last one first, with -1 where one has stood before.
 

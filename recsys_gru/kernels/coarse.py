@@ -38,17 +38,20 @@ class Coarse(NamedTuple):
     """Largest distance between a row and what stands for it."""
     longest: float
     """Largest norm of a row."""
+    heaviest: float
+    """Largest size of an item's bias."""
 
 
-def coarse_of(table: Floats) -> Coarse | None:
-    """Return the copy of a table (N, H); None where a number is not finite."""
+def coarse_of(table: Floats, bias: Floats) -> Coarse | None:
+    """Return the copy of a table (N, H), whose items have biases (N,); None where a number is not finite."""
     rows = np.zeros((len(table), -(-table.shape[1] // FILL) * FILL), np.int8)
     scales = np.empty(len(table), np.float32)
     residual, longest = fill_copy(table, rows, scales)
     if not np.isfinite(longest):
         return None
     offsets = np.int32(OFFSET) * rows.sum(1, dtype=np.int32)
-    return Coarse(rows, scales, offsets, float(residual) ** 0.5, float(longest) ** 0.5)
+    heaviest = float(np.abs(bias).max(initial=0))
+    return Coarse(rows, scales, offsets, float(residual) ** 0.5, float(longest) ** 0.5, heaviest)
 
 
 def coarse_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, float]:
@@ -63,15 +66,19 @@ def coarse_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats,
     scores, terms = np.empty(len(coarse.rows), np.float32), coarse.rows.shape[1] + 2
     filled = np.zeros(coarse.rows.shape[1], np.float32)
     filled[: len(hidden)] = hidden
-    largest = dot_rows(coarse.rows, coarse.scales, bias, filled, scores)
-    norm = np.linalg.norm(hidden.astype(np.float64)[None], axis=1)
-    size = (coarse.longest + coarse.residual) * norm + float(largest)
-    return scores, float((1.001 * coarse.residual * norm + rounding(terms, size, norm))[0])
+    dot_rows(coarse.rows, coarse.scales, bias, filled, scores)
+    norm = float(np.linalg.norm(hidden.astype(np.float64)))
+    size = (coarse.longest + coarse.residual) * norm + coarse.heaviest
+    return scores, 1.001 * coarse.residual * norm + rounding(terms, size, norm)
 
 
-def rounding(terms: int, size: NDArray[np.float64], norm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far rounding takes two sums of so many terms apart, for states of some norms (Q,); `size` (Q,) is
-    what the sizes of the terms add up to at most. See `coarse_scores`."""
+@kernel
+def rounding(terms: int, size: float, norm: float) -> float:
+    """How far rounding takes two sums of so many terms apart, for a state of some norm; `size` is what the
+    sizes of the terms add up to at most. See `coarse_scores`.
+
+    Twin: NumPy in double, tests/kernels/test_shortlists.py::test_coarse_scores_are_within_their_errors.
+    """
     roundoff, underflow = terms * 2.0**-24, terms * float(np.finfo(np.float32).tiny)
     return 4 * (roundoff / (1 - roundoff) * size + underflow * (1 + norm))
 
@@ -123,20 +130,14 @@ def fill_copy(table: Floats, rows: NDArray[np.int8], scales: Floats) -> tuple[np
 
 
 @kernel
-def dot_rows(
-    rows: NDArray[np.int8], scales: Floats, bias: Floats, hidden: Floats, scores: Floats
-) -> np.float32:
-    """Set the scores (N,) to scales_i * rows_i . hidden + bias_i, for a hidden state (W,); return the largest
-    size of a bias.
+def dot_rows(rows: NDArray[np.int8], scales: Floats, bias: Floats, hidden: Floats, scores: Floats) -> None:
+    """Set the scores (N,) to scales_i * rows_i . hidden + bias_i, for a hidden state (W,).
 
     Twin: NumPy in double, tests/kernels/test_coarse.py::test_rough_scores_are_the_product_of_the_copy.
     """
-    largest = np.float32(0)
     for i in range(len(rows)):
         prefetch(rows, min(i + AHEAD, len(rows) - 1), 0)
         row, total = rows[i], np.float32(0)
         for j in range(len(row)):
             total += np.float32(row[j]) * hidden[j]
         scores[i] = total * scales[i] + bias[i]
-        largest = max(largest, abs(bias[i]))
-    return largest

@@ -112,6 +112,21 @@ def gru_backward(
 
 
 @kernel
+def gru_alone(x: Floats, into: tuple[Floats, Floats], layer: tuple[Floats, Floats]) -> Floats:
+    """Return the hidden states (T, H) after every event of one session, whose inputs are x (T, D): what
+    `linear_shared` and `gru_walk` come to on one thread, given the weight and bias of the input, and those of
+    the state.
+
+    Twin: `gru_walk`, tests/kernels/test_gru.py::test_a_session_alone_is_walked_to_the_same_bits.
+    """
+    gx = np.empty((len(x), len(into[0])), np.float32)
+    linear_shared(x, into[0], into[1], gx, 1)
+    hidden = np.empty((len(x), len(into[0]) // 3), np.float32)
+    gru_walk(gx, layer, np.ones(len(x), np.int64), np.zeros((1, hidden.shape[1]), np.float32), hidden, 1)
+    return hidden
+
+
+@kernel
 def gru_walk(
     gx: Floats, layer: tuple[Floats, Floats], alive: Items, begun: Floats, hidden: Floats, threads: int
 ) -> None:

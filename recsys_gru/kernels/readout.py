@@ -3,9 +3,30 @@
 s = h + w_0 x_0 + w_1 x_1 + ..., x_d the row of the item clicked d clicks before (0: the last one).
 """
 
+import numpy as np
+from numpy.typing import NDArray
+
 from recsys_gru.kernels.arrays import Floats, Items
 from recsys_gru.kernels.cosines import dot
 from recsys_gru.kernels.machine.jit import kernel
+
+
+@kernel
+def recent(items: NDArray[np.int32], offsets: Items, at: Items, count: int) -> Items:
+    """Return the items of the last clicks of a session up to some events (Q,), the event's own first, (Q,
+    count); -1 where there are fewer. Sessions lie between the offsets.
+
+    >>> recent(np.array([7, 8, 9], np.int32), np.array([0, 1, 3]), np.array([0, 2]), 2).tolist()
+    [[7, -1], [9, 8]]
+
+    Twin: lists, tests/kernels/test_readout.py::test_recent_clicks_are_those_of_a_list_turned_round.
+    """
+    found = np.full((len(at), count), np.int64(-1), np.int64)
+    for q in range(len(at)):
+        begin = offsets[np.searchsorted(offsets, at[q], side="right") - 1]
+        for d in range(min(count, at[q] - begin + 1)):
+            found[q, d] = items[at[q] - d]
+    return found
 
 
 @kernel

@@ -56,6 +56,25 @@ def add_to_pairs(
             at += 1
 
 
+@in_order
+def raise_nearly(
+    scores: Floats, errors: NDArray[np.float64], raised: tuple[Items, NDArray[np.int32], Floats]
+) -> None:
+    """Add to scores (Q, N) that are off by no more than some errors (Q,) what is added to pairs of rows (R,)
+    and items (R,), each pair once; and to the errors how far rounding takes the sums of the true scores and
+    of these apart.
+
+    Twin: NumPy, tests/kernels/test_repeats.py::test_raised_scores_are_as_near_as_is_told.
+    """
+    rows, items, numbers = raised
+    known, unit = errors.copy(), 2 * float(np.finfo(np.float32).eps)
+    for place in range(len(rows)):
+        row = rows[place]
+        scores[row, items[place]] += numbers[place]
+        size = abs(np.float64(scores[row, items[place]])) + known[row]
+        errors[row] = max(errors[row], known[row] + unit * size)
+
+
 @kernel
 def clicked_before(items: NDArray[np.int32], offsets: Items) -> Masks:
     """Return whether each event's item (E,) came earlier in its session; sessions lie between the offsets.
@@ -75,15 +94,16 @@ def clicked_before(items: NDArray[np.int32], offsets: Items) -> Masks:
 @kernel
 def last_items(
     items: NDArray[np.int32], firsts: Items, ends: Items, most: int
-) -> tuple[Items, NDArray[np.int32], Items]:
+) -> tuple[Items, NDArray[np.int32], Items, Items]:
     """Return the distinct items of the last clicks, at most so many, of the prefixes from the events `firsts`
-    to `ends` (Q,): offsets (Q + 1,), items, ascending in each, and how many clicks before the last one each
-    came last.
+    to `ends` (Q,): offsets (Q + 1,), items, ascending in each, how many clicks before the last one each came
+    last, and of which prefix it is.
 
     Twin: a dictionary, tests/kernels/test_repeats.py::test_last_items_are_those_of_a_dictionary.
     """
     offsets = np.zeros(len(ends) + 1, np.int64)
     found, back = np.empty(len(ends) * most, np.int32), np.empty(len(ends) * most, np.int64)
+    rows = np.empty(len(ends) * most, np.int64)
     for q in range(len(ends)):
         begin = end = offsets[q]
         for d in range(min(most, ends[q] - firsts[q] + 1)):
@@ -96,5 +116,5 @@ def last_items(
                 found[one], back[one] = found[one - 1], back[one - 1]
             found[place], back[place] = item, d
             end += 1
-        offsets[q + 1] = end
-    return offsets, found[: offsets[-1]], back[: offsets[-1]]
+        offsets[q + 1], rows[offsets[q] : end] = end, q
+    return offsets, found[: offsets[-1]], back[: offsets[-1]], rows[: offsets[-1]]

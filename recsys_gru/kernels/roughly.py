@@ -12,14 +12,16 @@ from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.coarse import Coarse
 from recsys_gru.kernels.finding import Alone, Factors, Lanes
 from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES, TALL, byte_piece, byte_rows
-from recsys_gru.kernels.machine.jit import in_order
+from recsys_gru.kernels.machine.jit import in_order, kernel
 from recsys_gru.kernels.shortlists import ALONE, byte_states
 
 
 def rough_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, NDArray[np.float64]]:
     """Scores (Q, N) of hidden states (Q, H) with biases (N,), and how far off the exact ones those of each
     may be (Q,); not finite where a state is not."""
-    states, count = byte_states(coarse, bias, hidden), len(hidden)
+    if HAS_BYTES and len(hidden) <= ALONE:
+        return rough_few(coarse, bias, hidden)
+    states, count = byte_states(coarse, hidden), len(hidden)
     rows, factors = coarse.rows, (coarse.offsets, coarse.scales, bias)
     scores, never = np.empty((count, len(rows)), np.float32), np.full(LANES, np.inf, np.float32)
     for first in range(0, count if HAS_BYTES else 0, LANES):
@@ -30,7 +32,24 @@ def rough_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, 
             continue
         for row in range(first, count):
             score_alone(rows, factors, (states.flat[row], states.steps[row], never[0]), scores[row])
-    score_plainly(rows, factors, states.flat, states.steps, len(rows) // LANES * LANES * HAS_BYTES, scores)
+    done = len(rows) // LANES * LANES * HAS_BYTES
+    if done < len(rows):
+        score_plainly(rows, factors, states.flat, states.steps, done, scores)
+    return scores, states.errors
+
+
+@kernel
+def rough_few(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, NDArray[np.float64]]:
+    """The same as `rough_scores` for a few states, each by itself, in one call.
+
+    Twin: whole numbers, tests/kernels/test_roughly.py::test_rough_scores_are_those_of_whole_steps.
+    """
+    states, rows, never = byte_states(coarse, hidden), coarse.rows, np.float32(np.inf)
+    factors = coarse.offsets, coarse.scales, bias
+    scores, done = np.empty((len(hidden), len(rows)), np.float32), len(rows) // LANES * LANES
+    for row in range(len(hidden)):
+        score_alone(rows, factors, (states.flat[row], states.steps[row], never), scores[row])
+    score_plainly(rows, factors, states.flat, states.steps, done, scores)
     return scores, states.errors
 
 

@@ -15,7 +15,7 @@ from recsys_gru.kernels.coarse import OFFSET, STEPS, Coarse, rounding
 from recsys_gru.kernels.finding import Factors, found_alone, found_beside
 from recsys_gru.kernels.machine.bytes import FOUR, LANES
 from recsys_gru.kernels.machine.jit import kernel
-from recsys_gru.kernels.tiles import Heaps, replace_worst
+from recsys_gru.kernels.tiles import Heaps, floor_of, replace_worst
 
 ALONE = 2
 """States up to which each is multiplied by itself; more are sixteen at a time, as long as these take."""
@@ -50,40 +50,21 @@ class ShortLists(NamedTuple):
     full: Masks
 
 
-def byte_states(coarse: Coarse, bias: Floats, hidden: Floats) -> ByteStates:
-    """Round hidden states (Q, H) to steps, and tell how far off the scores with biases (N,) may be.
+@kernel
+def byte_states(coarse: Coarse, hidden: Floats) -> ByteStates:
+    """Round hidden states (Q, H) to whole steps, STEPS of which make a state's largest number, and tell how
+    far off the scores may be.
 
     A score is off by what the copy leaves out of a row times the state, and by the copy's row times what is
     left out of the state: by no more than the norms of these, multiplied. To that comes the rounding.
-    """
-    count, fours = len(hidden), -(-hidden.shape[1] // FOUR)
-    groups = -(-count // LANES)
-    columns = np.zeros((groups, fours, LANES, FOUR), np.uint8)
-    flat = np.zeros((count, coarse.rows.shape[1]), np.uint8)
-    steps, norms, lefts = np.ones(groups * LANES, np.float32), np.empty(count), np.empty(count)
-    fill_states(hidden, (columns, flat), steps, norms, lefts)
-    largest = float(max(bias.max(initial=0), -bias.min(initial=0)))
-    reach = (coarse.longest + coarse.residual) * (norms + lefts) + largest
-    errors = coarse.residual * norms + (coarse.longest + coarse.residual) * lefts
-    rounded = rounding(coarse.rows.shape[1] + 2, reach, norms)
-    return ByteStates(columns, flat, steps, 1.001 * errors + rounded)
-
-
-@kernel
-def fill_states(
-    hidden: Floats,
-    filled: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    steps: Floats,
-    norms: NDArray[np.float64],
-    lefts: NDArray[np.float64],
-) -> None:
-    """Round each state (Q, H) to whole steps, STEPS of which make its largest number, and fill columns and
-    flat of `ByteStates` with them and OFFSET; set the norms (Q,), and those of what is left out (Q,).
 
     Twin: NumPy in double, tests/kernels/test_shortlists.py::test_coarse_scores_are_within_their_errors.
     """
-    columns, flat = filled
-    for row in range(len(hidden)):
+    count, width = len(hidden), coarse.rows.shape[1]
+    groups, fours = -(-count // LANES), -(-hidden.shape[1] // FOUR)
+    columns, flat = np.zeros((groups, fours, LANES, FOUR), np.uint8), np.zeros((count, width), np.uint8)
+    steps, errors = np.ones(groups * LANES, np.float32), np.empty(count)
+    for row in range(count):
         top, norm, left = np.float32(0), np.float64(0), np.float64(0)
         for number in hidden[row]:
             top = max(top, abs(number))
@@ -98,7 +79,11 @@ def fill_states(
             distance = np.float64(number) - np.float64(step) * np.float64(whole)
             norm += np.float64(number) * np.float64(number)
             left += distance * distance
-        norms[row], lefts[row] = np.sqrt(norm), np.sqrt(left)
+        norm, left = np.sqrt(norm), np.sqrt(left)
+        reach = coarse.longest + coarse.residual
+        rounded = rounding(width + 2, reach * (norm + left) + coarse.heaviest, norm)
+        errors[row] = 1.001 * (coarse.residual * norm + reach * left) + rounded
+    return ByteStates(columns, flat, steps, errors)
 
 
 def empty_lists(rows: int, length: int) -> ShortLists:
@@ -117,7 +102,7 @@ def short_lists(
     Args:
         length: items that may be listed for a state.
     """
-    states, count = byte_states(coarse, bias, hidden), len(hidden)
+    states, count = byte_states(coarse, hidden), len(hidden)
     if not np.isfinite(states.errors).all():
         return None
     best, items = np.full((count, k), -np.inf, np.float32), np.full((count, k), -1, np.int32)
@@ -212,18 +197,6 @@ def _list_found(
         if score > best[row, 0]:
             replace_worst(best[row], items[row], score, np.int32(item))
             limits[row] = floor_of(best[row, 0], errors[row])
-
-
-@kernel
-def floor_of(worst: np.float32, error: float) -> np.float32:
-    """Return the score that an item must be above to be among the best, if the k-th best coarse score is
-    `worst`: two errors below it, and below that in single precision too, however it rounds.
-
-    Twin: the same in Python, tests/kernels/test_shortlists.py::test_the_floor_is_two_errors_below.
-    """
-    floor = float(worst) - 2 * error
-    floor -= 1e-6 * abs(floor) + 1e-37
-    return np.float32(floor if floor > np.finfo(np.float32).min else -np.inf)
 
 
 @kernel

@@ -4,7 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items
-from recsys_gru.kernels.machine.jit import kernel
+from recsys_gru.kernels.machine.jit import in_order, kernel
+
+Sparse = tuple[Items, NDArray[np.int32], Floats, Items]
+"""Offsets (R + 1,), items and values of the rows of a sparse matrix, and which of them are meant (Q,)."""
 
 
 @kernel
@@ -56,42 +59,53 @@ def fill_own(
             scores[q] = values[place]
 
 
-@kernel
-def sum_rows(
-    offsets: Items,
-    items: NDArray[np.int32],
-    values: Floats,
-    which: Items,
-    base: Floats,
-    totals: NDArray[np.float64],
-    largest: NDArray[np.float64],
-) -> None:
-    """Add to the totals (Q,) what the rows ``which`` (Q,) change of the base's sum, and raise ``largest``
-    (Q,) to their largest values.
+@in_order
+def sum_rows(rows: Sparse, base: Floats, of_base: tuple[float, float]) -> NDArray[np.float64]:
+    """Return (2, Q) the sum of the scores of each of the rows over a base, infinity where no score is above
+    zero, and the largest score's part of it, given the base's own sum and largest score.
 
     Twin: a dense matrix, tests/baselines/test_sparse.py::test_sums_and_mixtures_are_the_dense_ones.
     """
-    for q in range(totals.shape[0]):
+    offsets, items, values, which = rows
+    found = np.empty((2, len(which)))
+    for q in range(len(which)):
+        total, most = of_base
         for place in range(offsets[which[q]], offsets[which[q] + 1]):
-            totals[q] += np.float64(values[place]) - np.float64(base[items[place]])
-            largest[q] = max(largest[q], np.float64(values[place]))
+            total += np.float64(values[place]) - np.float64(base[items[place]])
+            most = max(most, np.float64(values[place]))
+        found[0, q] = np.inf if total <= 0 else total
+        found[1, q] = most / found[0, q]
+    return found
 
 
-@kernel
+@in_order
 def add_rows(
-    offsets: Items,
-    items: NDArray[np.int32],
-    values: Floats,
-    which: Items,
+    rows: Sparse,
     base: Floats,
-    scale: Floats,
+    weights: NDArray[np.float64],
+    totals: NDArray[np.float64],
     mixed: Floats,
+    has_base: bool,
 ) -> None:
-    """Add ``scale[q]`` times what row ``which[q]`` changes of the base to the sums (Q, N).
+    """Add the scores of each of the rows over a base, times the row's weight (Q,) and divided by its total
+    (Q,), to the sums (Q, N); with `has_base` some of the base's scores are not zero.
 
     Twin: a dense matrix, tests/baselines/test_sparse.py::test_sums_and_mixtures_are_the_dense_ones.
     """
-    for q in range(mixed.shape[0]):
+    scale = np.empty(len(weights), np.float32)
+    for q in range(len(weights)):
+        scale[q] = np.float32(weights[q] / totals[q])
+        if has_base:
+            for item in range(len(base)):
+                mixed[q, item] += scale[q] * base[item]
+    _add_changes(rows, base, scale, mixed)
+
+
+@kernel
+def _add_changes(rows: Sparse, base: Floats, scale: Floats, mixed: Floats) -> None:
+    """Add `scale[q]` times what each of the rows changes of the base to the sums (Q, N)."""
+    offsets, items, values, which = rows
+    for q in range(len(which)):
         for place in range(offsets[which[q]], offsets[which[q] + 1]):
             item = items[place]
             mixed[q, item] += scale[q] * (values[place] - base[item])

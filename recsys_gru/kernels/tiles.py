@@ -4,10 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Floats, Items, Masks
+from recsys_gru.kernels.bars import Bars, may_be_given
 from recsys_gru.kernels.machine.jit import kernel
 
 CHUNK = 128
 """Scores compared with the k-th best in one vector sweep, before any is looked at one by one."""
+LEAST = 1e-30
+"""Scores below it that are known up to a factor are as good as none."""
 Heaps = tuple[Floats, NDArray[np.int32], Masks]
 """Of Q rows: the k best scores and their items, each (Q, k), and whether a score was not finite (Q,)."""
 Targets = tuple[Floats, Items]
@@ -123,31 +126,52 @@ def push_pairs(scores: Floats, items: NDArray[np.int32], rows: Items, heaps: Hea
 
 
 @kernel
-def short_list(scores: Floats, allowed: Masks, error: float, heaps: Heaps, short: NDArray[np.int32]) -> int:
-    """Write down the items that may be among the best k of a single row, whose scores (N,) are no further
-    than `error` from the true ones; return how many, or -1 for too many, or if a score is not finite.
+def floor_of(worst: np.float32, error: float) -> np.float32:
+    """Return the score that an item must be above to be among the best, if the k-th best coarse score is
+    `worst`: two errors below it, and below that in single precision too, however it rounds.
 
-    k items score at least the k-th best score less the error, so no item whose score is two errors below it
-    is among the best k. `allowed` and the empty `heaps` are those of `push_tile`.
+    Twin: the same in Python, tests/kernels/test_shortlists.py::test_the_floor_is_two_errors_below.
+    """
+    floor = float(worst) - 2 * error
+    floor -= 1e-6 * abs(floor) + 1e-37
+    return np.float32(floor if floor > np.finfo(np.float32).min else -np.inf)
+
+
+@kernel
+def short_list(
+    nearly: tuple[Floats, float, bool], k: int, bars: Bars, row: int, length: int
+) -> tuple[NDArray[np.int32], bool]:
+    """Return the items that may be among the best k of a row, ascending, and whether this can be told: not if
+    they are more than `length`, or a score is not finite.
+
+    The scores (N,) are no further than an error from the true ones, or with the last of `nearly` by no more
+    than a factor e^error. k items score at least the k-th best score less the error, so no item whose score
+    is two errors below it is among the best k.
 
     Twin: a full sort, tests/kernels/test_tiles.py::test_a_short_list_reaches_two_errors_below_the_kth_best.
     """
-    push_tile(scores.reshape(1, -1), allowed, 0, heaps)
-    best, _, broken = heaps
-    if broken[0] or not np.isfinite(error):
-        return -1
-    floor = float(best[0, 0]) - 2 * error
-    floor -= 1e-6 * abs(floor) + 1e-37  # below it in single precision too, however that rounds
-    limit = np.float32(floor if floor > np.finfo(np.float32).min else -np.inf)
-    count = 0
+    scores, error, by_factor = nearly
+    best, items = np.full(k, np.float32(-np.inf), np.float32), np.full(k, np.int32(-1), np.int32)
+    short, count = np.empty(max(length, 0), np.int32), 0
+    broken = not np.isfinite(error)
     for first in range(0, len(scores), CHUNK):
         chunk = scores[first : first + CHUNK]
-        if not chunk_hits(chunk, limit)[0]:
-            continue
-        for j in range(len(chunk)):
-            if chunk[j] > limit and (allowed.size == 0 or allowed[0, first + j]):
+        hit, bad = chunk_hits(chunk, best[0])
+        broken |= bad
+        for j in range(len(chunk) if hit else 0):
+            if chunk[j] > best[0] and may_be_given(bars, first + j, row):
+                replace_worst(best, items, chunk[j], np.int32(first + j))
+    if by_factor:
+        floor = float(best[0]) * np.exp(-2 * error) * (1 - 1e-6)
+        limit = np.float32(floor if floor > LEAST else -np.inf)
+    else:
+        limit = floor_of(best[0], error)
+    for first in range(0, 0 if broken else len(scores), CHUNK):
+        chunk = scores[first : first + CHUNK]
+        for j in range(len(chunk) if chunk_hits(chunk, limit)[0] else 0):
+            if chunk[j] > limit and may_be_given(bars, first + j, row):
                 if count == len(short):
-                    return -1
+                    return short[:0], False
                 short[count] = first + j
                 count += 1
-    return count
+    return short[:count], not broken

@@ -16,14 +16,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys_gru.kernels.gru import gru_backward, gru_forward, gru_walk
-from recsys_gru.kernels.machine.threads import n_threads
+from recsys_gru.kernels.gru import gru_alone, gru_backward, gru_forward, gru_walk
+from recsys_gru.kernels.machine.threads import at_most, n_threads
 from recsys_gru.kernels.products import linear, matmul, on_kernels
 
 Weights = dict[str, Tensor]
 Tape = tuple[Tensor, ...]
 Products = dict[str, tuple[Tensor, Tensor]]
 """Per recurrent matrix: the gradient of its output (L, out) and the input it was multiplied with (L, in)."""
+
+
+def project(rows: Tensor, weights: Weights) -> Tensor:
+    """Return the input's share of every gate; a one-hot input's looked-up row is that share already."""
+    if "input" not in weights:
+        return rows
+    bias = weights["input_bias"] if "input_bias" in weights else rows.new_zeros(weights["input"].shape[0])
+    return linear(rows, weights["input"], bias)
 
 
 class Cell(ABC):
@@ -59,6 +67,13 @@ class Cell(ABC):
             states.append(state)
         return torch.cat(states)
 
+    def alone(self, weights: Weights, rows: Tensor) -> Tensor:
+        """Return the states (T, states * H) after every event of one session, given what its items put into
+        the layer (T, D): those of `run`, on one thread, as there is too little to share out."""
+        with at_most(1):
+            begun = rows.new_zeros(1, self.states * self.units)
+            return self.run(weights, project(rows, weights), [1] * len(rows), begun)
+
     def output(self, states: Tensor) -> Tensor:
         """Return the outputs (P, H) of states (P, states * H)."""
         return states if self.states == 1 else states[:, : self.units].contiguous()
@@ -93,6 +108,14 @@ class GRU(Cell):
         layer = weights["recurrent"].numpy(), weights["recurrent_bias"].numpy()
         gru_walk(gx.numpy(), layer, np.array(alive), state.numpy(), hidden.numpy(), n_threads())
         return hidden
+
+    def alone(self, weights: Weights, rows: Tensor) -> Tensor:
+        if not on_kernels(rows) or "input" not in weights:
+            return super().alone(weights, rows)
+        into, layer = (
+            (weights[name].numpy(), weights[f"{name}_bias"].numpy()) for name in ("input", "recurrent")
+        )
+        return torch.from_numpy(gru_alone(rows.numpy(), into, layer))
 
     def backward(self, weights: Weights, d_state: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Products]:  # noqa: ARG002
         state, gates, gh = tape

@@ -43,12 +43,13 @@ class Copies:
             self._stretched = stretched(table, length)
         return self._stretched
 
-    def coarse(self, table: Tensor) -> Coarse | None:
-        """Return the coarse copy of what items are scored by; None where there is none, or no use for it."""
+    def coarse(self, table: Tensor, bias: Tensor) -> Coarse | None:
+        """Return the coarse copy of what items are scored by, rows (N, H) and biases (N, 1); None where there
+        is none, or no use for it."""
         if self._changes or not on_kernels(table):
             return None
         if self._coarse is None:
-            self._coarse = coarse_of(table.numpy())
+            self._coarse = coarse_of(table.numpy(), bias.numpy())
         return self._coarse
 
     @contextmanager

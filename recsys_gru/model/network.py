@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recsys_gru.kernels.products import linear, matmul
+from recsys_gru.kernels.products import matmul
 from recsys_gru.model.architecture import Architecture
-from recsys_gru.model.cells import Weights
+from recsys_gru.model.cells import project
 from recsys_gru.model.composed import composed
 from recsys_gru.model.copies import Copies
 from recsys_gru.model.dropout import Dropout
@@ -197,7 +197,7 @@ class Network:
         after: States = []
         tape: list[LayerTape] = []
         for i, (cell, weights, state) in enumerate(zip(self.cells, self.layers, states, strict=True)):
-            gx = _project(rows, weights)
+            gx = project(rows, weights)
             begun = None if flow.given is None else (flow.given.places, flow.given.states[i])
             outputs, state, tapes, masks = walk(cell, weights, gx, flow, state, dropout, begun)
             after.append(state)
@@ -212,9 +212,16 @@ class Network:
         after: States = []
         begun = begun or self.zero_states(alive[0])
         for cell, weights, state in zip(self.cells, self.layers, begun, strict=True):
-            after.append(cell.run(weights, _project(rows, weights), alive, state))
+            after.append(cell.run(weights, project(rows, weights), alive, state))
             rows = cell.output(after[-1])
         return rows, after
+
+    def after(self, items: Tensor) -> Tensor:
+        """Return the output of the last layer (1, H) after the items (T,) of one session."""
+        rows = self.input_rows(items)
+        for cell, weights in zip(self.cells, self.layers, strict=True):
+            rows = cell.output(cell.alone(weights, rows))
+        return rows[-1:]
 
     def backward(self, d_rows: Tensor, flow: Flow, tape: list[LayerTape]) -> tuple[Tensor, list[Gradients]]:
         """Return the gradients of the input rows and of each layer's weights, given those of the outputs (P,
@@ -230,11 +237,3 @@ class Network:
                 d_rows = matmul(d_gx, weights["input"])
             gradients.insert(0, gradient)
         return d_rows, gradients
-
-
-def _project(rows: Tensor, weights: Weights) -> Tensor:
-    """Return the input's share of every gate; a one-hot input's looked-up row is that share already."""
-    if "input" not in weights:
-        return rows
-    bias = weights["input_bias"] if "input_bias" in weights else rows.new_zeros(weights["input"].shape[0])
-    return linear(rows, weights["input"], bias)

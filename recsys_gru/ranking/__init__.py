@@ -9,6 +9,7 @@ from recsys_gru.ranking.fallback import popularity, popularity_block
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter, seen_pairs
 from recsys_gru.ranking.scorer import (
     PREFIXES,
+    Base,
     Block,
     Entries,
     MatrixBlock,
@@ -20,6 +21,7 @@ from recsys_gru.ranking.topk import top_k
 
 __all__ = [
     "PREFIXES",
+    "Base",
     "Block",
     "BoundFilter",
     "Candidates",

@@ -52,13 +52,6 @@ class Candidates:
         live = NO_BARS.live if self.live is None else self.live
         return Bars(self.keep, live, self.moments, self.seen_items, self.seen_rows)
 
-    def of_row(self, row: int) -> NDArray[np.bool_]:
-        """Mask (1, N) of one row."""
-        own = self.seen_rows == row
-        seen = self.seen_items[own]
-        alone = Candidates(self.keep, self.live, self.moments[row : row + 1], seen, np.zeros(len(seen), int))
-        return alone.tile(0, len(self.keep))
-
     def has(self, items: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Whether each row (Q,) may be given its own one of ``items`` (Q,)."""
         allowed: NDArray[np.bool_] = self.keep[items]
@@ -92,7 +85,7 @@ class BoundFilter:
 
 def seen_pairs(sessions: Sessions, rows: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Pairs of item and row, each once, ordered by item: what each prefix holds already."""
-    starts = sessions.offsets[np.searchsorted(sessions.offsets, rows, side="right") - 1]
+    starts = sessions.firsts(rows)
     lengths = rows - starts + 1
     owner = np.repeat(np.arange(len(rows)), lengths)  # (P,)
     events = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.kernels.arrays import Items
 from recsys_gru.kernels.bars import Bars, which_may_be_given
-from recsys_gru.kernels.repeats import add_to_pairs
+from recsys_gru.kernels.repeats import add_to_pairs, raise_nearly
 from recsys_gru.kernels.tiles import Heaps, Targets, push_pairs
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import Block
@@ -96,11 +96,8 @@ class RaisedBlock(Block):
         found = self._block.rough_scores()
         if found is None:
             return None
-        (scores, errors), (rows, items, added) = found, self._raised
-        scores[rows, items] += added
-        errors = errors.copy()
-        np.maximum.at(errors, rows, errors[rows] + _rounding(scores[rows, items], errors[rows]))
-        return scores, errors
+        raise_nearly(*found, self._raised)
+        return found
 
     def rough(self, row: int) -> Rough | None:
         rough, pairs = self._block.rough(row), self._raised.of(self._raised.rows == row)
@@ -113,7 +110,7 @@ class RaisedBlock(Block):
         def exact(items: NDArray[np.int32]) -> NDArray[np.float32]:
             return self._with_added(rough.exact(items), items, np.full(len(items), row))
 
-        return Rough(scores, rough.error + rounding, exact)
+        return Rough(scores, rough.error + rounding, False, exact)
 
     @cached_property
     def _plain(self) -> NDArray[np.float32]:

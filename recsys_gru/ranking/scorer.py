@@ -20,12 +20,31 @@ TILE = 512
 """Items scored at once: with all prefixes 2 MB, so comparing and counting stay in the cache."""
 
 
+class Base(NamedTuple):
+    """Scores of at least 0 that are every prefix's, but for few entries.
+
+    Attributes:
+        scores: (N,) in item order.
+        total: their sum.
+        largest: the largest.
+    """
+
+    scores: NDArray[np.float32]
+    total: float
+    largest: float
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float32]) -> "Base":
+        """These scores, summed once for all answers."""
+        return cls(scores, float(scores.sum(dtype=np.float64)), float(scores.max(initial=0)))
+
+
 class Entries(NamedTuple):
-    """The scores of Q prefixes as few entries over a common base: prefix q has ``base`` (N,) but where row
+    """The scores of Q prefixes as few entries over a common base: prefix q has the base's but where row
     ``which[q]`` of ``offsets`` (R + 1,), ``items`` and ``values`` has another value.
     """
 
-    base: NDArray[np.float32]
+    base: Base
     offsets: NDArray[np.int64]
     items: NDArray[np.int32]
     values: NDArray[np.float32]

@@ -96,12 +96,10 @@ def _top_of_one(
     rough: Rough, k: int, candidates: Candidates | None, row: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
     """What ``top_k`` answers for one row; None if rough scores do not tell the best from the rest."""
-    allowed = _no_mask if candidates is None else candidates.of_row(row)  # (1, N)
-    heaps, short = _empty_heaps(1, k), np.empty(max(LONGEST + 4 * k, 0), dtype=np.int32)
-    count = short_list(rough.scores, allowed, rough.error, heaps, short)
-    if count < 0:
+    bars = NO_BARS if candidates is None else candidates.bars()
+    short, told = short_list(rough[:3], k, bars, row, LONGEST + 4 * k)
+    if not told:
         return None
-    short = short[:count]
     scores = rough.exact(short)
     order = np.lexsort((short, -scores))[:k]
     best, items, _ = _empty_heaps(1, k)

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.contract import prefix_ends
-from recsys_gru.kernels.arrays import Floats, recent
+from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
-from recsys_gru.kernels.machine.threads import at_most, n_threads
+from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.products import on_kernels, scores_of, with_one
+from recsys_gru.kernels.readout import recent
 from recsys_gru.kernels.repeats import last_items
 from recsys_gru.kernels.roughly import rough_scores
 from recsys_gru.kernels.scores import Tile, count_shared, offer_shared, own_scores
@@ -89,7 +90,7 @@ class NetworkBlock(Block):
     @cached_property
     def _arrays(self) -> tuple[Floats, Floats, Floats]:
         """The rows (N, H), the biases (N,) and the hidden states (Q, H); only where kernels serve them."""
-        return self._output.numpy(), self._bias[:, 0].numpy(), self._hidden.numpy()
+        return self._output.numpy(), self._bias.numpy()[:, 0], self._hidden.numpy()
 
     @cached_property
     def _lanes(self) -> Floats:
@@ -110,24 +111,24 @@ class NetworkBlock(Block):
         return found
 
     def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], Ints] | None:
-        coarse = self._copies.coarse(self._output) if HAS_BYTES else None
+        coarse = self._copies.coarse(self._output, self._bias) if HAS_BYTES else None
         if coarse is None:
             return None
         return short_lists(coarse, *self._arrays[1:], k, bars, length)
 
     def rough_scores(self) -> tuple[Floats, NDArray[np.float64]] | None:
-        coarse = self._copies.coarse(self._output)
+        coarse = self._copies.coarse(self._output, self._bias)
         if coarse is None:
             return None
         return rough_scores(coarse, *self._arrays[1:])
 
     def rough(self, row: int) -> Rough | None:
-        coarse = self._copies.coarse(self._output)
+        coarse = self._copies.coarse(self._output, self._bias)
         if coarse is None:
             return None
         table, bias, hidden = self._arrays
         scores, error = coarse_scores(coarse, bias, hidden[row])
-        return Rough(scores, error, lambda items: exact_scores(table, bias, hidden[row], items))
+        return Rough(scores, error, False, lambda items: exact_scores(table, bias, hidden[row], items))
 
     def _scores(self, items: Tensor) -> NDArray[np.float32]:
         """Scores (Q, T) of any items; where torch multiplies, by a product of at least NARROWEST columns."""
@@ -158,9 +159,8 @@ def _with_repeats(block: Block, network: Network, sessions: Sessions) -> Block:
     if not network.architecture.repeats:
         return block
     numbers = network.readout["repeats"][0].cpu().numpy()  # (R,)
-    firsts = sessions.offsets[np.searchsorted(sessions.offsets, block.rows, side="right") - 1]
-    offsets, items, back = last_items(sessions.items, firsts, block.rows, len(numbers))
-    rows = np.repeat(np.arange(len(block.rows)), np.diff(offsets))
+    firsts = sessions.firsts(block.rows)
+    _, items, back, rows = last_items(sessions.items, firsts, block.rows, len(numbers))
     return RaisedBlock(block, Raised(rows, items, numbers[back]))
 
 
@@ -217,15 +217,15 @@ def cosines(network: Network, number: int) -> NDArray[np.float32]:
 
 def _walk_one(network: Network, sessions: Sessions, moment: Ints | None) -> tuple[Ints, Tensor]:
     """What is read out after a single session: the batch's, without the order among walkers."""
-    rows = network.input_rows(torch.from_numpy(sessions.items.astype(np.int64)).to(network.device))
-    at = np.array([len(rows) - 1])
-    with at_most(1):  # there is too little to share out
-        hidden = network.run(rows, [1] * len(rows))[0][-1:]
-        return at, _read_out(network, sessions, at, hidden, moment)
+    at = np.array([sessions.n_events - 1])
+    hidden = network.after(torch.from_numpy(sessions.items.astype(np.int64)).to(network.device))
+    return at, _read_out(network, sessions, at, hidden, moment)
 
 
 def _read_out(network: Network, sessions: Sessions, at: Ints, hidden: Tensor, moment: Ints | None) -> Tensor:
     """What is read out after some events (Q,), given the hidden states after them (Q, H)."""
+    if moment is None and not network.architecture.look_back:
+        return hidden
     found = recent(sessions.items, sessions.offsets, at, network.architecture.look_back)
     labels = None if moment is None else torch.from_numpy(moment[at]).to(network.device)
     return network.read_out(hidden, torch.from_numpy(found).to(network.device), labels)

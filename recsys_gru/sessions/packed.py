@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -191,6 +192,17 @@ class Sessions:
         if self.since is None:
             return np.ones(self.n_events, np.bool_)
         return self.times >= self.since
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """The last event of each session that has one."""
+        return self.offsets[1:][self.lengths > 0] - 1
+
+    def firsts(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first event of the session of each of some events (Q,)."""
+        if self.n_sessions == 1:
+            return np.zeros(len(events), np.int64)
+        return self.offsets[np.searchsorted(self.offsets, events, side="right") - 1]
 
     @property
     def repeats(self) -> NDArray[np.bool_]:

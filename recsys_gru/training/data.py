@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.kernels.arrays import recent, spread
+from recsys_gru.kernels.arrays import spread
+from recsys_gru.kernels.readout import recent
 from recsys_gru.training.context import Context, learned_part
 from recsys_gru.training.lanes import pairs
 

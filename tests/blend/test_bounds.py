@@ -123,7 +123,9 @@ def test_the_best_by_copies_are_the_best(blend: Blend, count: int) -> None:
     assert [one is None for one in rough] == [count > 8] * count
     for row, one in enumerate(rough):
         if one is not None:
-            assert (np.abs(np.log(whole[row].astype(np.float64)) - one.scores) <= one.error).all()
+            apart = np.log(whole[row].astype(np.float64)) - np.log(one.scores)
+            assert one.by_factor
+            assert (np.abs(apart) <= one.error).all()
     seen = np.arange(0, WIDTH, 3).astype(np.int32)
     barred = Candidates(
         np.arange(WIDTH) % 2 > 0, None, np.zeros(count, int), seen, np.zeros(len(seen), np.int64)

@@ -18,7 +18,8 @@ import recsys_gru as rg
 from recsys_gru.cli import main
 from recsys_gru.errors import InputError, NotFittedError, ParameterError
 from recsys_gru.exporting import nodes
-from recsys_gru.kernels.arrays import each_once, recent
+from recsys_gru.kernels.arrays import each_once
+from recsys_gru.kernels.readout import recent
 
 CLOSE = 1e-5
 """Absolute; scores here are between -20 and 20."""

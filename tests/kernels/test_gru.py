@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from recsys_gru.kernels.arrays import Floats
-from recsys_gru.kernels.gru import gru_backward, gru_forward, gru_walk, halves_of_exp
+from recsys_gru.kernels.gru import gru_alone, gru_backward, gru_forward, gru_walk, halves_of_exp
+from recsys_gru.kernels.products import linear_shared
 from tests.oracle_gru4rec import reset_after
 
 pytestmark = pytest.mark.kernels
@@ -90,3 +91,13 @@ def test_a_walk_is_that_of_each_session_alone(lengths: list[int], units: int, th
             at = begins[:length] + lane
             state = torch.from_numpy(begun[lane : lane + 1]).double()
             close(hidden[at], theirs(torch.from_numpy(gx[at]).double(), state)[0])
+
+
+@pytest.mark.parametrize(("length", "units", "width"), [(1, 1, 3), (4, 7, 5), (9, 100, 100), (300, 19, 30)])
+def test_a_session_alone_is_walked_to_the_same_bits(length: int, units: int, width: int) -> None:
+    x, into = drawn(length, width, seed=1), (drawn(3 * units, width, seed=2), drawn(3 * units, seed=3))
+    layer = np.float32(0.25) * drawn(3 * units, units, seed=4), drawn(3 * units, seed=5)
+    gx, hidden = np.empty((length, 3 * units), np.float32), np.empty((length, units), np.float32)
+    linear_shared(x, *into, gx, 2)
+    gru_walk(gx, layer, np.ones(length, np.int64), np.zeros((1, units), np.float32), hidden, 1)
+    assert (gru_alone(x, into, layer) == hidden).all()

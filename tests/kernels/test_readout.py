@@ -4,10 +4,20 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_gru.kernels.readout import look_back, looked_back
+from recsys_gru.kernels.readout import look_back, looked_back, recent
 
 pytestmark = pytest.mark.kernels
 RECENT = np.array([[3, 1, 3], [0, -1, -1], [2, 2, -1]])
+
+
+def test_recent_clicks_are_those_of_a_list_turned_round() -> None:
+    offsets, items = np.array([0, 1, 1, 6, 9]), np.arange(20, 29, dtype=np.int32)
+    for count in (0, 1, 3, 7):
+        found = recent(items, offsets, np.arange(9), count)
+        for at, row in enumerate(found.tolist()):
+            begin = max(offset for offset in offsets.tolist() if offset <= at)
+            clicks = items[begin : at + 1][::-1].tolist()
+            assert row == (clicks + [-1] * count)[:count]
 
 
 def drawn(width: int) -> list[torch.Tensor]:

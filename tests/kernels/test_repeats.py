@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_gru.kernels.repeats import add_to_pairs, clicked_before, last_items
+from recsys_gru.kernels.repeats import add_to_pairs, clicked_before, last_items, raise_nearly
 from recsys_gru.model.repeats import raise_repeats, through_repeats
 
 pytestmark = pytest.mark.kernels
@@ -48,6 +48,25 @@ def test_pairs_are_found_in_any_order() -> None:
     assert scores.tolist() == [told.get(pair, 0) for pair in pairs]
 
 
+@pytest.mark.parametrize("bad", [0.0, np.nan])
+def test_raised_scores_are_as_near_as_is_told(bad: float) -> None:
+    generator = np.random.default_rng(7)
+    exact, off = generator.standard_normal((4, 9), np.float32), np.array([0.0, 1e-6, 0.3, bad])
+    scores = (exact + off[:, None] * generator.uniform(-1, 1, exact.shape)).astype(np.float32)
+    rows, items = np.nonzero(generator.random((4, 9)) < 0.5)
+    numbers = (100 * generator.standard_normal(len(rows))).astype(np.float32)
+    expected, errors = scores.copy(), np.abs(scores.astype(np.float64) - exact).max(axis=1)
+    expected[rows, items] += numbers
+    exact[rows, items] += numbers
+    before = errors.copy()
+    raise_nearly(scores, errors, (rows, items.astype(np.int32), numbers))
+    assert np.array_equal(scores, expected, equal_nan=True)
+    assert np.isfinite(errors).tolist() == [True, True, True, bad == 0]
+    known = np.isfinite(errors)
+    assert (np.abs(scores[known].astype(np.float64) - exact[known]) <= errors[known, None]).all()
+    assert (errors[known] <= before[known] + 1e-6 * np.abs(scores[known]).max()).all()
+
+
 def test_what_comes_again_is_what_a_set_holds() -> None:
     generator = np.random.default_rng(5)
     offsets = np.array([0, 0, 1, 9, 60])
@@ -67,7 +86,8 @@ def test_last_items_are_those_of_a_dictionary() -> None:
     ends = np.arange(40)
     firsts = np.where(ends < 25, 0, 25)
     for most in (1, 2, 7, 50):
-        offsets, found, back = last_items(items, firsts, ends, most)
+        offsets, found, back, rows = last_items(items, firsts, ends, most)
+        assert (rows == np.repeat(ends, np.diff(offsets))).all()
         for q, end in enumerate(ends):
             latest: dict[int, int] = {}
             for d in range(min(most, end - firsts[q] + 1)):

@@ -18,10 +18,10 @@ def test_rough_scores_are_those_of_whole_steps(seed: int, items: int, units: int
     rng = np.random.default_rng(seed)
     table = rng.standard_normal((items, units)).astype(np.float32)
     bias, hidden = (rng.standard_normal(shape).astype(np.float32) for shape in (items, (asked, units)))
-    coarse = coarse_of(table)
+    coarse = coarse_of(table, bias)
     assert coarse is not None
     scores, errors = rough_scores(coarse, bias, hidden)
-    states = byte_states(coarse, bias, hidden)
+    states = byte_states(coarse, hidden)
     whole = coarse.rows.astype(np.int64) @ (states.flat.astype(np.int64) - OFFSET).T
     steps = coarse.scales[:, None] * states.steps[:asked]
     assert (scores == (whole.astype(np.float32) * steps + bias[:, None]).T).all()
@@ -34,7 +34,8 @@ def test_rough_scores_are_those_of_whole_steps(seed: int, items: int, units: int
 def test_a_processor_without_products_of_bytes_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     table, hidden = rng.standard_normal((50, 7)).astype(np.float32), rng.standard_normal((20, 7), np.float32)
-    coarse, bias = coarse_of(table), rng.standard_normal(50).astype(np.float32)
+    bias = rng.standard_normal(50).astype(np.float32)
+    coarse = coarse_of(table, bias)
     assert coarse is not None
     quick, _ = rough_scores(coarse, bias, hidden)
     monkeypatch.setattr(roughly, "HAS_BYTES", False)
@@ -42,8 +43,9 @@ def test_a_processor_without_products_of_bytes_comes_to_the_same(monkeypatch: py
 
 
 def test_a_state_that_is_not_finite_has_no_error_that_is() -> None:
-    coarse = coarse_of(np.ones((9, 3), np.float32))
+    bias = np.zeros(9, np.float32)
+    coarse = coarse_of(np.ones((9, 3), np.float32), bias)
     assert coarse is not None
     hidden = np.array([[1, 2, 3], [1, np.nan, 3]], np.float32)
-    _, errors = rough_scores(coarse, np.zeros(9, np.float32), hidden)
+    _, errors = rough_scores(coarse, bias, hidden)
     assert np.isfinite(errors).tolist() == [True, False]

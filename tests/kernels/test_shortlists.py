@@ -10,7 +10,8 @@ from recsys_gru.kernels.bars import NO_BARS
 from recsys_gru.kernels.coarse import Coarse, coarse_of
 from recsys_gru.kernels.finding import Lanes, byte_scores, found_alone, found_beside, row_scores
 from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES, TALL
-from recsys_gru.kernels.shortlists import ByteStates, byte_states, floor_of, short_lists
+from recsys_gru.kernels.shortlists import ByteStates, byte_states, short_lists
+from recsys_gru.kernels.tiles import floor_of
 from tests.oracles import slow_top_k
 
 pytestmark = pytest.mark.kernels
@@ -66,9 +67,9 @@ def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: 
         (np.float32(scale) * table).astype(np.float32),
         (np.float32(scale) * bias).astype(np.float32),
     )
-    coarse = coarse_of(table)
+    coarse = coarse_of(table, bias)
     assert coarse is not None
-    states = byte_states(coarse, bias, hidden)
+    states = byte_states(coarse, hidden)
     limits = np.arange(-8, 8, dtype=np.float32) * np.float32(scale)
     out, above = coarse_scores_of(coarse, bias, (states.columns[0], states.steps, limits))
     assert (above == (out > limits[:, None])).all()
@@ -89,9 +90,9 @@ def test_coarse_scores_are_within_their_errors(scale: float, units: int, items: 
 @pytest.mark.parametrize("span", [(0, 77, 0), (16, 61, 0), (64, 77, 0), (0, 0, 0)])
 def test_what_is_found_is_what_is_above_the_limits(span: tuple[int, int, int]) -> None:
     hidden, table, bias = made_up(LANES, 77, 12, seed=4)
-    coarse = coarse_of(table)
+    coarse = coarse_of(table, bias)
     assert coarse is not None
-    states, factors = byte_states(coarse, bias, hidden), (coarse.offsets, coarse.scales, bias)
+    states, factors = byte_states(coarse, hidden), (coarse.offsets, coarse.scales, bias)
     limits = np.linspace(-4, 9, LANES, dtype=np.float32)
     lanes = states.columns[0], states.steps, limits
     scores, above = coarse_scores_of(coarse, bias, lanes)
@@ -122,7 +123,7 @@ def test_the_lists_hold_the_best_of_the_exact_scores(
     rows: int, items: int, units: int, k: int, share: float, seed: int
 ) -> None:
     hidden, table, bias = made_up(rows, items, units, seed)
-    coarse = coarse_of(table)
+    coarse = coarse_of(table, bias)
     assert coarse is not None
     scores = (hidden.astype(np.float64) @ table.T.astype(np.float64) + bias).astype(np.float32)
     allowed = np.random.default_rng(seed).random(scores.shape) < share
@@ -143,13 +144,14 @@ def test_the_lists_hold_the_best_of_the_exact_scores(
 @BYTES
 def test_scores_too_near_to_each_other_or_no_numbers_are_left_to_others() -> None:
     table, hidden = np.ones((3000, 8), np.float32), np.ones((2, 8), np.float32)
-    coarse = coarse_of(table)
+    bias = np.zeros(3000, np.float32)
+    coarse = coarse_of(table, bias)
     assert coarse is not None
-    assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, NO_BARS, 100) is None
+    assert short_lists(coarse, bias, hidden, 5, NO_BARS, 100) is None
     for bad in (np.nan, np.inf):
         hidden[1, 3] = bad
         with np.errstate(invalid="ignore"):
-            assert short_lists(coarse, np.zeros(3000, np.float32), hidden, 5, NO_BARS, 4000) is None
+            assert short_lists(coarse, bias, hidden, 5, NO_BARS, 4000) is None
 
 
 @pytest.mark.parametrize("worst", [-np.inf, -3e38, -2.5, 0.0, 7.0])

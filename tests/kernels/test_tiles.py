@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recsys_gru.kernels.arrays import Floats, Items, Masks
+from recsys_gru.kernels.bars import NO_BARS
 from recsys_gru.kernels.tiles import Heaps, count_tile, push_pairs, push_tile, replace_worst, short_list
 from tests.oracles import slow_counts, slow_top_k
 
@@ -102,18 +103,33 @@ def test_a_short_list_reaches_two_errors_below_the_kth_best(
         kth = slow_top_k(row.tolist(), k, mask.tolist())[-1]
         floor = row[kth] - 2 * error if kth >= 0 else -np.inf
         expected = np.flatnonzero(mask & (row >= floor)).tolist()
-        short = np.empty(room, np.int32)
-        count = short_list(row, mask[None], error, empty_heaps(1, k), short)
-        assert count == (len(expected) if len(expected) <= room else -1)
-        assert count < 0 or short[:count].tolist() == expected
+        barred = np.flatnonzero(~mask).astype(np.int32)
+        bars = NO_BARS._replace(items=barred, rows=np.full(len(barred), 3))
+        short, told = short_list((row, error, False), k, bars, 3, room)
+        assert told == (len(expected) <= room)
+        assert not told or short.tolist() == expected
+        powers = np.exp2(row / 4)
+        floor = powers[kth] * np.exp(-2 * error) if kth >= 0 else -np.inf
+        expected = np.flatnonzero(mask & (powers >= floor * (1 - 1e-6))).tolist()
+        short, told = short_list((powers, error, True), k, bars, 3, room)
+        assert told == (len(expected) <= room)
+        assert not told or short.tolist() == expected
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_there_is_no_short_list_of_what_is_not_finite(bad: float) -> None:
-    scores, none, short = np.zeros(4, np.float32), np.empty((0, 1), np.bool_), np.empty(9, np.int32)
-    assert short_list(scores, none, bad, empty_heaps(1, 2), short) == -1
+    scores = np.zeros(4, np.float32)
+    for by_factor in (False, True):
+        assert not short_list((scores, bad, by_factor), 2, NO_BARS, 0, 9)[1]
     scores[2] = bad
-    assert short_list(scores, none, 0.1, empty_heaps(1, 2), short) == -1
+    for by_factor in (False, True):
+        assert not short_list((scores, 0.1, by_factor), 2, NO_BARS, 0, 9)[1]
+
+
+def test_what_is_as_good_as_none_is_listed_with_all_that_is() -> None:
+    scores = np.array([1e-31, 0, 1e-38, 0], np.float32)
+    short, told = short_list((scores, 0.1, True), 2, NO_BARS, 0, 4)
+    assert (short.tolist(), told) == ([0, 1, 2, 3], True)
 
 
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 20), count=st.integers(0, 60))

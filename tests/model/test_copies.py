@@ -7,17 +7,17 @@ from recsys_gru.model.copies import Copies
 
 
 def test_a_coarse_copy_is_kept_until_the_table_changes_and_none_is_made_meanwhile() -> None:
-    table, copies = torch.ones(4, 3), Copies()
-    first = copies.coarse(table)
+    table, bias, copies = torch.ones(4, 3), torch.zeros(4, 1), Copies()
+    first = copies.coarse(table, bias)
     assert first is not None
-    assert copies.coarse(table) is first
+    assert copies.coarse(table, bias) is first
     with copies.changing():
-        assert copies.coarse(table) is None
+        assert copies.coarse(table, bias) is None
         table[1] = 2
-    second = copies.coarse(table)
+    second = copies.coarse(table, bias)
     assert second is not None
     assert second.scales[1] == np.float32(2 / 127)
-    assert copies.coarse(table.double()) is None
+    assert copies.coarse(table.double(), bias) is None
 
 
 def test_stretched_rows_are_kept_until_the_table_changes_and_are_the_newest_meanwhile() -> None:
