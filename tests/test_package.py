@@ -42,7 +42,7 @@ ROOMS = {
         {"torch", "polars", "scipy", "rich"} | NUMBERS,
     ),
     "baselines": ({"contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
-    "contract": ({"ranking", "facts", "sessions", "files"}, {"polars", "safetensors"} | NUMBERS),
+    "contract": ({"ranking", "facts", "sessions", "files"}, {"polars"} | NUMBERS),
     "evaluation": ({"ranking", "sessions", "files", "pages"}, {"polars", "matplotlib", "rich"} | NUMBERS),
     "training": ({"model", "kernels", "files"}, {"torch", "safetensors"} | NUMBERS),
     "ranking": ({"sessions", "kernels"}, {"polars"} | NUMBERS),

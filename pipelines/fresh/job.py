@@ -124,8 +124,10 @@ def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Deci
         )
         return decision
 
+    older = None if stream.good is None else stream.good.model
+
     def fill(folder: Path) -> None:
-        stream.model.save(folder / MODEL)
+        stream.model.save(folder / MODEL, base=older)
         if settings.fresh.lists:
             tell.write_lists(stream.model, period, events, settings, folder)
 

@@ -4,7 +4,7 @@ In it: regular (open a file, no pipe or folder; sync), checked_json, arrays (hea
 (which arrays a model says it has). Used by whatever reads a saved thing. It must never import another room.
 """
 
-from recsys_gru.files.arrays import ArrayHead, arrays_of, heads_in, heads_of
+from recsys_gru.files.arrays import ArrayHead, arrays_of, heads_in, heads_of, parts_of
 from recsys_gru.files.checked_json import Kind, require_kind, strict_json
 from recsys_gru.files.layout import Field, Layout, require_shapes, require_values
 from recsys_gru.files.regular import content_of, opened, read_file, sync
@@ -19,6 +19,7 @@ __all__ = [
     "heads_in",
     "heads_of",
     "opened",
+    "parts_of",
     "read_file",
     "require_kind",
     "require_shapes",

@@ -1,9 +1,11 @@
 """Arrays in the safetensors format: the table of the file is checked before an array is made of its bytes."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from mmap import mmap
 from typing import BinaryIO, final
 
 import numpy as np
@@ -14,6 +16,8 @@ from recsys_gru.files.checked_json import require_kind, strict_json
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4"}
 """The types of numbers that the library writes; there are no others in its files."""
+ORDER = ("I64", "F64", "F32", "I32")
+"""In which they lie in a file."""
 LONGEST_HEAD = 16 << 20
 LENGTH = 8
 """Bytes of the number that tells how long the table is."""
@@ -49,7 +53,7 @@ def heads_in(file: BinaryIO) -> dict[str, ArrayHead]:
     return heads_of(head + file.read(length), size)[0]
 
 
-def heads_of(data: bytes | bytearray, size: int) -> tuple[dict[str, ArrayHead], Mapping[str, str]]:
+def heads_of(data: bytes | bytearray | mmap, size: int) -> tuple[dict[str, ArrayHead], Mapping[str, str]]:
     """The table and the notes at the beginning of ``data``, of a file of ``size`` bytes.
 
     Raises:
@@ -72,7 +76,7 @@ def heads_of(data: bytes | bytearray, size: int) -> tuple[dict[str, ArrayHead], 
     return heads, notes
 
 
-def arrays_of(data: bytearray) -> tuple[dict[str, NDArray[np.generic]], Mapping[str, str]]:
+def arrays_of(data: bytearray | mmap) -> tuple[dict[str, NDArray[np.generic]], Mapping[str, str]]:
     """The arrays by name, views of these bytes, and the notes beside them.
 
     Raises:
@@ -82,11 +86,38 @@ def arrays_of(data: bytearray) -> tuple[dict[str, NDArray[np.generic]], Mapping[
     return {name: _array(data, head) for name, head in heads.items()}, notes
 
 
-def _array(data: bytearray, head: ArrayHead) -> NDArray[np.generic]:
+def _array(data: bytearray | mmap, head: ArrayHead) -> NDArray[np.generic]:
     if not prod(head.shape):
         return np.empty(head.shape, head.dtype)
     flat = np.frombuffer(data, head.dtype, prod(head.shape), head.begin)
     return np.require(flat.reshape(head.shape), requirements="A")
+
+
+def parts_of(arrays: Mapping[str, NDArray[np.generic]]) -> list[memoryview]:
+    """The bytes of a file of these arrays, as the safetensors library writes them: its table, and then the
+    memory of each array as it lies there.
+
+    Raises:
+        InputError: if an array has numbers of another type than the library's files.
+
+    >>> arrays, _ = arrays_of(bytearray(b"".join(parts_of({"a": np.arange(3.0)}))))
+    >>> arrays["a"]
+    array([0., 1., 2.])
+    """
+    letters = {np.dtype(kind): name for name, kind in DTYPES.items()}
+    if strange := sorted(name for name, values in arrays.items() if values.dtype not in letters):
+        raise InputError(f"expected arrays of {', '.join(DTYPES.values())}; got others: {strange[:5]}")
+    whole = {name: np.ascontiguousarray(values) for name, values in arrays.items()}
+    names = sorted(whole, key=lambda name: (ORDER.index(letters[whole[name].dtype]), name))
+    table, end = {}, 0
+    for name in names:
+        values, begin = whole[name], end
+        end += values.nbytes
+        table[name] = {"dtype": letters[values.dtype], "shape": values.shape, "data_offsets": (begin, end)}
+    head = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
+    head += b" " * (-len(head) % LENGTH)
+    flat = (whole[name].reshape(-1).view(np.uint8).data for name in names)
+    return [memoryview(len(head).to_bytes(LENGTH, "little") + head), *flat]
 
 
 def _head(name: str, entry: object, first: int) -> ArrayHead:

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from recsys_gru.baselines import Markov
-from recsys_gru.contract import manifest, read_manifest, reading
+from recsys_gru.contract import manifest, read_manifest, reading, writing
 from recsys_gru.errors import BundleError
 from recsys_gru.sessions import Vocabulary
 from tests.contract.fuzz import FILES
@@ -221,19 +221,19 @@ def test_a_full_disk_at_any_file_leaves_the_old_model_and_nothing_else(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, new = Markov.load(folder), shifted()
-    write = Path.write_bytes
+    write = writing._write
     for full_at in range(3):
         count = [0]
 
-        def full(path: Path, data: bytes, at: int = full_at, count: list[int] = count) -> int:
+        def full(path: Path, parts: list[memoryview], at: int = full_at, count: list[int] = count) -> None:
             count[0] += 1
             if count[0] > at:
-                write(path, data[: len(data) // 2])
+                write(path, parts[: len(parts) // 2])
                 raise OSError(28, "No space left on device")
-            return write(path, data)
+            write(path, parts)
 
         with monkeypatch.context() as patch:
-            patch.setattr(Path, "write_bytes", full)
+            patch.setattr(writing, "_write", full)
             with pytest.raises(BundleError, match="No space left"):
                 new.save(folder)
         assert names_in(folder.parent) == ["model"]
