@@ -124,7 +124,8 @@ def _each_once(log: "pl.DataFrame", items: int) -> "pl.DataFrame":
     import polars as pl
 
     session = log.height + pl.int_range(items) // 10
-    moment = DAY - timedelta(days=HISTORY) + pl.duration(seconds=pl.int_range(items))
+    step = HISTORY * 86_400 * 10**6 // items
+    moment = DAY - timedelta(days=HISTORY) + pl.duration(microseconds=step * pl.int_range(items))
     return pl.select(session_id=session, item_id=pl.int_range(items), time=moment).cast(log.schema)
 
 

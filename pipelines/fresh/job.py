@@ -159,7 +159,8 @@ def _answered(settings: Settings, at: datetime, now: datetime, memory: Memory) -
     (home / tell.FAILURE).unlink(missing_ok=True)
     _tidy(settings)
     tell.tell_curves(settings)
-    alias.point(settings)
+    stream = memory.stream
+    alias.point(settings, stream.model if stream is not None and stream.goes_on else None)
     if answer is None:
         say("no period has ended since the last run")
         return DONE

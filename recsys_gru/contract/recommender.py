@@ -184,8 +184,7 @@ class Recommender(Estimator):
             base: the folder of what it was before it went on learning: only what has changed is written.
 
         Raises:
-            NotFittedError: before ``fit``.
-            BundleError: if the folder cannot be written or holds something else.
+            NotFittedError, BundleError: before ``fit``; if the folder cannot be written or is no model's.
         """
         need_threads("save")
         folder = place("folder", folder)
@@ -286,9 +285,8 @@ class Recommender(Estimator):
         """Take the fitted arrays back; ``vocabulary_`` is set already."""
 
     def _layout(self) -> Layout | None:
-        """What the arrays of ``_state`` must be, N standing for the items.
-
-        Every model of the library tells it: ``load`` looks at all arrays before ``_restore`` sees them.
+        """What the arrays of ``_state`` must be, N standing for the items; every model of the library tells
+        it: ``load`` looks at all of them before ``_restore`` sees them.
         """
         return None
 
