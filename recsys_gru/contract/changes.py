@@ -19,8 +19,8 @@ Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
 ROWS: Final = "rows"
 VALUES: Final = "values"
 WHOLE: Final = "whole"
-FEWEST: Final = 4
-"""Changes of more than one byte in so many of the model's are not worth while: a new base is written."""
+MOST: Final = 0.5
+"""Changes of more than this share of the model's bytes are not worth while: a new base is written."""
 CHUNK: Final = 1 << 18
 """Bytes compared at a time: they stay in the processor's cache."""
 
@@ -40,7 +40,7 @@ def changes_between(base: Arrays, now: Arrays) -> Arrays | None:
     for name, values in now.items():
         found |= _changes_of(name, base[name], values)
     changed_bytes = sum(values.nbytes for values in found.values())
-    return found if FEWEST * changed_bytes <= sum(values.nbytes for values in now.values()) else None
+    return found if changed_bytes <= MOST * sum(values.nbytes for values in now.values()) else None
 
 
 def changed(base: Arrays, changes: Arrays) -> dict[str, NDArray[np.generic]]:
@@ -99,7 +99,7 @@ def _changes_of(name: str, base: NDArray[np.generic], now: NDArray[np.generic]) 
     if not alike or len(now) < len(base):
         return {f"{WHOLE}/{name}": now}
     rows = np.concatenate([_unlike(base, now[: len(base)]), np.arange(len(base), len(now))])
-    if 2 * len(rows) > len(now):
+    if len(rows) > MOST * len(now):
         return {f"{WHOLE}/{name}": now}
     return {f"{ROWS}/{name}": rows, f"{VALUES}/{name}": now[rows]} if len(rows) else {}
 

@@ -35,7 +35,7 @@ from recsys_gru.contract.manifest import (
 )
 from recsys_gru.contract.reading import read_manifest
 from recsys_gru.errors import BundleError, InputError
-from recsys_gru.files import arrays_of, opened, parts_of, sync
+from recsys_gru.files import arrays_of, link, opened, parts_of, sync
 
 CANNOT_WRITE = (OSError, pl.exceptions.PolarsError)
 LIBRARIES = ("numpy", "polars", "recsys-gru", "safetensors", "torch")
@@ -133,10 +133,7 @@ def _fill(folder: Path, contents: Mapping[str, Parts], shared: Collection[Path])
     for name, parts in contents.items():
         _write(folder / name, parts)
     for path in shared:
-        try:
-            os.link(path, folder / path.name)
-        except OSError:  # another disk, or one without links
-            shutil.copyfile(path, folder / path.name)
+        link(path, folder / path.name)
     for path in (*folder.iterdir(), folder):
         sync(path)
 

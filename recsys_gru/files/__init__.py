@@ -7,7 +7,7 @@ In it: regular (open a file, no pipe or folder; sync), checked_json, arrays (hea
 from recsys_gru.files.arrays import ArrayHead, arrays_of, heads_in, heads_of, parts_of
 from recsys_gru.files.checked_json import Kind, require_kind, strict_json
 from recsys_gru.files.layout import Field, Layout, require_shapes, require_values
-from recsys_gru.files.regular import content_of, opened, read_file, sync
+from recsys_gru.files.regular import content_of, link, opened, read_file, sync
 
 __all__ = [
     "ArrayHead",
@@ -18,6 +18,7 @@ __all__ = [
     "content_of",
     "heads_in",
     "heads_of",
+    "link",
     "opened",
     "parts_of",
     "read_file",

@@ -1,6 +1,7 @@
 """The model registry: versions of one model that can be served, their tags, and which of them is in use."""
 
 import os
+import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -226,9 +227,8 @@ def write_served(
     import mlflow.pyfunc
 
     with scratch() as folder:
-        bundle = saved or folder / "bundle"
-        if saved is None:
-            model.save(bundle, metrics, notes)
+        bundle = folder / "bundle"  # MLflow keeps the name
+        shutil.copytree(saved, bundle) if saved else model.save(bundle, metrics, notes)
         mlflow.pyfunc.save_model(
             str(path),
             python_model=str(Path(__file__).with_name("serving.py")),

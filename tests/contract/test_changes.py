@@ -77,15 +77,15 @@ def test_what_is_as_it_was_is_the_same_file_and_outlives_the_base(folder: Path) 
     assert same(read_bundle(folder), newer())
 
 
-def test_the_next_one_goes_on_from_the_same_base_until_a_quarter_is_another(folder: Path) -> None:
+def test_the_next_one_goes_on_from_the_same_base_until_half_is_another(folder: Path) -> None:
     second, third = folder.with_name("second"), folder.with_name("third")
     write_bundle(second, bundle(newer(9)), folder)
     assert (second / "weights.safetensors").samefile(folder / "weights.safetensors")
     assert same(read_bundle(second), newer(9))
-    write_bundle(third, bundle(newer(40)), second)
+    write_bundle(third, bundle(newer(60)), second)
     assert read_manifest(third).format == 2
-    assert same(read_bundle(third), newer(40))
-    write_bundle(folder.with_name("whole"), bundle(newer(40)))
+    assert same(read_bundle(third), newer(60))
+    write_bundle(folder.with_name("whole"), bundle(newer(60)))
     for path in third.iterdir():
         assert path.read_bytes() == (folder.with_name("whole") / path.name).read_bytes()
 

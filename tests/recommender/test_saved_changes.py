@@ -35,8 +35,8 @@ def test_hour_by_hour_a_version_is_the_model_that_it_is_and_now_and_then_a_base(
     model.save(tmp_path / "0")
     formats, linked = [], 0
     for hour in range(1, HOURS + 1):
-        first = 60 * hour if hour < HOURS else ITEMS  # in the last hour new items come as well
-        model.partial_fit(clicks(hour, range(first, first + 40)))
+        first = 150 * hour if hour < HOURS else ITEMS  # in the last hour new items come as well
+        model.partial_fit(clicks(hour, range(first, first + 150)))
         version, before = tmp_path / str(hour), tmp_path / str(hour - 1)
         model.save(version, base=before)
         model.save(tmp_path / "whole")
