@@ -1,6 +1,7 @@
 """The serving version in MLflow's registry, under an alias of its own, for those who load models there."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from ..plumbing.events import say
 from ..plumbing.settings import Settings
@@ -8,16 +9,22 @@ from ..plumbing.versions import Version, current, kept
 from ..plumbing.workshop import file_digest
 from ..stages.champion import registry_of
 
+if TYPE_CHECKING:
+    from recsys_gru import Recommender
+
 FRESH, ROLE, SEAL = "fresh", "role", "fresh.seal"
 """The alias, and the value of the tag that says what a version is; the tag that says which fresh version."""
 MANIFEST = "manifest.json"
 
 
-def point(settings: Settings) -> None:
+def point(settings: Settings, model: "Recommender | None" = None) -> None:
     """Register the version that serves and give it the alias; that it cannot be done stops nothing.
 
     What a killed run has left is found by its seal, or goes: of the versions that were registered here only
     those whose fresh versions are kept stay.
+
+    Args:
+        model: the one that serves, where it is at hand.
     """
     from recsys_gru import load
 
@@ -30,7 +37,8 @@ def point(settings: Settings) -> None:
         if own is None:
             tags = {ROLE: FRESH, SEAL: seal, "fresh.version": str(serving.number), "base": str(serving.base)}
             tags["fresh.until"] = serving.until.isoformat()
-            registry.register(load(serving.model), alias=FRESH, tags=tags)
+            model = model or load(serving.model)
+            registry.register(model, alias=FRESH, tags=tags, folder=serving.model)
         elif registry.version_of(FRESH) != own:
             registry.point(FRESH, own)
         registry.keep_only(ROLE, FRESH, SEAL, {_seal(version) for version in kept(settings)})

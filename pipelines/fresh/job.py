@@ -124,8 +124,10 @@ def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Deci
         )
         return decision
 
+    older = None if stream.good is None else stream.good.model
+
     def fill(folder: Path) -> None:
-        stream.model.save(folder / MODEL)
+        stream.model.save(folder / MODEL, base=older)
         if settings.fresh.lists:
             tell.write_lists(stream.model, period, events, settings, folder)
 
@@ -157,7 +159,8 @@ def _answered(settings: Settings, at: datetime, now: datetime, memory: Memory) -
     (home / tell.FAILURE).unlink(missing_ok=True)
     _tidy(settings)
     tell.tell_curves(settings)
-    alias.point(settings)
+    stream = memory.stream
+    alias.point(settings, stream.model if stream is not None and stream.goes_on else None)
     if answer is None:
         say("no period has ended since the last run")
         return DONE

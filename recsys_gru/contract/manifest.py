@@ -11,9 +11,10 @@ from recsys_gru.errors import BundleError, InputError
 from recsys_gru.files import Kind, require_kind, strict_json
 
 FORMAT = 2
-"""Version of the folder's layout that is written; a reader refuses newer ones."""
-WITHOUT_CARD = 1
-"""The layout before there were model cards."""
+"""Version of the folder's layout that is written where all of a model lies in it."""
+WITHOUT_CARD, WITH_CHANGES = 1, 3
+"""The layout before there were model cards; and that of a model which is told by its changes to an older
+one. A reader refuses newer ones."""
 MANIFEST = "manifest.json"
 LONGEST = 64 << 20
 """Bytes of the longest manifest."""
@@ -101,9 +102,9 @@ def parse_manifest(data: bytes | bytearray, path: Path) -> Manifest:
             f"{path} is damaged: its digest does not fit its content; copy it again or save anew"
         )
     version = content.get("format")
-    if type(version) is int and version > FORMAT:
+    if type(version) is int and version > WITH_CHANGES:
         raise BundleError(
-            f"{path} has format {version}, this library reads up to {FORMAT}: update recsys-gru"
+            f"{path} has format {version}, this library reads up to {WITH_CHANGES}: update recsys-gru"
         )
     try:
         _require_content({**content, "digest": digest})
@@ -130,8 +131,8 @@ def _require_content(content: object) -> None:
     """Check that every key is there and every value what it must be."""
     told: dict[str, Any] = require_kind(content, {str: object})
     require_kind({name: value for name, value in told.items() if name != "digest"}, CONTENT)
-    if told["format"] not in (WITHOUT_CARD, FORMAT):
-        raise InputError(f"expected format {WITHOUT_CARD} or {FORMAT}, got {told['format']}")
+    if told["format"] not in (WITHOUT_CARD, FORMAT, WITH_CHANGES):
+        raise InputError(f"expected format {WITHOUT_CARD} to {WITH_CHANGES}, got {told['format']}")
     for name, note in told["metadata"].items():
         if not isinstance(note, SCALARS):
             raise InputError(f"expected metadata as texts, got {type(note).__name__} for {name!r}")

@@ -15,11 +15,13 @@ from typing import BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.contract.bundle import VOCABULARY, WEIGHTS, Bundle, aside_of
+from recsys_gru.contract.bundle import CHANGES, VOCABULARY, WEIGHTS, Bundle, aside_of
 from recsys_gru.contract.card import CARD
+from recsys_gru.contract.changes import Arrays, changed, heads_after
 from recsys_gru.contract.manifest import (
     LONGEST,
     MANIFEST,
+    WITH_CHANGES,
     WITHOUT_CARD,
     FileSeal,
     Manifest,
@@ -30,6 +32,7 @@ from recsys_gru.files import (
     ArrayHead,
     Layout,
     arrays_in,
+    arrays_of,
     content_of,
     heads_in,
     opened,
@@ -39,7 +42,7 @@ from recsys_gru.files import (
 from recsys_gru.sessions import Vocabulary
 
 FILES = (MANIFEST, VOCABULARY, WEIGHTS)
-"""Of every model; a card besides in all but the oldest."""
+"""Of every model; a card besides in all but the oldest, and changes in one that is told by them."""
 TRIES, LOOKS = 40, 5
 """How often a folder is read again that changes under the reader, and looked for that is not there."""
 Found = TypeVar("Found")
@@ -123,7 +126,10 @@ def _state(target: Path) -> list[tuple[Path, object]]:
         home = target.resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise BundleError(f"cannot read the saved model in {target}: {error}") from error
-    marks = {place: [_mark(place / name) for name in ("", *FILES, CARD)] for place in (home, aside_of(home))}
+    marks = {
+        place: [_mark(place / name) for name in ("", *FILES, CARD, CHANGES)]
+        for place in (home, aside_of(home))
+    }
     return [(place, found if found[0] else None) for place, found in marks.items()]
 
 
@@ -142,7 +148,7 @@ def _open_all(place: Path, stack: ExitStack) -> dict[str, BinaryIO]:
         raise BundleError(f"expected a readable {place / MANIFEST}: the folder is not a saved model")
     for missing in sorted(set(FILES) - found):
         raise _missing(place / missing)
-    for foreign in sorted(found - {*FILES, CARD}):
+    for foreign in sorted(found - {*FILES, CARD, CHANGES}):
         raise BundleError(f"{place / foreign} is not part of a saved model: keep other files elsewhere")
     return {name: stack.enter_context(opened(place / name, follow=False)) for name in sorted(found)}
 
@@ -154,15 +160,18 @@ def _missing(path: Path) -> BundleError:
 def _manifest_in(place: Path, files: Opened) -> Manifest:
     path = place / MANIFEST
     manifest = parse_manifest(content_of(files[MANIFEST], path, LONGEST), path)
-    card = set() if manifest.format == WITHOUT_CARD else {CARD}
-    if strange := sorted(manifest.files.keys() ^ {VOCABULARY, WEIGHTS, *card}):
+    more = set() if manifest.format == WITHOUT_CARD else {CARD}
+    more |= {CHANGES} if manifest.format == WITH_CHANGES else set()
+    if strange := sorted(manifest.files.keys() ^ {VOCABULARY, WEIGHTS, *more}):
         raise BundleError(
             f"{path}: expected the seals of {VOCABULARY} and {WEIGHTS}; missing or unknown: {strange[:5]}"
         )
-    if card - files.keys():
-        raise _missing(place / CARD)
-    if {CARD} & files.keys() - card:
-        raise BundleError(f"{place / CARD} is not part of a model of format {manifest.format}: take it out")
+    for missing in sorted(more - files.keys()):
+        raise _missing(place / missing)
+    for foreign in sorted({CARD, CHANGES} & files.keys() - more):
+        raise BundleError(
+            f"{place / foreign} is not part of a model of format {manifest.format}: take it out"
+        )
     return manifest
 
 
@@ -193,18 +202,30 @@ def _weights_in(
     _require_size(path, files, manifest)
     digest, seal = hashlib.sha256(), manifest.files[path.name]
     try:
+        changes = _changes_in(path.with_name(CHANGES), files, manifest)
+        heads = heads_after(heads_in(files[path.name]), changes)
         if layout is not None:
-            require_shapes(layout, heads_in(files[path.name]), N=n_items)
+            require_shapes(layout, heads, N=n_items)
         weights = arrays_in(files[path.name], path, digest.update)
         _require_seal(path, FileSeal(seal.size, digest.hexdigest()), manifest)
+        heads = heads_after(_heads_of(weights), changes)
+        weights = changed(weights, changes)
         if layout is not None:
-            heads = {name: ArrayHead(values.dtype, values.shape, 0) for name, values in weights.items()}
             require_values(layout, weights, require_shapes(layout, heads, N=n_items))
     except InputError as error:
         raise BundleError(
             f"{path} is damaged or of another version: {error}; copy it again or fit it again"
         ) from error
     return weights
+
+
+def _heads_of(arrays: Arrays) -> dict[str, ArrayHead]:
+    return {name: ArrayHead(values.dtype, values.shape, 0) for name, values in arrays.items()}
+
+
+def _changes_in(path: Path, files: Opened, manifest: Manifest) -> Arrays:
+    """What is another than in the file of weights; nothing where a model is told without that."""
+    return arrays_of(_sealed(path, files, manifest))[0] if path.name in files else {}
 
 
 def _require_size(path: Path, files: Opened, manifest: Manifest) -> None:

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from recsys_gru.arguments import place, whole_number
 from recsys_gru.contract import answers
 from recsys_gru.contract.answers import Allowed
-from recsys_gru.contract.bundle import Bundle, write_bundle
+from recsys_gru.contract.bundle import Bundle
 from recsys_gru.contract.estimator import Estimator
 from recsys_gru.contract.manifest import Manifest
 from recsys_gru.contract.parameters import SearchSpace
 from recsys_gru.contract.reading import read_bundle, refused_as_bundle
 from recsys_gru.contract.span import Span, span_in, span_of, with_span
 from recsys_gru.contract.trainable import refuse_facts, trainable
+from recsys_gru.contract.writing import write_bundle
 from recsys_gru.engines import EngineLike
 from recsys_gru.errors import BundleError, InputError, NotFittedError, ParameterError
 from recsys_gru.facts import Context, ItemsData
@@ -173,17 +174,17 @@ class Recommender(Estimator):
         folder: str | os.PathLike[str],
         metrics: Mapping[str, float] | None = None,
         metadata: Mapping[str, str] | None = None,
+        base: str | os.PathLike[str] | None = None,
     ) -> None:
         """Write the fitted model to a folder, whole or not at all; equal models give equal bytes.
 
         Args:
             folder: a new folder, or that of an older model, which is replaced.
-            metrics: figures to keep beside it.
-            metadata: texts to keep beside it, such as a time of creation.
+            metrics, metadata: figures and texts to keep beside it, such as a time of creation.
+            base: the folder of what it was before it went on learning: only what has changed is written.
 
         Raises:
-            NotFittedError: before ``fit``.
-            BundleError: if the folder cannot be written or holds something else.
+            NotFittedError, BundleError: before ``fit``; if the folder cannot be written or is no model's.
         """
         need_threads("save")
         folder = place("folder", folder)
@@ -196,7 +197,7 @@ class Recommender(Estimator):
             metrics=metrics or {},
             metadata=with_span(self.span_, metadata),
         )
-        write_bundle(folder, bundle)
+        write_bundle(folder, bundle, None if base is None else place("base", base))
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -284,9 +285,8 @@ class Recommender(Estimator):
         """Take the fitted arrays back; ``vocabulary_`` is set already."""
 
     def _layout(self) -> Layout | None:
-        """What the arrays of ``_state`` must be, N standing for the items.
-
-        Every model of the library tells it: ``load`` looks at all arrays before ``_restore`` sees them.
+        """What the arrays of ``_state`` must be, N standing for the items; every model of the library tells
+        it: ``load`` looks at all of them before ``_restore`` sees them.
         """
         return None
 

@@ -30,7 +30,7 @@ from recsys_gru.files.places import (
     write_text,
     written,
 )
-from recsys_gru.files.regular import content_of, opened, read_file, sync
+from recsys_gru.files.regular import content_of, link, opened, read_file, sync
 
 __all__ = [
     "ArrayHead",
@@ -52,6 +52,7 @@ __all__ = [
     "heads_of",
     "inside",
     "is_whole",
+    "link",
     "names_in",
     "objects_in",
     "opened",

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
+from mmap import mmap
 from pathlib import Path
 from typing import BinaryIO, Protocol, final
 
@@ -99,7 +100,7 @@ def heads_in(file: BinaryIO) -> dict[str, ArrayHead]:
     return heads_of(head + file.read(length), size)[0]
 
 
-def heads_of(data: bytes | bytearray, size: int) -> tuple[dict[str, ArrayHead], Mapping[str, str]]:
+def heads_of(data: bytes | bytearray | mmap, size: int) -> tuple[dict[str, ArrayHead], Mapping[str, str]]:
     """The table and the notes at the beginning of ``data``, of a file of ``size`` bytes.
 
     Raises:
@@ -122,7 +123,7 @@ def heads_of(data: bytes | bytearray, size: int) -> tuple[dict[str, ArrayHead], 
     return heads, notes
 
 
-def arrays_of(data: bytearray) -> tuple[dict[str, NDArray[np.generic]], Mapping[str, str]]:
+def arrays_of(data: bytearray | mmap) -> tuple[dict[str, NDArray[np.generic]], Mapping[str, str]]:
     """The arrays by name, views of these bytes, and the notes beside them.
 
     Raises:
@@ -158,7 +159,7 @@ def arrays_in(
     return found
 
 
-def _array(data: bytearray, head: ArrayHead) -> NDArray[np.generic]:
+def _array(data: bytearray | mmap, head: ArrayHead) -> NDArray[np.generic]:
     if not prod(head.shape):
         return np.empty(head.shape, head.dtype)
     flat = np.frombuffer(data, head.dtype, prod(head.shape), head.begin)

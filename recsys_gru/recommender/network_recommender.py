@@ -112,10 +112,11 @@ class NetworkRecommender(Recommender, GoesOn):
         folder: str | os.PathLike[str],
         metrics: Mapping[str, float] | None = None,
         metadata: Mapping[str, str] | None = None,
+        base: str | os.PathLike[str] | None = None,
     ) -> None:
         parts: Parts | None = vars(self).get("_parts")
         if parts is None:
-            super().save(folder, metrics, metadata)
+            super().save(folder, metrics, metadata, base)
         elif parts.exchange.rank:
             parts.tell()
         else:

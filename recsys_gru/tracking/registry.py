@@ -1,6 +1,7 @@
 """The model registry: versions of one model that can be served, their tags, and which of them is in use."""
 
 import os
+import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -53,12 +54,14 @@ class Registry:
         tags: Mapping[str, str] | None = None,
         metrics: Mapping[str, float] | None = None,
         notes: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> int:
         """Add a fitted model as the next version, after it has answered a request in its served form.
 
         Args:
             run: the run that fitted it, if that has been sent; else it is found by the model's seal.
             metrics, notes: figures and texts for its card, as `save` takes them.
+            folder: where it is saved already, to be copied as it is.
 
         Raises:
             TrackingError: if the model does not answer, or the store does not take it.
@@ -66,9 +69,9 @@ class Registry:
         from mlflow.exceptions import MlflowException
 
         try:
-            with scratch() as folder, forgetting(folder):
-                path = folder / "model"
-                write_served(model, path, metrics, notes)
+            with scratch() as place, forgetting(place):
+                path = place / "model"
+                write_served(model, path, metrics, notes, folder)
                 check_answers(path, *example(model))
                 run_id = None if run is None else self._desk.find(run.ticket)
                 run_id = run_id or run_of_seal(self._desk, seal_of(path / "artifacts" / "bundle"))
@@ -218,13 +221,14 @@ def write_served(
     path: Path,
     metrics: Mapping[str, float] | None = None,
     notes: Mapping[str, str] | None = None,
+    saved: Path | None = None,
 ) -> None:
     """Write the model in MLflow's form: the saved folder, the code that serves it, signature and example."""
     import mlflow.pyfunc
 
     with scratch() as folder:
-        bundle = folder / "bundle"
-        model.save(bundle, metrics, notes)
+        bundle = folder / "bundle"  # MLflow keeps the name
+        shutil.copytree(saved, bundle) if saved else model.save(bundle, metrics, notes)
         mlflow.pyfunc.save_model(
             str(path),
             python_model=str(Path(__file__).with_name("serving.py")),

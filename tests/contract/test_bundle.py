@@ -110,8 +110,8 @@ def rewritten(folder: Path, change: Callable[[dict[str, object]], object]) -> No
 
 
 def test_a_newer_format_is_refused_with_advice(folder: Path) -> None:
-    rewritten(folder, lambda content: content.update(format=3, added_later=[1]))
-    with pytest.raises(BundleError, match=r"format 3.*reads up to 2: update recsys-gru"):
+    rewritten(folder, lambda content: content.update(format=4, added_later=[1]))
+    with pytest.raises(BundleError, match=r"format 4.*reads up to 3: update recsys-gru"):
         Markov.load(folder)
 
 

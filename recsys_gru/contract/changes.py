@@ -1,0 +1,116 @@
+"""What a model's arrays are beside those of an older one, its base: the rows that are others now.
+
+In a file of changes ``rows/NAME`` (R,) are the numbers of an array's changed rows, rising, and
+``values/NAME`` (R, ...) what they are; those from the base's length on lie behind it. An array most of which
+is another is there whole, as ``whole/NAME``; one that is not named is as it was.
+"""
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_gru.errors import InputError
+from recsys_gru.files import ArrayHead
+
+Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
+
+ROWS: Final = "rows"
+VALUES: Final = "values"
+WHOLE: Final = "whole"
+MOST: Final = 0.5
+"""Changes of more than this share of the model's bytes are not worth while: a new base is written."""
+CHUNK: Final = 1 << 18
+"""Bytes compared at a time: they stay in the processor's cache."""
+
+
+def changes_between(base: Arrays, now: Arrays) -> Arrays | None:
+    """What makes the one model of the other, ``changed`` back to the bit; None where a new base is better.
+
+    >>> base = {"table": np.zeros((9, 2)), "same": np.ones(3)}
+    >>> now = {"table": np.eye(10, 2), "same": np.ones(3)}
+    >>> found = changes_between(base, now | {"table": np.concatenate([np.zeros((9, 2)), np.ones((1, 2))])})
+    >>> sorted(found), found["rows/table"]
+    (['rows/table', 'values/table'], array([9]))
+    """
+    if base.keys() != now.keys():
+        return None
+    found: dict[str, NDArray[np.generic]] = {}
+    for name, values in now.items():
+        found |= _changes_of(name, base[name], values)
+    changed_bytes = sum(values.nbytes for values in found.values())
+    return found if changed_bytes <= MOST * sum(values.nbytes for values in now.values()) else None
+
+
+def changed(base: Arrays, changes: Arrays) -> dict[str, NDArray[np.generic]]:
+    """The arrays after the changes, which fit them; those of the base are changed in place where they can."""
+    arrays = dict(base)
+    for key, found in changes.items():
+        kind, _, name = key.partition("/")
+        if kind == WHOLE:
+            arrays[name] = found
+        elif kind == ROWS:
+            rows, values = found.astype(np.int64), changes[f"{VALUES}/{name}"]
+            behind = values[rows >= len(arrays[name])]
+            if len(behind):
+                arrays[name] = np.concatenate([arrays[name], behind])
+            arrays[name][rows] = values
+    return arrays
+
+
+def heads_after(base: Mapping[str, ArrayHead], changes: Arrays) -> dict[str, ArrayHead]:
+    """What the arrays of a base will be after these changes, whose every row is looked at.
+
+    Raises:
+        InputError: if the changes are none of such arrays.
+    """
+    heads = dict(base)
+    for key, values in changes.items():
+        kind, _, name = key.partition("/")
+        if name not in base or kind not in (ROWS, VALUES, WHOLE):
+            raise InputError(f"the change {key!r} is none of an array of the base")
+        if kind == WHOLE:
+            heads[name] = ArrayHead(values.dtype, values.shape, 0)
+        elif kind == VALUES:
+            rows = changes.get(f"{ROWS}/{name}")
+            if rows is None or not _fits(base[name], rows, values):
+                raise InputError(f"the changed rows of {name!r} are not those of the base's array")
+            shape = (max(base[name].shape[0], int(rows[-1]) + 1), *values.shape[1:])
+            heads[name] = ArrayHead(values.dtype, shape, 0)
+        elif f"{VALUES}/{name}" not in changes or f"{WHOLE}/{name}" in changes:
+            raise InputError(f"the changed rows of {name!r} have no values, or too many")
+    return heads
+
+
+def _fits(base: ArrayHead, rows: NDArray[np.generic], values: NDArray[np.generic]) -> bool:
+    """Whether these are some rows of an array and, without a gap, more behind it."""
+    if rows.dtype != np.int64 or rows.ndim != 1 or not len(rows) or not base.shape:
+        return False
+    if values.dtype != base.dtype or values.shape != (len(rows), *base.shape[1:]):
+        return False
+    numbers: NDArray[np.int64] = rows  # type: ignore[assignment]
+    end = base.shape[0] + int((numbers >= base.shape[0]).sum())
+    return bool(numbers[0] >= 0 and (numbers[1:] > numbers[:-1]).all() and numbers[-1] < end)
+
+
+def _changes_of(name: str, base: NDArray[np.generic], now: NDArray[np.generic]) -> Arrays:
+    alike = base.dtype == now.dtype and base.shape[1:] == now.shape[1:] and base.ndim and now.ndim
+    if not alike or len(now) < len(base):
+        return {f"{WHOLE}/{name}": now}
+    rows = np.concatenate([_unlike(base, now[: len(base)]), np.arange(len(base), len(now))])
+    if len(rows) > MOST * len(now):
+        return {f"{WHOLE}/{name}": now}
+    return {f"{ROWS}/{name}": rows, f"{VALUES}/{name}": now[rows]} if len(rows) else {}
+
+
+def _unlike(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.int64]:
+    """The numbers of the rows whose bits are not the same."""
+    step = max(1, CHUNK * len(one) // max(one.nbytes, 1))
+    found = [np.empty(0, np.int64)]
+    for start in range(0, len(one), step):
+        parts = (np.ascontiguousarray(each[start : start + step]) for each in (one, other))
+        bits, others = (part.reshape(len(part), -1).view(np.uint8) for part in parts)
+        if not np.array_equal(bits, others):
+            found.append(start + np.flatnonzero((bits != others).any(1)))
+    return np.concatenate(found)
