@@ -45,7 +45,7 @@ class PopularityBased(Incremental):
         self.base_ = Base.of(popularity(sessions.vocabulary))
 
     def _state(self) -> dict[str, NDArray[np.generic]]:
-        return {"scores": self.scores_}
+        return {"scores": self.base_.scores}
 
     def _layout(self) -> Layout:
         return {"scores": Field("float32", ("N",), low=0)}
