@@ -1,8 +1,8 @@
 """The notebooks run, cell by cell, and say nothing but what they mean to."""
 
 import logging
-import threading
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
