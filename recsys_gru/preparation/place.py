@@ -43,9 +43,8 @@ def publish(new: Path, place: Url) -> None:
 
 def digests(folder: Path, engine: Engine) -> dict[str, str]:
     """The SHA-256 of every file by its path in the folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = (path.relative_to(folder).as_posix() for path in files)
-    return dict(zip(names, engine.map(sha256_of, files), strict=True))
+    names = names_in(folder)
+    return dict(zip(names, engine.map(sha256_of, [folder / name for name in names]), strict=True))
 
 
 def sealed(folder: Path, facts: Mapping[str, object], engine: Engine) -> dict[str, object]:
