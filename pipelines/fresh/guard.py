@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from recsys_gru import Recommender
 
 FINITE = "finite"
+MOST_SECONDS = 0.25
+"""Single requests are timed so long at most, the first few apart: of a large catalogue fewer tell enough."""
 
 
 def judge(
@@ -82,11 +84,14 @@ def _lists(model: "Recommender", events: "pl.DataFrame", settings: Settings) -> 
         covered = coverage_of(model, events, settings.gate.k, every=False)["coverage"]
     except errors.ClickLogError:  # no click that another one follows
         return []
-    slow = latency_of(model, events, fresh.latency_requests)["latency_p99_ms"]
+    timed = latency_of(model, events, fresh.latency_requests, MOST_SECONDS)
+    slow, requests = timed["latency_p99_ms"], timed["latency_requests"]
     told = f"{covered:.4g}, at least {fresh.min_coverage:g} allowed"
     return [
         Check("coverage", covered >= fresh.min_coverage, told),
         Check(
-            "latency p99, ms", slow <= fresh.max_latency_ms, f"{slow:.4g}, at most {fresh.max_latency_ms:g}"
+            "latency p99, ms",
+            slow <= fresh.max_latency_ms,
+            f"{slow:.4g} of {requests} requests, at most {fresh.max_latency_ms:g}",
         ),
     ]

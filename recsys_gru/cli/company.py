@@ -20,7 +20,7 @@ def company(parallel: str | None) -> Iterator[bool]:
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             raise ParameterError(
                 "this is one of several processes that torchrun has started, and each would learn the whole "
-                "log: say --parallel fast or --parallel exact, or start one without torchrun"
+                "log: say --parallel fast, exact or divided, or start one without torchrun"
             )
         yield True
         return

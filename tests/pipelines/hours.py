@@ -39,10 +39,11 @@ def log() -> pl.DataFrame:
     return generate_clicks(n_sessions=150 * DAYS, n_items=60, days=DAYS, seed=3)
 
 
-def prepared(place: Path, template: Path, **fresh: object) -> Home:
+def prepared(place: Path, template: Path, *, rare: int = 0, **fresh: object) -> Home:
     """The project, its champion in use.
 
     Args:
+        rare: so many items that the champion has seen once each, in its first hour.
         fresh: settings of [fresh] that are not as usual here.
     """
     home = Home(place)
@@ -55,9 +56,17 @@ def prepared(place: Path, template: Path, **fresh: object) -> Home:
             clicks.filter(pl.col("time").dt.date() == FIRST + timedelta(days=step)),
         )
     home.take_in_before()
-    crown(settings, clicks.filter(pl.col("time") < at(0)), 0)
+    crown(settings, pl.concat([once_each(rare), clicks.filter(pl.col("time") < at(0))]), 0)
     land(home, clicks.filter(pl.col("time") >= at(0)))
     return home
+
+
+def once_each(items: int) -> pl.DataFrame:
+    """Sessions of two clicks on items that no other click is on."""
+    number = pl.int_range(items, dtype=pl.Int64)
+    moment = datetime.combine(FIRST, time(), UTC) + pl.duration(seconds=number)
+    rows = pl.select(session_id=-1 - number // 2, item_id=-1 - number, time=moment)
+    return rows.cast(log().schema)
 
 
 def crown(settings: Settings, clicks: pl.DataFrame, day: int) -> int:

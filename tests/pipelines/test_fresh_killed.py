@@ -56,9 +56,10 @@ def counted(home: Home) -> list[tuple[int, int]]:
 
 def test_a_day_that_is_killed_again_and_again_learns_each_click_once(tmp_path: Path, template: Path) -> None:
     server = fork_server()
-    ready = prepared(tmp_path / "ready", template, register=True)
+    ready = prepared(tmp_path / "ready", template, rare=4000, register=True)
     undisturbed = copied(ready, tmp_path / "undisturbed")
     assert run(server, undisturbed) == DONE
+    assert (serving(undisturbed).model / "changes.safetensors").exists()  # versions hang on one another
     touches = int((undisturbed.folder / "touches").read_text())
     chance = random.Random(SEED)
     killed = 0
