@@ -4,9 +4,11 @@ A made-up log with a champion of the recommended setting on all items and three 
 of so many clicks, each learned by the job, from the landed file to the published version with its guard and
 its curves. Once by a process for each hour, its imports apart, and once by one process that stays. Medians
 over ``--hours`` hours each: until the version is published, until all is told, the processor's seconds.
+With ``--home`` the project stays, and another call goes on with its next hours, of which there are HOURS.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from pipelines.plumbing.settings import Settings
 
 DAY = datetime(2026, 1, 4, tzinfo=UTC)
-HISTORY = 3
+HISTORY, HOURS = 3, 20
 WIDE = 1024
 NAMES = ("imports", "published", "job", "processor")
 ONE_SHOT = """
@@ -51,16 +53,19 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=5)
     parser.add_argument("--blend", action="store_true", help="the recommended blend, else its network alone")
     parser.add_argument("--no-register", action="store_true", help="leave MLflow's registry out")
+    parser.add_argument("--home", type=Path, help="a folder for the project, else one that is removed")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    hours = 2 * (asked.hours + 1)
-    with tempfile.TemporaryDirectory() as folder:
+    kept = contextlib.nullcontext(asked.home) if asked.home else tempfile.TemporaryDirectory()
+    with kept as folder:
         home = Path(folder)
-        how = {"register": not asked.no_register, "blend": asked.blend}
-        prepare(home, asked.items, asked.clicks, hours, **how)
+        if not (home / "nightly.toml").exists():
+            how = {"register": not asked.no_register, "blend": asked.blend}
+            prepare(home, asked.items, asked.clicks, HOURS, **how)
+        first, each = next_hour(home), asked.hours + 1
         found = {
-            "a process an hour": [row for hour in range(hours // 2) for row in measured(home, [hour])],
-            "a process that stays": measured(home, list(range(hours // 2, hours))),
+            "a process an hour": [row for hour in range(each) for row in measured(home, [first + hour])],
+            "a process that stays": measured(home, list(range(first + each, first + 2 * each))),
         }
     for way, rows in found.items():
         for name in NAMES:
@@ -103,6 +108,15 @@ def prepare(home: Path, items: int, clicks: int, hours: int, *, register: bool, 
         share = passed / (stream["time"].to_physical()[(hour + 1) * clicks] - part["time"].to_physical()[0])
         moved = part.with_columns(time=start + pl.duration(microseconds=(share * 3.6e9).cast(pl.Int64)))
         moved.write_parquet(landing / f"{start:%Y-%m-%dT%H}.parquet")
+
+
+def next_hour(home: Path) -> int:
+    """The first hour of the day that was not learned yet."""
+    from pipelines.plumbing.settings import read_settings
+    from pipelines.plumbing.versions import current
+
+    version = current(read_settings(home / "nightly.toml"))
+    return 0 if version is None else (version.until - DAY) // timedelta(hours=1)
 
 
 def _fitted(log: "pl.DataFrame", *, blend: bool) -> "rg.GRU4Rec | rg.Blend":

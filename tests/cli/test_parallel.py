@@ -59,7 +59,7 @@ def test_one_of_several_must_be_told_how_to_train(
     log: Path, refused: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert "say --parallel fast or --parallel exact" in refused("fit", log)
+    assert "say --parallel fast, exact or divided" in refused("fit", log)
 
 
 def test_outside_of_torchrun_it_says_how_to_start(log: Path, refused: Call) -> None:
