@@ -106,11 +106,11 @@ def _changes_of(name: str, base: NDArray[np.generic], now: NDArray[np.generic]) 
 
 def _unlike(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.int64]:
     """The numbers of the rows whose bits are not the same."""
-    step = max(1, CHUNK * len(one) // max(one.nbytes, 1))
+    word, step = f"u{one.itemsize}", max(1, CHUNK * len(one) // max(one.nbytes, 1))
     found = [np.empty(0, np.int64)]
     for start in range(0, len(one), step):
         parts = (np.ascontiguousarray(each[start : start + step]) for each in (one, other))
-        bits, others = (part.reshape(len(part), -1).view(np.uint8) for part in parts)
-        if not np.array_equal(bits, others):
-            found.append(start + np.flatnonzero((bits != others).any(1)))
+        bits, others = (part.reshape(len(part), -1).view(word) for part in parts)
+        unlike = bits != others
+        found.append(start + np.flatnonzero(unlike[:, 0] if unlike.shape[1] == 1 else unlike.any(1)))
     return np.concatenate(found)

@@ -168,3 +168,16 @@ def test_arrays_of_other_names_types_or_widths_make_a_new_base() -> None:
     assert changes_between(base, {**base, "more": np.ones(1)}) is None
     assert changes_between(base, {**base, "table": base["table"].astype(np.float64)}) is None
     assert changes_between(base, {**base, "table": base["table"][:50]}) is None
+
+
+@pytest.mark.parametrize("kind", ["<f4", "<i8"])
+@pytest.mark.parametrize("shape", [(5_000,), (5_000, 1), (5_000, 70), (5_000, 0), (40, 2, 2)])
+def test_changed_rows_are_those_whose_bytes_are_others(kind: str, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(len(shape))
+    base = np.abs(rng.standard_normal(shape) * 9).astype(kind)
+    now = base.copy()
+    now[:: max(5, shape[0] // 40)] *= -1  # also 0, which as a float becomes another one of the same value
+    found = changes_between({"a": base}, {"a": now})
+    assert found is not None
+    wanted = [row for row in range(shape[0]) if base[row].tobytes() != now[row].tobytes()]
+    assert found.get("rows/a", np.empty(0)).tolist() == wanted
