@@ -1,7 +1,7 @@
 """Going on from a fitted model: old items keep their rows, new items get rows made from the items they are
 clicked with."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -57,9 +57,8 @@ def extend(old: Vocabulary, newer: Sessions, keep: NDArray[np.bool_] | None = No
     Of the old items (N,) that the newer sessions lack, only those to `keep` stay; all of them if not given.
     """
     sessions, kept = renumbered(old, newer, keep)
-    support = sessions.vocabulary.support.copy()
+    support = sessions.vocabulary.support  # of its own, which nobody has seen yet
     support[sessions.items] = np.maximum(support[sessions.items], 1)  # also in a context
-    sessions = replace(sessions, vocabulary=replace(sessions.vocabulary, support=support))
     return Extension(sessions, kept, *_beside(sessions, len(kept)), drops=len(kept) < len(old))
 
 

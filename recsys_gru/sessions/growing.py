@@ -47,7 +47,10 @@ def renumbered(
         ]
     )
     names = _joined(old, kept, newer.vocabulary, new)
-    return replace(newer, items=items, vocabulary=Vocabulary(ids, support, names)), kept
+    vocabulary = Vocabulary(ids, support, names)
+    if len(kept) == len(old):
+        vocabulary.going_on(old)
+    return replace(newer, items=items, vocabulary=vocabulary), kept
 
 
 def _joined(

@@ -1,6 +1,7 @@
 """The vocabulary: the frozen map between the caller's item ids and item numbers 0..N-1."""
 
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from io import BytesIO
@@ -21,6 +22,8 @@ MOST_ITEMS = 2**31 - 1
 MOST_ITEMS_A_BYTE = 64
 """Ids that are all different do not fit into fewer bytes."""
 MOST_EVENTS = 2**62
+FEW = 8
+"""Where one id is asked for so many items or more, the items asked for are picked out first."""
 _WIDE = (pl.UInt64, pl.Int128, pl.UInt128)
 
 
@@ -44,7 +47,7 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         support = np.asarray(self.support, dtype=np.int64)
-        object.__setattr__(self, "ids", as_ids(self.ids).alias(ITEM))
+        object.__setattr__(self, "ids", as_ids(self.ids).alias(ITEM).rechunk())
         object.__setattr__(self, "support", support)
         if self.ids.null_count() or self.ids.n_unique() != len(self.ids):
             raise ClickLogError("expected item ids that are all different and not null in a vocabulary")
@@ -69,8 +72,26 @@ class Vocabulary:
     __hash__ = None  # type: ignore[assignment]
 
     @cached_property
-    def _number_of(self) -> dict[int | str, int]:
+    def _number_of(self) -> Mapping[int | str, int]:
         return {item: number for number, item in enumerate(self.ids.to_list())}
+
+    def going_on(self, older: "Vocabulary") -> "Vocabulary":
+        """The same; what was made to look the older one's items up, which are its first, it has in common
+        with that one, so that looking up costs what is new.
+
+        >>> older = Vocabulary(pl.Series(["a", "b"]), np.array([3, 1]))
+        >>> older.number("b")
+        1
+        >>> Vocabulary(pl.Series(["a", "b", "c"]), np.array([3, 1, 1])).going_on(older).number("c")
+        2
+        """
+        known = vars(older).get("_number_of")
+        if known is not None:
+            later, first = known.maps if isinstance(known, ChainMap) else ({}, known)
+            more = self.ids[len(older) :].to_list()
+            own = later | {item: len(older) + place for place, item in enumerate(more)}
+            vars(self)["_number_of"] = ChainMap(own, first)
+        return self
 
     @cached_property
     def has_whole_texts(self) -> bool:
@@ -100,12 +121,10 @@ class Vocabulary:
                     f"{ids.head(5).to_list()}. What to do: cast the column item_id"
                 )
         table = pl.DataFrame({ITEM: self.ids, "number": np.arange(len(self), dtype=np.int32)})
-        found = (
-            ids.cast(self.ids.dtype)
-            .alias(ITEM)
-            .to_frame()
-            .join(table, on=ITEM, how="left", maintain_order="left")
-        )
+        asked = ids.cast(self.ids.dtype).alias(ITEM).to_frame()
+        if len(ids) * FEW <= len(self):  # a join makes a table of all that it looks up in
+            table = table.join(asked, on=ITEM, how="semi")
+        found = asked.join(table, on=ITEM, how="left", maintain_order="left")
         return found["number"].fill_null(-1).to_numpy()
 
     def found(self, ids: pl.Series) -> NDArray[np.int32]:

@@ -126,6 +126,23 @@ def test_categories_are_text_and_unknown_ids_are_minus_one() -> None:
     assert vocabulary.number("c") == -1
 
 
+@pytest.mark.parametrize("text", [False, True])
+def test_items_are_found_alike_by_one_and_by_many_as_a_catalogue_goes_on(text: bool) -> None:
+    ids = pl.Series(np.random.default_rng(1).permutation(300))
+    ids = ids.cast(pl.String) if text else ids
+    older: list[Vocabulary] = []
+    for count in (100, 100, 180, 240):
+        newer = Vocabulary(ids[:count], np.ones(count, np.int64))
+        older.append(newer.going_on(older[-1]) if older else newer)
+        wanted = np.where(np.arange(300) < count, np.arange(300), -1).tolist()
+        assert [older[-1].number(one) for one in ids.to_list()] == wanted
+        for few in range(0, 300, 7):
+            assert older[-1].numbers(ids[few : few + 7]).tolist() == wanted[few : few + 7]
+        twice = pl.concat([ids, ids.reverse(), ids.clear(2)])
+        assert older[-1].numbers(twice).tolist() == [*wanted, *wanted[::-1], -1, -1]
+    assert [one.number(ids[150]) for one in older] == [-1, -1, 150, 150]  # an older one learns of none
+
+
 def test_ids_are_taken_from_text_and_an_empty_list() -> None:
     vocabulary = Vocabulary(pl.Series(["a", "b"]), np.array([1, 1]))
     assert vocabulary.take(np.array([1, 0], dtype=np.int32)).to_list() == ["b", "a"]
