@@ -42,16 +42,22 @@ class Coarse(NamedTuple):
     """Largest size of an item's bias."""
 
 
-def coarse_of(table: Floats, bias: Floats) -> Coarse | None:
-    """Return the copy of a table (N, H), whose items have biases (N,); None where a number is not finite."""
-    rows = np.zeros((len(table), -(-table.shape[1] // FILL) * FILL), np.int8)
-    scales = np.empty(len(table), np.float32)
-    residual, longest = fill_copy(table, rows, scales)
+def coarse_of(table: Floats, bias: Floats, rows: NDArray[np.int8] | None = None) -> Coarse | None:
+    """Return the copy of a table (N, H), whose items have biases (N,), in the memory of these `rows` (N, W)
+    where they are given; None where a number is not finite."""
+    if rows is None:
+        rows = np.empty((len(table), width_of(table)), np.int8)
+    scales, offsets = np.empty(len(table), np.float32), np.empty(len(table), np.int32)
+    residual, longest = fill_copy(table, rows, scales, offsets)
     if not np.isfinite(longest):
         return None
-    offsets = np.int32(OFFSET) * rows.sum(1, dtype=np.int32)
     heaviest = float(np.abs(bias).max(initial=0))
     return Coarse(rows, scales, offsets, float(residual) ** 0.5, float(longest) ** 0.5, heaviest)
+
+
+def width_of(table: Floats) -> int:
+    """Columns W of the copy of a table (N, H)."""
+    return -(-int(table.shape[1]) // FILL) * FILL
 
 
 def coarse_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, float]:
@@ -103,28 +109,38 @@ def exact_scores(table: Floats, bias: Floats, hidden: Floats, items: NDArray[np.
 
 
 @kernel
-def fill_copy(table: Floats, rows: NDArray[np.int8], scales: Floats) -> tuple[np.float64, np.float64]:
+def fill_copy(
+    table: Floats, rows: NDArray[np.int8], scales: Floats, offsets: NDArray[np.int32]
+) -> tuple[np.float64, np.float64]:
     """Round each row of a table (N, H) to whole steps, STEPS of which make its largest number; return the
     largest squared distance of a row from its copy, and the largest squared norm of a row.
+
+    Loops over a row do one thing each, which vector registers can.
 
     Twin: NumPy, tests/kernels/test_coarse.py::test_a_row_is_rounded_to_whole_steps.
     """
     residual, longest = np.float64(0), np.float64(0)
+    most = np.float32(STEPS)
     for i in range(len(table)):
-        top, norm, left = np.float32(0), np.float64(0), np.float64(0)
-        for number in table[i]:
-            top = max(top, abs(number))
-            norm += np.float64(number) * number
+        row, steps = table[i], rows[i]
+        top, norm, left, total = np.float32(0), np.float64(0), np.float64(0), np.int32(0)
+        for j in range(len(row)):
+            top = max(top, abs(row[j]))
+        for j in range(len(row)):
+            norm += np.float64(row[j]) * np.float64(row[j])
         if not norm < np.inf:  # NaN too; older compilers take isfinite for true of it
             return np.float64(np.inf), np.float64(np.inf)
-        scale = top / np.float32(STEPS)
+        scale = top / most
         scales[i] = scale
-        for j in range(table.shape[1]):
-            if scale > 0:
-                steps = min(max(np.rint(table[i, j] / scale), np.float32(-STEPS)), np.float32(STEPS))
-                rows[i, j] = np.int8(steps)
-            distance = np.float64(table[i, j]) - np.float64(scale) * rows[i, j]
+        steps[:] = 0
+        if scale > 0:
+            for j in range(len(row)):
+                steps[j] = np.int8(min(max(np.rint(row[j] / scale), -most), most))
+        for j in range(len(row)):
+            distance = np.float64(row[j]) - np.float64(scale) * np.float64(steps[j])
             left += distance * distance
+            total += np.int32(steps[j])
+        offsets[i] = np.int32(OFFSET) * total
         residual, longest = max(residual, left), max(longest, norm)
     return residual, longest
 

@@ -1,14 +1,19 @@
 """What answers need of the item tables beside the tables themselves: made when first asked for, forgotten
-while they change."""
+while they change. Their memory is kept for the next ones: new memory costs more than what is written to it.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor
 
-from recsys_gru.kernels.coarse import Coarse, coarse_of
+from recsys_gru.kernels.coarse import Coarse, coarse_of, width_of
 from recsys_gru.kernels.products import on_kernels
 from recsys_gru.model.rows import stretched
+
+SPARE = 8
+"""Memory is taken for one row in so many more, as catalogues grow."""
 
 
 class Copies:
@@ -19,6 +24,8 @@ class Copies:
         self._composed: dict[str, Tensor] = {}
         self._stretched: Tensor | None = None
         self._coarse: Coarse | None = None
+        self._lent: dict[str, Tensor] = {}
+        self._free: dict[str, Tensor] = {}
         self._changes = False
 
     def composed(self, name: str, make: Callable[[], Tensor]) -> Tensor:
@@ -40,7 +47,8 @@ class Copies:
         if not length or self._changes:
             return stretched(table, length)
         if self._stretched is None:
-            self._stretched = stretched(table, length)
+            room = self._memory("stretched", table, table.shape[1]) if on_kernels(table) else None
+            self._stretched = stretched(table, length, room)
         return self._stretched
 
     def coarse(self, table: Tensor, bias: Tensor) -> Coarse | None:
@@ -49,7 +57,8 @@ class Copies:
         if self._changes or not on_kernels(table):
             return None
         if self._coarse is None:
-            self._coarse = coarse_of(table.numpy(), bias.numpy())
+            rows = self._memory("coarse", table, width_of(table.numpy()), torch.int8)
+            self._coarse = coarse_of(table.numpy(), bias.numpy(), rows.numpy())
         return self._coarse
 
     @contextmanager
@@ -74,3 +83,12 @@ class Copies:
 
     def _forget(self) -> None:
         self._composed, self._stretched, self._coarse = {}, None, None
+        self._free, self._lent = self._free | self._lent, {}
+
+    def _memory(self, name: str, table: Tensor, width: int, kind: torch.dtype | None = None) -> Tensor:
+        """Room for as many rows of so many columns as a table has, which nobody else is given meanwhile."""
+        room = self._free.pop(name, None)
+        if room is None or len(room) < len(table):
+            room = table.new_empty(len(table) + len(table) // SPARE, width, dtype=kind)
+        self._lent[name] = room
+        return room[: len(table)]

@@ -22,13 +22,14 @@ def take_rows(table: Tensor, rows: Tensor) -> Tensor:
     return out
 
 
-def stretched(rows: Tensor, length: float) -> Tensor:
-    """Return rows (R, D), each stretched to this length: what a cosine score multiplies; 0: as they are."""
+def stretched(rows: Tensor, length: float, out: Tensor | None = None) -> Tensor:
+    """Return rows (R, D), each stretched to this length: what a cosine score multiplies; 0: as they are.
+    Where kernels do it, in the memory of `out` (R, D) if that is given."""
     if not length:
         return rows
     if not on_kernels(rows):
         return length * normalize(rows, dim=1, eps=float(LEAST) ** 0.5)
-    out = rows.new_empty(rows.shape)
+    out = rows.new_empty(rows.shape) if out is None else out
     directions(rows.numpy(), np.float32(length), out.numpy())
     return out
 

@@ -89,7 +89,7 @@ class Vocabulary:
         if known is not None:
             later, first = known.maps if isinstance(known, ChainMap) else ({}, known)
             more = self.ids[len(older) :].to_list()
-            own = later | {item: len(older) + place for place, item in enumerate(more)}
+            own = {**later, **{item: len(older) + place for place, item in enumerate(more)}}
             vars(self)["_number_of"] = ChainMap(own, first)
         return self
 

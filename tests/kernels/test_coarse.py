@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_gru.kernels.coarse import STEPS, coarse_of, coarse_scores, dot_rows, exact_scores, fill_copy
+from recsys_gru.kernels.coarse import (
+    OFFSET,
+    STEPS,
+    coarse_of,
+    coarse_scores,
+    dot_rows,
+    exact_scores,
+    fill_copy,
+)
 from recsys_gru.kernels.products import scores_of
 
 
@@ -36,14 +44,16 @@ def test_every_order_of_summing_stays_within_the_stated_error(scale: float, unit
 def test_a_row_is_rounded_to_whole_steps(units: int) -> None:
     table = np.random.default_rng(units).standard_normal((50, units), np.float32)
     table[3], table[4] = 0, 100 * table[4]
-    rows, scales = np.zeros((50, 128), np.int8), np.empty(50, np.float32)
-    residual, longest = fill_copy(table, rows, scales)
+    rows, scales = np.full((50, 128), 99, np.int8), np.empty(50, np.float32)
+    offsets = np.empty(50, np.int32)
+    residual, longest = fill_copy(table, rows, scales, offsets)
     np.testing.assert_allclose(scales, np.abs(table).max(1) / STEPS, rtol=1e-6)
     left = table.astype(np.float64) - scales[:, None].astype(np.float64) * rows[:, :units]
     assert (np.abs(left) <= 0.5001 * scales[:, None]).all()
     assert residual == pytest.approx((left**2).sum(1).max())
     assert longest == pytest.approx((table.astype(np.float64) ** 2).sum(1).max())
     assert not rows[:, units:].any()
+    np.testing.assert_array_equal(offsets, OFFSET * rows.sum(1, dtype=np.int32))
 
 
 @pytest.mark.kernels
