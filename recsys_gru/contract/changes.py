@@ -5,8 +5,8 @@ In a file of changes ``rows/NAME`` (R,) are the numbers of an array's changed ro
 is another is there whole, as ``whole/NAME``; one that is not named is as it was.
 """
 
-from collections.abc import Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +22,32 @@ WHOLE: Final = "whole"
 MOST: Final = 0.5
 """Changes of more than this share of the model's bytes are not worth while: a new base is written."""
 CHUNK: Final = 1 << 18
-"""Bytes compared at a time: they stay in the processor's cache."""
+"""Bytes compared or picked at a time: they stay in the processor's cache."""
 
 
-def changes_between(base: Arrays, now: Arrays) -> Arrays | None:
+@final
+class Picked:
+    """Some rows (R,) of an array, picked a few at a time as they are written."""
+
+    def __init__(self, values: NDArray[np.generic], rows: NDArray[np.int64]) -> None:
+        self.values, self.rows = values, rows
+        self.dtype, self.shape = values.dtype, (len(rows), *values.shape[1:])
+
+    def __iter__(self) -> Iterator[NDArray[np.generic]]:
+        step = _rows_at_once(self.values)
+        for start in range(0, len(self.rows), step):
+            yield self.values[self.rows[start : start + step]]
+
+    @property
+    def nbytes(self) -> int:
+        """Of all these rows."""
+        return len(self.rows) * self.values.nbytes // len(self.values)
+
+
+Changes: TypeAlias = Mapping[str, NDArray[np.generic] | Picked]
+
+
+def changes_between(base: Arrays, now: Arrays) -> Changes | None:
     """What makes the one model of the other, ``changed`` back to the bit; None where a new base is better.
 
     >>> base = {"table": np.zeros((9, 2)), "same": np.ones(3)}
@@ -36,7 +58,7 @@ def changes_between(base: Arrays, now: Arrays) -> Arrays | None:
     """
     if base.keys() != now.keys():
         return None
-    found: dict[str, NDArray[np.generic]] = {}
+    found: dict[str, NDArray[np.generic] | Picked] = {}
     for name, values in now.items():
         found |= _changes_of(name, base[name], values)
     changed_bytes = sum(values.nbytes for values in found.values())
@@ -94,19 +116,19 @@ def _fits(base: ArrayHead, rows: NDArray[np.generic], values: NDArray[np.generic
     return bool(numbers[0] >= 0 and (numbers[1:] > numbers[:-1]).all() and numbers[-1] < end)
 
 
-def _changes_of(name: str, base: NDArray[np.generic], now: NDArray[np.generic]) -> Arrays:
+def _changes_of(name: str, base: NDArray[np.generic], now: NDArray[np.generic]) -> Changes:
     alike = base.dtype == now.dtype and base.shape[1:] == now.shape[1:] and base.ndim and now.ndim
     if not alike or len(now) < len(base):
         return {f"{WHOLE}/{name}": now}
     rows = np.concatenate([_unlike(base, now[: len(base)]), np.arange(len(base), len(now))])
     if len(rows) > MOST * len(now):
         return {f"{WHOLE}/{name}": now}
-    return {f"{ROWS}/{name}": rows, f"{VALUES}/{name}": now[rows]} if len(rows) else {}
+    return {f"{ROWS}/{name}": rows, f"{VALUES}/{name}": Picked(now, rows)} if len(rows) else {}
 
 
 def _unlike(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.int64]:
     """The numbers of the rows whose bits are not the same."""
-    word, step = f"u{one.itemsize}", max(1, CHUNK * len(one) // max(one.nbytes, 1))
+    word, step = f"u{one.itemsize}", _rows_at_once(one)
     found = [np.empty(0, np.int64)]
     for start in range(0, len(one), step):
         parts = (np.ascontiguousarray(each[start : start + step]) for each in (one, other))
@@ -114,3 +136,7 @@ def _unlike(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.
         unlike = bits != others
         found.append(start + np.flatnonzero(unlike[:, 0] if unlike.shape[1] == 1 else unlike.any(1)))
     return np.concatenate(found)
+
+
+def _rows_at_once(values: NDArray[np.generic]) -> int:
+    return max(1, CHUNK * len(values) // max(values.nbytes, 1))

@@ -25,7 +25,7 @@ import polars as pl
 
 from recsys_gru.contract.bundle import CHANGES, VOCABULARY, WEIGHTS, Bundle, aside_of
 from recsys_gru.contract.card import CARD, card
-from recsys_gru.contract.changes import Arrays, changes_between
+from recsys_gru.contract.changes import Arrays, Changes, changes_between
 from recsys_gru.contract.manifest import (
     FORMAT,
     MANIFEST,
@@ -100,7 +100,7 @@ def _base_in(folder: Path) -> Base | None:
     return Base(folder, manifest.files, arrays)
 
 
-def _to_write(bundle: Bundle, base: Base | None) -> dict[str, Arrays]:
+def _to_write(bundle: Bundle, base: Base | None) -> dict[str, Changes]:
     """The arrays of each file that the base does not have."""
     changes = None if base is None else changes_between(base.arrays, bundle.weights)
     if changes is None:
@@ -125,7 +125,7 @@ def _manifest(bundle: Bundle, number: int) -> Manifest:
 
 
 def _fill(
-    folder: Path, vocabulary: Vocabulary, manifest: Manifest, arrays: Mapping[str, Arrays], base: Base | None
+    folder: Path, vocabulary: Vocabulary, manifest: Manifest, arrays: Mapping[str, Changes], base: Base | None
 ) -> None:
     """Write and sync the files; those that the base has are linked."""
     folder.mkdir()
@@ -145,7 +145,7 @@ def _fill(
         sync(path)
 
 
-def _write_arrays(path: Path, arrays: Arrays) -> FileSeal:
+def _write_arrays(path: Path, arrays: Changes) -> FileSeal:
     """Write the arrays, none of them copied, and return the file's seal."""
     digest = hashlib.sha256()
     with path.open("wb") as file:
