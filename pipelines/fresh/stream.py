@@ -1,5 +1,6 @@
 """The model that learns, where it stands, and what a process that stays keeps of it."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -79,7 +80,7 @@ def begin(settings: Settings, memory: Memory) -> Stream:
     if good is not None and good.base == base:
         return Stream(base, frozen, load(good.model), good.until, rows, good)
     until = _end_of(frozen, day_of(settings, base))
-    return Stream(base, frozen, registry_of(settings).load(base), until, rows, good)
+    return Stream(base, frozen, deepcopy(frozen), until, rows, good)
 
 
 def _end_of(champion: "Recommender", tested_on: date | None) -> datetime:

@@ -121,16 +121,17 @@ class Registry:
         """
         import mlflow.artifacts
         from mlflow.exceptions import MlflowException
-        from mlflow.utils.uri import append_to_uri_path
+        from mlflow.utils.uri import append_to_uri_path, is_local_uri
 
         from recsys_gru.contract import load
 
         try:
             found = self._client.get_model_version_download_uri(self.name, str(version))
+            here: bool = is_local_uri(found)  # type: ignore[no-untyped-call] # then it is read where it lies
             with scratch() as folder:
                 path = mlflow.artifacts.download_artifacts(  # the code beside it is for those who serve
                     artifact_uri=append_to_uri_path(found, "artifacts", "bundle"),  # type: ignore[no-untyped-call]
-                    dst_path=str(folder),
+                    dst_path=None if here else str(folder),
                     tracking_uri=self._desk.store.uri,
                 )
                 return load(Path(path))
