@@ -180,4 +180,7 @@ def test_changed_rows_are_those_whose_bytes_are_others(kind: str, shape: tuple[i
     found = changes_between({"a": base}, {"a": now})
     assert found is not None
     wanted = [row for row in range(shape[0]) if base[row].tobytes() != now[row].tobytes()]
-    assert found.get("rows/a", np.empty(0)).tolist() == wanted
+    rows, picked = found.get("rows/a", np.empty(0)), found.get("values/a", now[:0])
+    assert [*rows] == wanted
+    assert picked.shape == now[wanted].shape
+    assert b"".join(part.tobytes() for part in picked) == now[wanted].tobytes()
