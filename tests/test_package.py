@@ -36,7 +36,7 @@ ROOMS = {
     ),
     "cluster": (set(), {"ray"}),
     "exporting": ({"recommender", "contract", "model", "sessions"}, {"onnx", "polars", "torch"} | NUMBERS),
-    "blend": ({"recommender", "contract", "ranking", "sessions", "kernels", "files"}, {"scipy"} | NUMBERS),
+    "blend": ({"recommender", "contract", "ranking", "sessions", "kernels", "files"}, NUMBERS),
     "recommender": (
         {"contract", "evaluation", "training", "ranking", "model", "facts", "sessions", "kernels", "files"},
         {"torch", "polars", "scipy", "rich"} | NUMBERS,

@@ -6,9 +6,9 @@ from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from recsys_gru.blend.shares import Shares
+from recsys_gru.kernels.gating import likelihood, solve
 from recsys_gru.sessions import Sessions
 
 Matrix = NDArray[np.float64]
@@ -18,6 +18,10 @@ OF_SESSION = 6
 LEAST = 1e-6
 """The largest share of a member that has nothing to say, and what a share counts as that is below it."""
 SILENT = float(np.log(LEAST)) / 4
+STEPS = 100
+"""Newton's at most; from the weights of an hour ago three or so are enough."""
+ENOUGH = 1e-9
+"""The part of the loss that a step must promise to be taken."""
 
 
 @final
@@ -53,17 +57,26 @@ class Gate:
         pull = np.full(shape, strength)
         pull[0] = 1e-3  # the constant is as good as free
         likely = foretold + LEAST * LEAST
+        slope, curve = np.empty(pull.size), np.empty((pull.size, pull.size))
 
-        def loss(flat: Matrix) -> tuple[float, Matrix]:
-            coefficients = flat.reshape(shape)
-            weights = cls(coefficients).weights(context)
-            joint = weights * likely
-            total = joint.sum(axis=1)
-            slope = context.T @ (weights - joint / total[:, None]) + 2 * pull * coefficients
-            return float((pull * coefficients**2).sum() - np.log(total).sum()), slope.ravel()
+        def loss(at: Matrix) -> float:
+            found = likelihood(context, likely, at, SILENT, slope, curve)
+            slope[:] += (2 * pull * at).ravel()
+            curve[np.diag_indices(pull.size)] += 2 * pull.ravel()
+            return found + float((pull * at**2).sum())
 
-        found = minimize(loss, start.coefficients.ravel(), jac=True, method="L-BFGS-B")
-        return cls(found.x.reshape(shape))
+        best, least = start.coefficients, loss(start.coefficients)
+        for _ in range(STEPS):
+            step = _newton(slope, curve)
+            gain, part, step = float(slope @ step), 1.0, step.reshape(shape)
+            if not gain > ENOUGH * least:
+                break
+            while (now := loss(best - part * step)) > least - 1e-4 * part * gain and part > ENOUGH:
+                part /= 2
+            if not now < least:
+                break
+            best, least = best - part * step, now
+        return cls(best)
 
     def weights(self, context: Matrix) -> Matrix:
         """The members' weights (n, M), which sum to 1."""
@@ -74,6 +87,14 @@ class Gate:
         weights: Matrix = np.exp(logits - logits.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
         return weights
+
+
+def _newton(slope: Matrix, curve: Matrix) -> Matrix:
+    """The step (P,) to take off: Newton's, or a shorter one downhill where the loss is not convex."""
+    ridge, lower = 0.0, np.empty_like(curve)
+    while not solve(curve, ridge, step := slope.copy(), lower):
+        ridge = max(0.1, 10 * ridge)
+    return step
 
 
 def context_of(sessions: Sessions, ends: NDArray[np.int64], shares: Sequence[Shares]) -> Matrix:

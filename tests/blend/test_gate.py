@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from recsys_gru.blend.gate import SILENT, Gate, context_of
 from recsys_gru.blend.shares import DenseShares
@@ -65,6 +66,23 @@ def test_where_the_search_begins_does_not_matter() -> None:
         Gate.learned(context, foretold, 2.0, start).weights(context) for start in (flat(2, 4), far)
     )
     np.testing.assert_allclose(near, other, atol=1e-3)
+
+
+def test_it_goes_as_far_down_as_another_search() -> None:
+    rng = np.random.default_rng(4)
+    context = sure(np.c_[np.ones(500), rng.normal(size=(500, 2))], 3)
+    context[rng.random(500) < 0.2, 4] = SILENT
+    foretold = rng.dirichlet((1, 1, 2), 500) ** 3  # far from convex
+    pull = np.array([[1e-3], *5 * [[0.5]]])
+
+    def loss(flat: np.ndarray) -> float:
+        at = flat.reshape(6, 3)
+        given = (Gate(at).weights(context) * foretold).sum(1)
+        return float((pull * at**2).sum() - np.log(given).sum())
+
+    for start in (np.zeros((6, 3)), rng.normal(size=(6, 3)) * 2):
+        found = Gate.learned(context, foretold, 0.5, Gate(start)).coefficients
+        assert loss(found) <= minimize(loss, start.ravel(), method="L-BFGS-B").fun + 1e-3
 
 
 def test_a_context_is_what_a_plain_loop_sees() -> None:
