@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_gru.baselines.item_to_item import ItemToItem, matrix_in
+from recsys_gru.baselines.sparse import Rows
 from recsys_gru.contract import SearchSpace, check_number
 from recsys_gru.files import Field, Layout
+from recsys_gru.kernels.closest import closest
 from recsys_gru.sessions import Sessions, Vocabulary
 
 
@@ -63,21 +65,15 @@ class ItemKNN(ItemToItem):
         before = session_items(sessions, touched[owner] & ~counted)
         return sparse.csr_array(sparse.triu(now.T @ now) - sparse.triu(before.T @ before))
 
-    def _scored(self, counts: sparse.csr_array, vocabulary: Vocabulary) -> sparse.csr_array:
-        half = counts.tocoo()
-        other = half.row != half.col
-        low, high, both = half.row[other], half.col[other], half.data[other]
-        row, col, both = np.append(low, high), np.append(high, low), np.append(both, both)
+    def _scored(
+        self, counts: sparse.csr_array, newer: sparse.csr_array, before: Rows, vocabulary: Vocabulary
+    ) -> Rows:
         count = counts.diagonal() + self.damping  # (N,)
-        score = both / (count[row] ** self.balance * count[col] ** (1 - self.balance))
-        place = np.empty(len(vocabulary), np.int64)  # of each item among all ids: numbers follow the pieces
-        place[vocabulary.ids.arg_sort().to_numpy()] = np.arange(len(vocabulary))
-        many = np.flatnonzero(np.bincount(row, minlength=len(vocabulary))[row] > self.neighbors)
-        best = many[np.lexsort((place[col[many]], -score[many], row[many]))]  # by row, then by score, then id
-        rank = np.arange(len(best)) - np.searchsorted(row[best], row[best])
-        kept = np.ones(len(row), np.bool_)
-        kept[best[rank >= self.neighbors]] = False
-        return sparse.coo_array((score[kept], (row[kept], col[kept])), counts.shape).tocsr()
+        weights = count**self.balance, count ** (1 - self.balance)
+        triangle = counts.indptr.astype(np.int64), counts.indices.astype(np.int32), counts.data
+        rows = before.offsets, before.items, before.values
+        touched, order = newer.diagonal() > 0, in_order_of_ids(vocabulary)
+        return Rows(*closest(triangle, touched, weights, order, int(self.neighbors), rows))
 
     def _counts_state(self) -> dict[str, NDArray[np.generic]]:
         counts = self.counts_
@@ -96,6 +92,16 @@ class ItemKNN(ItemToItem):
 
     def _counts_in(self, state: Mapping[str, NDArray[np.generic]]) -> sparse.csr_array | None:
         return matrix_in(state, "shared", "shared_items", "shared_offsets")
+
+
+def in_order_of_ids(vocabulary: Vocabulary) -> NDArray[np.int64]:
+    """Numbers (N,) that rise as the items' ids do; items are numbered as the pieces of the log came."""
+    ids: NDArray[np.int64] = vocabulary.ids.to_numpy(writable=True)
+    if ids.dtype == np.int64:
+        return ids
+    place = np.empty(len(ids), np.int64)
+    place[vocabulary.ids.arg_sort().to_numpy()] = np.arange(len(ids))
+    return place
 
 
 def session_items(sessions: Sessions, chosen: NDArray[np.bool_]) -> sparse.csr_array:

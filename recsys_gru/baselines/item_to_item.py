@@ -35,7 +35,8 @@ class ItemToItem(Incremental):
 
     def _fit(self, sessions: Sessions, _: Sessions | None) -> None:
         everything = np.ones(sessions.n_events, np.bool_)
-        self._take(self._plain()._counted(sessions, everything), sessions.vocabulary)
+        counts, n_items = self._plain()._counted(sessions, everything), len(sessions.vocabulary)
+        self._take(counts, counts, Rows.nothing(n_items), sessions.vocabulary)
 
     def _has_counts(self) -> bool:
         return "counts_" in vars(self)
@@ -44,20 +45,26 @@ class ItemToItem(Incremental):
         before, n_items = self.counts_, len(sessions.vocabulary)
         offsets = np.append(before.indptr, np.full(n_items - before.shape[0], before.nnz))
         grown = sparse.csr_array((before.data, before.indices, offsets), (n_items, n_items))
-        self._take(grown + self._plain()._counted(sessions, sessions.counted), sessions.vocabulary)
+        newer = self._plain()._counted(sessions, sessions.counted)
+        self._take(grown + newer, newer, self.follows_.of_so_many(n_items), sessions.vocabulary)
 
-    def _take(self, counts: sparse.csr_array, vocabulary: Vocabulary) -> None:
+    def _take(
+        self, counts: sparse.csr_array, newer: sparse.csr_array, before: Rows, vocabulary: Vocabulary
+    ) -> None:
         counts.sum_duplicates()
         counts.eliminate_zeros()
-        self.follows_, self.counts_ = Rows.of(self._plain()._scored(counts, vocabulary)), counts
+        self.follows_, self.counts_ = self._plain()._scored(counts, newer, before, vocabulary), counts
 
     @abstractmethod
     def _counted(self, sessions: Sessions, counted: NDArray[np.bool_]) -> sparse.csr_array:
         """What the counted events (E,) add to the counts (N, N); asked of a model of plain parameters."""
 
-    def _scored(self, counts: sparse.csr_array, _: Vocabulary) -> sparse.csr_array:
-        """Scores (N, N): row = last item, column = next item; asked of a model of plain parameters."""
-        return counts
+    def _scored(self, counts: sparse.csr_array, newer: sparse.csr_array, before: Rows, _: Vocabulary) -> Rows:  # noqa: ARG002
+        """Scores (N, N): row = last item, column = next item; asked of a model of plain parameters.
+
+        Without those of the counts that are newer they were as before.
+        """
+        return Rows.of(counts)
 
     def _similarities(self, number: int) -> NDArray[np.float32]:
         scores = np.full(len(self.vocabulary_), -np.inf, dtype=np.float32)

@@ -37,6 +37,16 @@ class Rows:
             matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data.astype(np.float32)
         )
 
+    @classmethod
+    def nothing(cls, count: int) -> "Rows":
+        """So many empty rows."""
+        return cls(np.zeros(count + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32))
+
+    def of_so_many(self, count: int) -> "Rows":
+        """The same and empty rows after them, so many together."""
+        more = np.full(count + 1 - len(self.offsets), len(self.items))
+        return Rows(np.append(self.offsets, more), self.items, self.values)
+
 
 @final
 class SparseBlock(Block):
