@@ -141,7 +141,7 @@ class Blend(Recommender):
         if sessions.counted.any():
             with fitting(self, sessions):
                 with unheard():
-                    self._weigh(sessions, most=Foretold.A_PIECE)
+                    self._weigh(sessions, most=Foretold.of_a_piece(len(self.vocabulary_)))
                 with epochs_as(self):
                     self._go_on(sessions, own)
         return self

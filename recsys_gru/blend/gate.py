@@ -20,7 +20,7 @@ LEAST = 1e-6
 SILENT = float(np.log(LEAST)) / 4
 STEPS = 100
 """Newton's at most; from the weights of an hour ago three or so are enough."""
-ENOUGH = 1e-9
+ENOUGH = 1e-7
 """The part of the loss that a step must promise to be taken."""
 
 
