@@ -14,6 +14,7 @@ from recsys_gru.blend.members import USUAL, made, of_member, told
 from recsys_gru.blend.mixture import Mixture
 from recsys_gru.blend.shares import pieces, shares_of
 from recsys_gru.contract import (
+    Incremental,
     Recommender,
     SearchSpace,
     check_number,
@@ -25,7 +26,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.files import Field, Layout
 from recsys_gru.observers import epochs_as, fitting, unheard
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import SessionData, Sessions, as_sessions
+from recsys_gru.sessions import SessionData, Sessions, as_sessions, renumbered
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -227,9 +228,8 @@ class Blend(Recommender):
         """Foretell some of the clicks of newer sessions, if there are any, and learn the weights anew."""
         if sessions is None:
             return
-        known = sessions
-        if sessions.vocabulary is not self.vocabulary_:
-            known = sessions.numbered_by(self.vocabulary_)
+        same = sessions.vocabulary is self.vocabulary_
+        known = sessions if same else sessions.numbered_by(self.vocabulary_)
         if not self.foretold_.count:
             self.temperatures_ = best_temperature(self.members_, known)
         told = Foretold.of(self.members_, self.temperatures_, known, most)
@@ -239,13 +239,17 @@ class Blend(Recommender):
             self.gate_ = Gate.learned(told.context, told.shares, strength, self.gate_)
 
     def _go_on(self, sessions: Sessions, of_networks: Mapping[str, int]) -> None:
-        """Let every member learn newer sessions."""
+        """Let every member learn newer sessions; for those that count they are renumbered once."""
+        counted = None
         for member in self.members_:
-            if not hasattr(member, "partial_fit"):
-                raise ParameterError(
-                    f"{type(member).__name__} cannot go on learning: give fit a validation part"
-                )
-            member.partial_fit(sessions, **(of_networks if member.logits else {}))
+            if isinstance(member, Incremental):
+                counted = renumbered(member.vocabulary_, sessions)[0] if counted is None else counted
+                member.go_on(counted)
+            elif hasattr(member, "partial_fit"):
+                member.partial_fit(sessions, **(of_networks if member.logits else {}))
+            else:
+                cannot = f"{type(member).__name__} cannot go on learning: give fit a validation part"
+                raise ParameterError(cannot)
         self._take_over(self.members_[0])
 
     def _take_over(self, member: Recommender) -> None:
@@ -286,11 +290,8 @@ class Blend(Recommender):
     def _restore(self, state: Arrays) -> None:
         self.members_ = tuple(self.members())
         for place, member in enumerate(self.members_):
-            mine = {
-                name.partition("/")[2]: values
-                for name, values in state.items()
-                if name.startswith(f"{place}/")
-            }
+            own = f"{place}/"
+            mine = {name.removeprefix(own): values for name, values in state.items() if name.startswith(own)}
             member.vocabulary_, member.fingerprint_ = self.vocabulary_, self.fingerprint_
             member.span_, member.parameters_ = self.span_, member.parameters()
             member._restore(mine)

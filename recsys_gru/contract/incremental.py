@@ -47,11 +47,20 @@ class Incremental(Recommender):
         self._require_going_on()
         sessions = newer_clicks(newer, self.vocabulary_, since, self.span_, pairs=False)
         if sessions.counted.any():
-            sessions, _ = renumbered(self.vocabulary_, sessions)
-            with fitting(self, sessions):
-                self._learn(sessions)
-                self._remember(sessions)
+            self.go_on(renumbered(self.vocabulary_, sessions)[0])
         return self
+
+    def go_on(self, sessions: Sessions) -> None:
+        """Learn newer sessions, numbered by a catalogue that is the model's own with these added: models of
+        one catalogue may share it.
+
+        Raises:
+            ParameterError: as ``partial_fit``.
+        """
+        self._require_going_on()
+        with fitting(self, sessions):
+            self._learn(sessions)
+            self._remember(sessions)
 
     def _require_going_on(self) -> None:
         """Raise ParameterError unless newer clicks can be added to what is learned already."""

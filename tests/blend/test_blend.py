@@ -158,7 +158,9 @@ def test_a_stream_teaches_members_and_weights(tmp_path: Path) -> None:
     for one in (model, Blend.load(tmp_path / "model")):
         one.partial_fit(clicks.filter(pl.col("time") < late), since=middle).partial_fit(clicks, since=late)
         assert one.foretold_.count > told
-        assert one.members_[2].recommend(log(9)).equals(rg.Markov().fit(clicks).recommend(log(9)))
+        for place, alone in ((2, rg.Markov()), (4, rg.Popularity())):
+            assert one.members_[place].recommend(log(9)).equals(alone.fit(clicks).recommend(log(9)))
+        assert len({id(member.vocabulary_) for member in one.members_[1:]}) == 1  # renumbered once
         assert all(member.vocabulary_ == one.vocabulary_ for member in one.members_)
         assert one.span_ == (times.min(), times.max())
         with pytest.raises(ClickLogError, match="not learned yet"):
