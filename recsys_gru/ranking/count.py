@@ -31,6 +31,8 @@ def rank_counts(
     """
     own = np.ascontiguousarray(block.own(targets), dtype=np.float32)  # (Q,)
     refuse_non_finite(block, ~np.isfinite(own))
+    if (quick := _at_once(block, targets, own, candidates)) is not None:
+        return quick
     counts = np.zeros((3, len(own)), dtype=np.int64)
     for start, stop in spans(block):
         allowed = _no_mask if candidates is None else candidates.tile(start, stop)
@@ -69,12 +71,44 @@ def counts_as_shown(
     items, rows = items[order], rows[order]
     again = np.zeros(len(targets), np.bool_)
     again[rows[items == targets[rows]]] = True
-    own = block.own(targets).copy()[rows]
-    scores = block.own(items, rows)
     others = items != targets[rows]
-    above = counts[0] - np.bincount(rows[others & (scores > own)], minlength=len(targets))
-    ties = counts[1] - np.bincount(rows[others & (scores == own)], minlength=len(targets))
+    above, ties = _less(block, counts, block.own(targets), items[others], rows[others])
     return above, np.where(again, 0, ties)
+
+
+def _at_once(
+    block: Block, targets: NDArray[np.int32], own: NDArray[np.float32], candidates: Candidates | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """What ``rank_counts`` counts, without tiles; None where that does not go, or not quickly."""
+    if candidates is not None and candidates.live is not None:
+        return None
+    keep = _no_mask[:, 0] if candidates is None else candidates.keep
+    counts = block.counted(own, keep)
+    if counts is None:
+        return None
+    rows, items = np.arange(len(own)), targets
+    if candidates is not None:
+        rows = np.concatenate((rows, candidates.seen_rows))
+        items = np.concatenate((items, candidates.seen_items))
+        rows, items = np.divmod(np.unique(rows * block.n_items + items), block.n_items)
+        rows, items = rows[keep[items]], items[keep[items]].astype(np.int32)
+    above, ties = _less(block, (counts[0], counts[1]), own, items, rows)
+    return above, ties + 1
+
+
+def _less(
+    block: Block,
+    counts: tuple[NDArray[np.int64], NDArray[np.int64]],
+    own: NDArray[np.float32],
+    items: NDArray[np.int32],
+    rows: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The counts above and equal without some pairs of item and row (P,), ascending by row."""
+    own, scores = own.copy(), block.own(items, rows)
+    above, equal = (
+        np.bincount(rows[which], minlength=len(own)) for which in (scores > own[rows], scores == own[rows])
+    )
+    return counts[0] - above, counts[1] - equal
 
 
 _no_mask = np.empty((0, 1), dtype=np.bool_)

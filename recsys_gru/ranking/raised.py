@@ -70,17 +70,19 @@ class RaisedBlock(Block):
         counts: NDArray[np.int64],
     ) -> None:
         self._block.count(start, stop, allowed, targets, counts)
-        inside = self._inside(start, stop)
-        pairs, scores = self._raised.of(inside), self._scores[inside]
-        own = targets[0][pairs.rows]
-        competes = pairs.items != targets[1][pairs.rows]
+        which = np.flatnonzero(self._inside(start, stop))
+        rows, items = self._raised.rows[which], self._raised.items[which]
+        competes = items != targets[1][rows]
         if allowed.size:
-            competes &= allowed[pairs.rows, pairs.items - start]
-        plain = self._plain[inside]
-        above = (scores > own).astype(np.int64) - (plain > own)
-        equal = (scores == own).astype(np.int64) - (plain == own)
-        np.add.at(counts[0], pairs.rows[competes], above[competes])
-        np.add.at(counts[1], pairs.rows[competes], equal[competes])
+            competes &= allowed[rows, items - start]
+        self._move(which[competes], targets[0], counts)
+
+    def counted(self, own: NDArray[np.float32], keep: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+        counts = self._block.counted(own, keep)
+        if counts is not None:
+            items = self._raised.items
+            self._move(np.flatnonzero(keep[items] if keep.size else items >= 0), own, counts)
+        return counts
 
     def short(self, k: int, bars: Bars, length: int) -> tuple[NDArray[np.int32], NDArray[np.int64]] | None:
         pairs = self._raised.of(which_may_be_given(bars, self._raised.items, self._raised.rows))
@@ -123,6 +125,13 @@ class RaisedBlock(Block):
     def _inside(self, start: int, stop: int) -> NDArray[np.bool_]:
         inside: NDArray[np.bool_] = (self._raised.items >= start) & (self._raised.items < stop)
         return inside
+
+    def _move(self, which: NDArray[np.int64], bounds: NDArray[np.float32], counts: NDArray[np.int64]) -> None:
+        """Count some of the pairs as what they score, no longer as what the block's own score is."""
+        rows, scores, plain = self._raised.rows[which], self._scores[which], self._plain[which]
+        own = bounds[rows]
+        np.add.at(counts[0], rows, (scores > own).astype(np.int64) - (plain > own))
+        np.add.at(counts[1], rows, (scores == own).astype(np.int64) - (plain == own))
 
     def _with_added(
         self, plain: NDArray[np.float32], items: NDArray[np.int32], rows: NDArray[np.int64]

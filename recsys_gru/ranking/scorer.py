@@ -85,6 +85,13 @@ class Block(ABC):
         """Count the items start..stop-1 against the targets of the rows; see `kernels.tiles.count_tile`."""
         count_tile(self._whole_tile(start, stop), allowed, start, targets, counts)
 
+    def counted(self, own: NDArray[np.float32], keep: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+        """How many items score above ``own`` (Q,) and how many as much, (2, Q), of those in ``keep`` (N,), of
+        all if that is empty; None: no quicker than tiles.
+        """
+        del own, keep
+        return None
+
     def _whole_tile(self, start: int, stop: int) -> NDArray[np.float32]:
         return np.ascontiguousarray(self.tile(start, stop), dtype=np.float32)
 

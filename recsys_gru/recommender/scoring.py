@@ -19,6 +19,7 @@ from recsys_gru.contract import prefix_ends
 from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.coarse import coarse_scores, exact_scores
+from recsys_gru.kernels.counting import counts_beside
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
 from recsys_gru.kernels.machine.threads import n_threads
@@ -42,6 +43,9 @@ ROWS = 16
 """Rows of a matrix product come in multiples of this, so that threads never share out a handful of them."""
 NARROWEST = 16
 """Columns of the smallest matrix product."""
+MANY = 64
+"""Prefixes for which rounding the item table's rows to count them is worth it, if there are MANY squared
+items."""
 Ints = NDArray[np.int64]
 
 
@@ -86,6 +90,12 @@ class NetworkBlock(Block):
             return
         with self._pace.work(len(self.rows) * (stop - start)):
             count_shared(self._lanes, self._items(start, stop), allowed, start, targets, counts, n_threads())
+
+    def counted(self, own: Floats, keep: NDArray[np.bool_]) -> Ints | None:
+        if not HAS_BYTES or len(own) < MANY or self.n_items < MANY**2 or not on_kernels(self._output):
+            return None
+        with self._pace.work(len(self.rows) * self.n_items):
+            return counts_beside(*self._arrays[:2], keep, self._arrays[2], own, n_threads())
 
     @cached_property
     def _arrays(self) -> tuple[Floats, Floats, Floats]:

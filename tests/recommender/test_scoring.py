@@ -14,11 +14,12 @@ from polars.testing import assert_frame_equal
 
 from recsys_gru.clicks import generate_clicks
 from recsys_gru.contract import Question, answer
+from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.tiles import Heaps
 from recsys_gru.model.network import Network
 from recsys_gru.model.walk import Flow
-from recsys_gru.ranking import topk
-from recsys_gru.recommender import GRU4Rec
+from recsys_gru.ranking import ItemFilter, rank_counts, topk
+from recsys_gru.recommender import GRU4Rec, scoring
 from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_states
 from recsys_gru.sessions import Sessions, Vocabulary
 
@@ -178,6 +179,46 @@ def test_one_session_alone_is_answered_without_a_full_product(
     wide.recommend_one([1, 2, 3])
     alike = bool((wide.network_.tables["output"] == wide.network_.tables["output"][0]).all())
     assert (tiles != []) is alike
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [{}, {"exclude_seen": True}, {"allow": range(0, 5000, 3), "exclude_seen": True}, {"deny": range(4990)}],
+    ids=str,
+)
+def test_ranks_of_many_clicks_are_those_of_tiles(
+    wide: GRU4Rec, rules: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(3)
+    clicked = generator.integers(0, 5000, 240)
+    clicked[::3] = clicked[1::3]  # again and again, so that targets were seen
+    clicks = pl.DataFrame(
+        {
+            "session_id": np.repeat(np.arange(20), 12),
+            "item_id": clicked,
+            "time": pl.Series(np.arange(240) * 1_000_000).cast(pl.Datetime("us", "UTC")),
+        }
+    )
+    told = Sessions.from_events(clicks, wide.vocabulary_)
+    bound = ItemFilter(**rules).bind(told)
+    tiles: list[int] = []
+
+    def counted(block: NetworkBlock, start: int, *others: Any) -> None:  # noqa: ANN401
+        tiles.append(start)
+        count(block, start, *others)
+
+    def ranks(quick: bool) -> list[list[int]]:
+        monkeypatch.setattr(scoring, "MANY", 64 if quick else 1000)
+        (block,) = network_blocks(wide.network_, told, True, 1024)
+        counts = rank_counts(block, told.items[block.rows + 1], bound.candidates(block.rows))
+        return [one.tolist() for one in counts]
+
+    count = NetworkBlock.count
+    monkeypatch.setattr(NetworkBlock, "count", counted)
+    found = ranks(quick=True)
+    assert (tiles == []) is HAS_BYTES
+    assert found == ranks(quick=False)
+    assert tiles
 
 
 def test_a_session_alone_is_answered_by_the_newest_weights_while_and_after_learning() -> None:

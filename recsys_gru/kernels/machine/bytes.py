@@ -25,6 +25,9 @@ FOUR = 4
 """Products that go into one sum at a time."""
 TALL = 8
 """Rows of a piece: their sums fit the registers."""
+DOT = "llvm.x86.avx512.vpdpbusd.512"
+"""Sixteen sums, to each of which four products are added. LLVM 22 takes vectors of bytes here, and those of
+whole numbers, as all before it, too."""
 
 INT, LONG, BYTE, FLOAT = ir.IntType(32), ir.IntType(64), ir.IntType(8), ir.FloatType()
 FLOATS = ir.VectorType(FLOAT, LANES)
@@ -66,7 +69,7 @@ def _byte_piece(
             return builder.gep(builder.bitcast(array.data, BYTE.as_pointer()), [skipped])
 
         depth = builder.extract_value(lanes.shape, 0)
-        sums = _summed_beside(
+        sums = summed_beside(
             builder, [started(read, place) for place in places], started(lanes, LONG(0)), depth
         )
         sizes, least = (
@@ -75,8 +78,7 @@ def _byte_piece(
         together = INT(0)
         for row, (total, place) in enumerate(zip(sums, places, strict=True)):
             less, scale, start = (
-                _splat(builder, builder.load(builder.gep(data, [place])))
-                for data in (offsets, scales, starts)
+                splat(builder, builder.load(builder.gep(data, [place]))) for data in (offsets, scales, starts)
             )
             whole = builder.sitofp(builder.sub(total, less), FLOATS)
             score = builder.fadd(builder.fmul(whole, builder.fmul(scale, sizes)), start)
@@ -120,10 +122,10 @@ def _byte_rows(
             builder.load(builder.bitcast(data, kind.as_pointer()), align=4)
             for data, kind in ((offsets, SUMS), (scales, FLOATS), (starts, FLOATS))
         )
-        sizes = builder.fmul(scale, _splat(builder, arguments[2]))
+        sizes = builder.fmul(scale, splat(builder, arguments[2]))
         score = builder.fadd(builder.fmul(builder.sitofp(builder.sub(sums, less), FLOATS), sizes), start)
         builder.store(score, builder.bitcast(written.data, FLOATS.as_pointer()), align=4)
-        bits = builder.fcmp_ordered(">", score, _splat(builder, arguments[5]))
+        bits = builder.fcmp_ordered(">", score, splat(builder, arguments[5]))
         return builder.zext(builder.bitcast(bits, ir.IntType(LANES)), INT)
 
     return types.int32(rows, state, step, factors, at, limit, out), emit
@@ -157,33 +159,30 @@ def _paired(builder: Any, left: Any, right: Any, width: int) -> Any:
     return builder.add(one, other)
 
 
-def _dot(builder: Any) -> Any:
-    """Return the instruction: sixteen sums, to each of which four products are added.
-
-    LLVM 22 takes vectors of bytes here, and those of whole numbers, as all before it, too.
-    """
-    return cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-        builder.module, ir.FunctionType(SUMS, [SUMS, SUMS, SUMS]), "llvm.x86.avx512.vpdpbusd.512"
-    )
-
-
-def _summed_beside(builder: Any, rows: list[Any], columns: Any, depth: Any) -> list[Any]:
-    """Return the sums, a lane a column, over `depth` times four products of each row's bytes with the
-    columns'."""
+def summed_beside(builder: Any, rows: list[Any], columns: Any, depth: Any, dot: str = DOT) -> list[Any]:
+    """Return the sums, a lane a column, over `depth` times four bytes of products of each row's numbers with
+    the columns'."""
 
     def four_of(row: Any, k: Any) -> Any:
         four = builder.gep(row, [builder.mul(k, LONG(FOUR))])
-        return _splat(builder, builder.load(builder.bitcast(four, INT.as_pointer()), align=1))
+        return splat(builder, builder.load(builder.bitcast(four, INT.as_pointer()), align=1))
 
-    return _summed(builder, rows, columns, depth, four_of)
+    return _summed(builder, rows, columns, depth, four_of, dot)
 
 
 def _summed(
-    builder: Any, rows: list[Any], shared: Any, depth: Any, vector_of: Callable[[Any, Any], Any]
+    builder: Any,
+    rows: list[Any],
+    shared: Any,
+    depth: Any,
+    vector_of: Callable[[Any, Any], Any],
+    added: str = DOT,
 ) -> list[Any]:
     """Return a vector of sums for each row: of the products of `depth` vectors of 64 bytes that lie at
     `shared`, one after the other, with the row's, which `vector_of` gives for the number of the vector."""
-    dot = _dot(builder)
+    dot = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+        builder.module, ir.FunctionType(SUMS, [SUMS, SUMS, SUMS]), added
+    )
     before, head, body, done = (builder.block, *(builder.append_basic_block() for _ in range(3)))
     builder.branch(head)
     builder.position_at_end(head)
@@ -203,7 +202,7 @@ def _summed(
     return sums
 
 
-def _splat(builder: Any, value: Any) -> Any:
+def splat(builder: Any, value: Any) -> Any:
     """Return a vector that holds the value in every lane."""
     unknown = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
     return builder.shuffle_vector(builder.insert_element(unknown, value, INT(0)), unknown, FIRST)
