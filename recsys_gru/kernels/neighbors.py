@@ -28,6 +28,10 @@ Number = TypeVar("Number", np.int32, np.float32)
 DECAYS = ("same", "linear", "tenths", "reciprocal", "quadratic", "exponential")
 """How weight falls with the distance d from the end of a prefix of n clicks; a kernel knows them by place."""
 
+DIGIT = 10
+"""Bits of an item's number that touched items are put in order by at a time."""
+DIGITS = 1 << DIGIT
+
 
 class Index(NamedTuple):
     """Training sessions in the order of their last event, by session and by item.
@@ -64,7 +68,8 @@ class Work(NamedTuple):
 
     By place of a touched session (T,), as they come up: its number, similarity, latest shared item's distance
     and slot; ``slots`` (C,) hold these places, 1 more each, where a number's hash leads to. By item (N,):
-    score, and the list of touched items. Slots and scores are zero between two prefixes.
+    score, and the list of touched items, and room for them again. Slots and scores are zero between two
+    prefixes.
     """
 
     sessions: NDArray[np.int32]
@@ -74,6 +79,7 @@ class Work(NamedTuple):
     slots: NDArray[np.int32]
     score: NDArray[np.float64]
     items: NDArray[np.int32]
+    spare: NDArray[np.int32]
 
 
 @kernel
@@ -180,25 +186,35 @@ def _nearest_sessions(rule: Rule, touched: int, work: Work) -> Items:
 
 
 @kernel
-def _add_session(
-    index: Index, rule: Rule, session: int, shared: int, weight: float, found: int, work: Work
+def _add_neighbours(
+    index: Index, rule: Rule, prefix: NDArray[np.int32], bits: int, keys: Items, work: Work
 ) -> int:
-    """Add a neighbour's items to the scores, given its latest shared item; returns the items touched."""
-    first, last = index.offsets[session], index.offsets[session + 1]
-    origin = 0
-    for place in range(first, last):
-        if index.items[place] == shared:
-            origin = index.places[place]
-    for place in range(first, last):
-        item = index.items[place]
-        value = weight * index.gain[item]
-        if rule.nearness > 0.0:
-            value *= np.exp(-abs(index.places[place] - origin) / rule.nearness)
-        if value != 0.0:
-            if work.score[item] == 0.0:
-                work.items[found] = item
-                found += 1
-            work.score[item] += value
+    """Add the items of the neighbours to the scores; returns the number of items touched.
+
+    No call within the loop is given arrays but the look-up: numba counts references to each of them, which
+    takes longer than to add a session.
+    """
+    length, found = prefix.shape[0], 0
+    for key in keys:
+        session = key & 0x7FFFFFFF
+        place = work.slots[_slot_of(session, bits, work)] - 1
+        distance = work.latest[place]
+        weight = work.similarity[place] * weight_at(rule.match, distance, length, rule.match_scale)
+        first, last = index.offsets[session], index.offsets[session + 1]
+        shared, origin = prefix[length - 1 - distance], 0
+        for at in range(first, last if rule.nearness > 0.0 else first):
+            if index.items[at] == shared:
+                origin = index.places[at]
+        for at in range(first, last):
+            item = index.items[at]
+            value = weight * index.gain[item]
+            if rule.nearness > 0.0:
+                value *= np.exp(-abs(index.places[at] - origin) / rule.nearness)
+            if value != 0.0:
+                if work.score[item] == 0.0:
+                    work.items[found] = item
+                    found += 1
+                work.score[item] += value
     return found
 
 
@@ -207,17 +223,33 @@ def _score_prefix(index: Index, rule: Rule, prefix: NDArray[np.int32], work: Wor
     """Scores of one prefix into ``work``; returns the number of items touched."""
     length, bits = prefix.shape[0], _bits_for(_touched_at_most(index, prefix))
     touched = _touch_sessions(index, rule, prefix, bits, work)
-    found = 0
     _finish_similarities(index, rule, length, touched, work)
-    for key in _nearest_sessions(rule, touched, work):
-        session = key & 0x7FFFFFFF
-        place = work.slots[_slot_of(session, bits, work)] - 1
-        distance = work.latest[place]
-        weight = work.similarity[place] * weight_at(rule.match, distance, length, rule.match_scale)
-        found = _add_session(index, rule, session, prefix[length - 1 - distance], weight, found, work)
+    keys = _nearest_sessions(rule, touched, work)
+    found = _add_neighbours(index, rule, prefix, bits, keys, work)
     for place in range(touched):
         work.slots[work.slot[place]] = 0
     return found
+
+
+@kernel
+def _ascending(items: NDArray[np.int32], spare: NDArray[np.int32], n_items: int) -> NDArray[np.int32]:
+    """Items below ``n_items`` in order, in one of the two arrays, the other of which is room: by their lowest
+    digits first, which takes a fifth of the time of comparisons."""
+    begins = np.empty(DIGITS + 1, dtype=np.int64)
+    shift = 0
+    while (n_items - 1) >> shift > 0:
+        begins[:] = 0
+        for item in items:
+            begins[((item >> shift) & (DIGITS - 1)) + 1] += 1
+        for digit in range(DIGITS):
+            begins[digit + 1] += begins[digit]
+        for item in items:
+            digit = (item >> shift) & (DIGITS - 1)
+            spare[begins[digit]] = item
+            begins[digit] += 1
+        items, spare = spare, items
+        shift += DIGIT
+    return items
 
 
 @kernel
@@ -248,6 +280,7 @@ def score_prefixes(
         np.zeros(1 << _bits_for(most), dtype=np.int32),
         np.zeros(n_items),
         np.empty(n_items, dtype=np.int32),
+        np.empty(n_items, dtype=np.int32),
     )
     offsets = np.zeros(lasts.shape[0] + 1, dtype=np.int64)
     row_items, row_values = np.empty(1024, dtype=np.int32), np.empty(1024, dtype=np.float32)
@@ -256,7 +289,7 @@ def score_prefixes(
         start = offsets[q]
         if start + found > row_items.shape[0]:
             row_items, row_values = _larger(row_items, start + found), _larger(row_values, start + found)
-        scored = np.sort(work.items[:found])
+        scored = _ascending(work.items[:found], work.spare[:found], n_items)
         for place in range(found):
             row_items[start + place] = scored[place]
             row_values[start + place] = work.score[scored[place]]
