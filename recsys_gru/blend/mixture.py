@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recsys_gru.blend.shares import Doubles, Floats, Ints, NetworkShares, Shares
-from recsys_gru.ranking import Block
+from recsys_gru.blend.shares import Doubles, Floats, Ints, NetworkShares, Shares, parts
+from recsys_gru.kernels.tiles import Targets, count_nearly
+from recsys_gru.ranking import Block, Candidates
 from recsys_gru.ranking.rough import Rough
+from recsys_gru.ranking.scorer import NO_MASK
 
 
 @final
@@ -21,16 +23,24 @@ class Mixture(Block):
     exact scores.
     """
 
+    ROWS: ClassVar[int] = 8
+    """Mixed at a time, so that they stay in the cache."""
+    PERHAPS: ClassVar[float] = 1 / 16
+    """Part of the scores that are mixed exactly one by one, at most: of more, a matrix product is quicker."""
+
     def __init__(self, rows: Ints, shares: Sequence[Shares], weights: Doubles, n_items: int) -> None:
         self.rows = rows
         self.n_items = n_items
-        self._others = np.zeros((len(rows), n_items), np.float32)
-        self._networks = []
-        for share, weight in zip(shares, np.ascontiguousarray(weights.T), strict=True):
-            if isinstance(share, NetworkShares):
-                self._networks.append((share, share.scale(weight)))
-            else:
-                share.add_to(self._others, weight)
+        self._others = np.empty((len(rows), n_items), np.float32)
+        weighed = list(zip(shares, np.ascontiguousarray(weights.T), strict=True))
+        self._networks = [
+            (one, one.scale(weight)) for one, weight in weighed if isinstance(one, NetworkShares)
+        ]
+        others = [(one, weight) for one, weight in weighed if not isinstance(one, NetworkShares)]
+        for part in parts(len(rows), self.ROWS):
+            self._others[part] = 0
+            for share, weight in others:
+                share.add_to(self._others[part], weight[part], part)
 
     def tile(self, start: int, stop: int) -> Floats:
         return self._scores[:, start:stop]
@@ -42,14 +52,43 @@ class Mixture(Block):
             mixed += share.own(items, rows, scale)
         return mixed
 
+    def count_all(self, targets: Targets, candidates: Candidates | None) -> Ints:
+        """By the networks' copies, as far as these tell which item is above a target; the others, which are
+        few, are mixed from exact scores."""
+        if not self._networks:
+            return super().count_all(targets, candidates)
+        room = int(self.PERHAPS * len(self.rows) * self.n_items)
+        rows, items, found = np.empty(room, np.int64), np.empty(room, np.int32), 0
+        counts = np.zeros((3, len(self.rows)), np.int64)
+        allowed = NO_MASK if candidates is None else candidates.tile(0, self.n_items)
+        for part in parts(len(self.rows), self.ROWS):
+            mixed = np.zeros((len(self.rows[part]), self.n_items), np.float32)
+            for share, scale in self._networks:
+                share.add_nearly(mixed, scale[part], part)
+            nearly = self._others[part], mixed, self._errors[part]
+            found = count_nearly(nearly, allowed, targets, counts[0], (rows, items), (part.start, found))
+            if found > room:
+                return super().count_all(targets, candidates)
+        rows, items = rows[:found], items[:found]
+        exact, own = self.own(items, rows), targets[0][rows]
+        counts[0] += np.bincount(rows[exact > own], minlength=len(self.rows))
+        counts[1] += np.bincount(rows[exact == own], minlength=len(self.rows))
+        return counts
+
     def rough(self, row: int) -> Rough | None:
-        if not self._networks or len(self.rows) > NetworkShares.FEW:
+        if not self._networks:
             return None
-        mixed = self._others[row].copy()
+        mixed = self._others[[row]]
         for share, scale in self._networks:
-            mixed += share.rough[row] * scale[row]
-        error = max(float(share.errors[row]) for share, _ in self._networks)
-        return Rough(mixed, error, True, lambda items: self.own(items, np.full(len(items), row)))
+            share.add_nearly(mixed, scale[[row]], slice(row, row + 1))
+        error = float(self._errors[row])
+        return Rough(mixed[0], error, True, lambda items: self.own(items, np.full(len(items), row)))
+
+    @cached_property
+    def _errors(self) -> Doubles:
+        """How far the logarithm of one of the networks' shares may be off (Q,)."""
+        errors: Doubles = np.max([share.errors for share, _ in self._networks], axis=0)
+        return errors
 
     @cached_property
     def _scores(self) -> Floats:

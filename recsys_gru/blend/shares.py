@@ -13,15 +13,16 @@ from recsys_gru.kernels.sparse import add_rows, fill_own, sum_rows
 from recsys_gru.ranking import Block, Entries
 from recsys_gru.sessions import Sessions
 
-BYTES = 1 << 25
-"""The distributions over all items that are held at once take no more, but for a lone prefix."""
+BYTES = 1 << 27
+"""As many prefixes are a piece as take no more at eight bytes an item, or a lone one: so much is held of them
+at once, and with a second network half as much again."""
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Shares(Protocol):
-    """The distributions of one member over N items for Q prefixes.
+class Known(Protocol):
+    """What is known of the distributions of one member over N items for Q prefixes.
 
     Attributes:
         largest: the largest share of each (Q,); 0 where the member has nothing to say.
@@ -33,13 +34,17 @@ class Shares(Protocol):
         """The share of one item for each prefix (Q,)."""
         ...
 
-    def add_to(self, mixed: Floats, weights: Doubles) -> None:
-        """Add the distributions, each times its weight (Q,), to the sums (Q, N)."""
+
+class Summed(Known, Protocol):
+    """Distributions that are added up exactly."""
+
+    def add_to(self, mixed: Floats, weights: Doubles, part: slice) -> None:
+        """Add the distributions of some of the prefixes, each times its weight (R,), to the sums (R, N)."""
         ...
 
 
 @final
-class DenseShares(Shares):
+class DenseShares(Summed):
     """Shares (Q, N) of which each has a place of its own, made of scores in their place."""
 
     def __init__(self, scores: Floats, logits: bool, temperature: float) -> None:
@@ -49,12 +54,12 @@ class DenseShares(Shares):
     def of(self, items: NDArray[np.int32]) -> Doubles:
         return self.table[np.arange(len(items)), items].astype(np.float64)
 
-    def add_to(self, mixed: Floats, weights: Doubles) -> None:
-        mixed += self.table * weights.astype(np.float32)[:, None]
+    def add_to(self, mixed: Floats, weights: Doubles, part: slice) -> None:
+        mixed += self.table[part] * weights.astype(np.float32)[:, None]
 
 
 @final
-class NetworkShares(Shares):
+class NetworkShares(Known):
     """The softmax of scores of which a copy comes quickly (`Block.rough_scores`), for Q of a block's rows:
 
     share(j) = exp((score_j - top) / temperature) / sum over all items i of exp((copy_i - top) / temperature)
@@ -63,30 +68,28 @@ class NetworkShares(Shares):
     the share of an item needs no exact score but its own.
 
     Attributes:
-        rough: the shares (Q, N) with the copy's scores above the line, where the rows are no more than FEW.
-        errors: how far the logarithm of one of these may be off (Q,).
+        errors: how far the logarithm of a share with the copy's score above the line may be off (Q,).
     """
 
-    FEW: ClassVar[int] = 8
-    """As many as `top_k` answers one by one."""
     SLACK: ClassVar[float] = 1e-4
     """Of the errors: for the rounding of softmaxes and sums, which is less than a tenth of it above LEAST."""
+    ROWS: ClassVar[int] = 8
+    """Raised at a time, so that they stay in the cache."""
 
     def __init__(self, block: Block, at: Ints, rough: tuple[Floats, Doubles], temperature: float) -> None:
         self._block, self._at, self._temperature = block, at, np.float32(temperature)
-        scores, errors = rough if len(rough[1]) == len(at) == 1 else (rough[0][at], rough[1][at])
-        self.errors = errors / temperature + self.SLACK
-        self._tops = scores.max(axis=1)  # (Q,)
-        self.rough = self._raised(scores, self._tops[:, None])
-        self._sums = self.rough.sum(axis=1)  # (Q,)
-        if not np.isfinite(errors).all():
-            self._sums[~np.isfinite(errors)] = np.nan
+        self._rough, errors = rough  # of the block's rows, as their shares lie in the scores' place below
+        self.errors = errors[at] / temperature + self.SLACK
+        tops, sums = np.empty((2, len(errors)), np.float32)
+        for part in parts(len(errors), self.ROWS):
+            tops[part] = self._rough[part].max(axis=1)
+            sums[part] = self._raised(self._rough[part], tops[part, None]).sum(axis=1)
+        sums[~np.isfinite(errors)] = np.nan
+        self._tops, self._sums = tops[at], sums[at]  # (Q,) each
         self.largest = 1 / self._sums.astype(np.float64)
-        if len(at) > self.FEW:
-            self.rough = self.rough[:0]
 
     def of(self, items: NDArray[np.int32]) -> Doubles:
-        return self.own(items, np.arange(len(items)), 1 / self._sums).astype(np.float64)
+        return self.own(items, np.arange(len(items)), np.float32(1) / self._sums).astype(np.float64)
 
     def own(self, items: NDArray[np.int32], rows: Ints, scale: Floats) -> Floats:
         """Shares (P,) of some items (P,) for some rows (P,), each times its row's number of `scale` (Q,)."""
@@ -102,13 +105,17 @@ class NetworkShares(Shares):
         scale: Floats = (weights / self._sums).astype(np.float32)
         return scale
 
-    def add_to(self, mixed: Floats, weights: Doubles) -> None:
-        self.add_scaled(mixed, self.scale(weights))
+    def add_nearly(self, mixed: Floats, scale: Floats, part: slice) -> None:
+        """Add the distributions of some of the prefixes, with the copy's scores, each with its number of
+        `scale` (R,) to them, to the sums (R, N)."""
+        mixed += self._rough[self._at[part]] * scale[:, None]
 
     def add_scaled(self, mixed: Floats, scale: Floats) -> None:
         """Add the distributions, each with its number of `scale` (Q,) to them, to the sums (Q, N)."""
-        scores = self._block.tile(0, mixed.shape[1])[self._at]
-        mixed += self._raised(scores, self._tops[:, None]) * scale[:, None]
+        scores = self._block.tile(0, mixed.shape[1])
+        for part in parts(len(mixed), self.ROWS):
+            raised = self._raised(scores[self._at[part]], self._tops[part, None])
+            mixed[part] += raised * scale[part, None]
 
     def _raised(self, scores: Floats, tops: Floats) -> Floats:
         """exp((scores - tops) / temperature), in place."""
@@ -119,7 +126,7 @@ class NetworkShares(Shares):
 
 
 @final
-class SparseShares(Shares):
+class SparseShares(Summed):
     """Shares in proportion to scores that are few entries over a common base."""
 
     def __init__(self, scores: Entries) -> None:
@@ -132,9 +139,18 @@ class SparseShares(Shares):
         shares: Doubles = found / self._totals
         return shares
 
-    def add_to(self, mixed: Floats, weights: Doubles) -> None:
-        base = self.scores.base
-        add_rows(self.scores[1:], base.scores, weights, self._totals, mixed, base.total > 0)
+    def add_to(self, mixed: Floats, weights: Doubles, part: slice) -> None:
+        base, rows = self.scores.base, (*self.scores[1:4], self.scores.which[part])
+        add_rows(rows, base.scores, weights, self._totals[part], mixed, base.total > 0)
+
+
+def parts(count: int, most: int) -> Iterator[slice]:
+    """So many rows, at most `most` of them at a time."""
+    for start in range(0, count, max(most, 1)):
+        yield slice(start, min(start + most, count))
+
+
+Shares = DenseShares | NetworkShares | SparseShares
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ CHUNK = 128
 """Scores compared with the k-th best in one vector sweep, before any is looked at one by one."""
 LEAST = 1e-30
 """Scores below it that are known up to a factor are as good as none."""
+ROUNDED = 2e-6
+"""How far rounding may take the sum of two scores apart from itself, as a part of it."""
 Heaps = tuple[Floats, NDArray[np.int32], Masks]
 """Of Q rows: the k best scores and their items, each (Q, k), and whether a score was not finite (Q,)."""
 Targets = tuple[Floats, Items]
@@ -44,6 +46,64 @@ def count_tile(scores: Floats, allowed: Masks, start: int, targets: Targets, cou
         counts[0, q] += np.int64(above)
         counts[1, q] += np.int64(equal)
         counts[2, q] += np.int64(broken)
+
+
+@kernel
+def _sides(
+    known: Floats, other: Floats, less: np.float32, more: np.float32, sure: np.float32, may: np.float32
+) -> tuple[int, int]:
+    """How many sums of a number and `less` or `more` times another are above `sure`, or not below `may`."""
+    zero, one = np.float32(0), np.float32(1)
+    surely, perhaps = zero, zero
+    for j in range(known.shape[0]):
+        surely += one if known[j] + other[j] * less > sure else zero
+        perhaps += one if known[j] + other[j] * more >= may else zero
+    return int(surely), int(perhaps)
+
+
+@kernel
+def count_nearly(
+    nearly: tuple[Floats, Floats, NDArray[np.float64]],
+    allowed: Masks,
+    targets: Targets,
+    above: Items,
+    pairs: tuple[Items, NDArray[np.int32]],
+    begin: tuple[int, int],
+) -> int:
+    """Add to each row's items above its target those that surely are, and write down the pairs of row and
+    item of which this cannot be told; return the place behind these, beyond the room where that did not do.
+
+    A score is the sum of a number (R, N) and another that is known up to a factor e^error only (R, N), errors
+    (R,); none is below 0. `begin` are the first row, of Q, and the place of the first pair. The target itself
+    is left out.
+
+    Twin: comparisons, tests/kernels/test_tiles.py::test_what_is_surely_above_and_what_may_be.
+    """
+    known, other, errors = nearly
+    own, items = targets
+    (rows, columns), (first_row, found) = pairs, begin
+    for q in range(len(known)):
+        row = first_row + q
+        less, more = np.float32(np.exp(-errors[q])), np.float32(np.exp(errors[q]))
+        sure, may = own[row] * np.float32(1 + ROUNDED), own[row] * np.float32(1 - ROUNDED)
+        if not (own[row] > LEAST and more < np.inf):
+            return len(rows) + 1
+        for first in range(0, known.shape[1], CHUNK):
+            last = min(first + CHUNK, known.shape[1])
+            surely, perhaps = _sides(known[q, first:last], other[q, first:last], less, more, sure, may)
+            one_by_one = surely < perhaps or (surely > 0 and allowed.size > 0)
+            above[row] += 0 if one_by_one else surely
+            for j in range(first, last if one_by_one else first):
+                if j == items[row] or not (allowed.size == 0 or allowed[row, j]):
+                    continue
+                if known[q, j] + other[q, j] * less > sure:
+                    above[row] += 1
+                elif known[q, j] + other[q, j] * more >= may:
+                    if found == len(rows):
+                        return len(rows) + 1
+                    rows[found], columns[found] = row, j
+                    found += 1
+    return found
 
 
 @kernel

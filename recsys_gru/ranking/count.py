@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.ranking.filters import Candidates
-from recsys_gru.ranking.scorer import Block, refuse_non_finite, spans
+from recsys_gru.ranking.scorer import NO_MASK, Block, refuse_non_finite
 
 
 def rank_counts(
@@ -33,10 +33,7 @@ def rank_counts(
     refuse_non_finite(block, ~np.isfinite(own))
     if (quick := _at_once(block, targets, own, candidates)) is not None:
         return quick
-    counts = np.zeros((3, len(own)), dtype=np.int64)
-    for start, stop in spans(block):
-        allowed = _no_mask if candidates is None else candidates.tile(start, stop)
-        block.count(start, stop, allowed, (own, targets.astype(np.int64)), counts)
+    counts = block.count_all((own, targets.astype(np.int64)), candidates)
     refuse_non_finite(block, counts[2] > 0)
     return counts[0], counts[1] + 1
 
@@ -82,7 +79,7 @@ def _at_once(
     """What ``rank_counts`` counts, without tiles; None where that does not go, or not quickly."""
     if candidates is not None and candidates.live is not None:
         return None
-    keep = _no_mask[:, 0] if candidates is None else candidates.keep
+    keep = NO_MASK[:, 0] if candidates is None else candidates.keep
     counts = block.counted(own, keep)
     if counts is None:
         return None
@@ -109,6 +106,3 @@ def _less(
         np.bincount(rows[which], minlength=len(own)) for which in (scores > own[rows], scores == own[rows])
     )
     return counts[0] - above, counts[1] - equal
-
-
-_no_mask = np.empty((0, 1), dtype=np.bool_)

@@ -8,7 +8,7 @@ from recsys_gru.kernels.bars import NO_BARS
 from recsys_gru.kernels.tiles import Heaps, short_list
 from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.rough import Rough
-from recsys_gru.ranking.scorer import Block, refuse_non_finite, spans
+from recsys_gru.ranking.scorer import NO_MASK, Block, refuse_non_finite, spans
 
 FEW = 64
 """Rows that are answered from a list of those that may be among the best, where one comes quickly."""
@@ -51,7 +51,7 @@ def top_k(
         return quick
     best, items, broken = heaps = _empty_heaps(len(block.rows), k)
     for start, stop in spans(block):
-        allowed = _no_mask if candidates is None else candidates.tile(start, stop)
+        allowed = NO_MASK if candidates is None else candidates.tile(start, stop)
         block.offer(start, stop, allowed, heaps)
     refuse_non_finite(block, broken)
     order = np.lexsort((items, -best), axis=1)  # (Q, k)
@@ -111,6 +111,3 @@ def _empty_heaps(rows: int, k: int) -> Heaps:
     """Heaps of scores and of items (Q, k), and whether a row has shown a score that is not finite (Q,)."""
     best, items = np.full((rows, k), -np.inf, dtype=np.float32), np.full((rows, k), -1, dtype=np.int32)
     return best, items, np.zeros(rows, dtype=np.bool_)
-
-
-_no_mask = np.empty((0, 1), dtype=np.bool_)

@@ -15,8 +15,9 @@ from recsys_gru.blend.windows import HALF, LONGEST, windows
 from recsys_gru.contract import Recommender, prefix_ends
 from recsys_gru.contract.answers import one_session, sessions_of
 from recsys_gru.errors import NonFiniteScoresError
-from recsys_gru.ranking import PREFIXES, Block, Candidates, top_k
+from recsys_gru.ranking import PREFIXES, Block, Candidates, rank_counts, top_k
 from recsys_gru.sessions import Sessions
+from tests.oracles import slow_counts
 
 GRU = {"layers": (8,), "batch_size": 8, "n_sample": 16, "n_epochs": 1, "device": "cpu", "seed": 1}
 WIDTH = 1500
@@ -119,13 +120,12 @@ def test_the_best_by_copies_are_the_best(blend: Blend, count: int) -> None:
     (block,) = blend.blocks(sessions, every=False)
     assert isinstance(block, Mixture)
     whole = block.tile(0, WIDTH)
-    rough = [block.rough(row) for row in range(count)]
-    assert [one is None for one in rough] == [count > 8] * count
-    for row, one in enumerate(rough):
-        if one is not None:
-            apart = np.log(whole[row].astype(np.float64)) - np.log(one.scores)
-            assert one.by_factor
-            assert (np.abs(apart) <= one.error).all()
+    for row in range(count):
+        one = block.rough(row)
+        assert one is not None
+        assert one.by_factor
+        apart = np.log(whole[row].astype(np.float64)) - np.log(one.scores)
+        assert (np.abs(apart) <= one.error).all()
     seen = np.arange(0, WIDTH, 3).astype(np.int32)
     barred = Candidates(
         np.arange(WIDTH) % 2 > 0, None, np.zeros(count, int), seen, np.zeros(len(seen), np.int64)
@@ -137,6 +137,27 @@ def test_the_best_by_copies_are_the_best(blend: Blend, count: int) -> None:
             order = np.lexsort((np.arange(WIDTH), -np.where(may[row], whole[row], -1)))[:20]
             assert items[row].tolist() == order.tolist()
             assert (scores[row] == whole[row, order]).all()
+
+
+@pytest.mark.parametrize("perhaps", [1.0, 0.0])  # one by one, or all by a matrix product
+def test_ranks_by_copies_are_the_ranks(blend: Blend, monkeypatch: pytest.MonkeyPatch, perhaps: float) -> None:
+    rng = np.random.default_rng(7)
+    parts = [rng.integers(0, WIDTH, size).astype(np.int32) for size in rng.integers(2, 9, 12)]
+    sessions = sessions_of(parts, blend.vocabulary_)
+    (block,) = blend.blocks(sessions, every=True)
+    monkeypatch.setattr(Mixture, "PERHAPS", perhaps)
+    (again,) = blend.blocks(sessions, every=True)
+    table, targets, count = again.tile(0, WIDTH), sessions.items[block.rows + 1], len(block.rows)
+    seen = np.sort(rng.choice(WIDTH, 400, replace=False)).astype(np.int32)
+    barred = Candidates(
+        rng.random(WIDTH) < 0.7, None, np.zeros(count, int), seen, rng.integers(0, count, 400)
+    )
+    for candidates in (None, barred):
+        counts = rank_counts(block, targets, candidates)
+        assert ("_scores" in vars(block)) == (perhaps == 0)
+        may = np.ones_like(table, np.bool_) if candidates is None else candidates.tile(0, WIDTH)
+        expected = slow_counts(table.tolist(), targets.tolist(), may.tolist())
+        assert list(zip(*(one.tolist() for one in counts), strict=True)) == expected
 
 
 def test_damaged_weights_are_refused(blend: Blend) -> None:

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from recsys_gru.kernels.arrays import Floats, Items, Masks
 from recsys_gru.kernels.bars import NO_BARS
-from recsys_gru.kernels.tiles import Heaps, count_tile, push_pairs, push_tile, replace_worst, short_list
+from recsys_gru.kernels.tiles import (
+    Heaps,
+    count_nearly,
+    count_tile,
+    push_pairs,
+    push_tile,
+    replace_worst,
+    short_list,
+)
 from tests.oracles import slow_counts, slow_top_k
 
 pytestmark = pytest.mark.kernels
@@ -51,6 +59,45 @@ def test_counts_are_those_of_comparisons(rows: int, items: int, levels: int, sha
     expected = slow_counts(scores.tolist(), targets.tolist(), allowed.tolist())
     assert [(above, equal + 1) for above, equal in counts[:2].T.tolist()] == expected
     assert not counts[2].any()
+
+
+@given(room=st.sampled_from([0, 2000]), first=st.integers(0, 2), **CASE)
+def test_what_is_surely_above_and_what_may_be(
+    rows: int, items: int, levels: int, share: float, seed: int, room: int, first: int
+) -> None:
+    scores, allowed, targets = drawn(rows, items, levels, share, seed)
+    generator = np.random.default_rng(seed)
+    known, errors = np.abs(scores) + 1, generator.random(rows)
+    off = np.exp(errors[:, None] * generator.uniform(-1, 1, scores.shape))
+    other = np.where(generator.random(scores.shape) < 0.5, 0, generator.integers(1, levels + 1, scores.shape))
+    nearly = (other * off).astype(np.float32)
+    true = (known + other).astype(np.float32)
+    own, mask = true[np.arange(rows), targets], np.empty((0, 1), np.bool_) if allowed.all() else allowed
+    counts, pairs = np.zeros(rows, np.int64), (np.empty(room, np.int64), np.empty(room, np.int32))
+    found = 0
+    for part in (slice(0, first), slice(first, rows)):  # a row begins where others end
+        nearly_part = known[part].astype(np.float32), nearly[part], errors[part] + 1e-6
+        if found <= room:
+            found = count_nearly(
+                nearly_part, mask, (own, targets), counts, pairs, (min(first, part.start), found)
+            )
+    may = allowed & (np.arange(items) != targets[:, None])
+    if found > room:
+        assert not room
+        return
+    perhaps = np.zeros_like(allowed)
+    perhaps[pairs[0][:found], pairs[1][:found]] = True
+    assert (np.diff(pairs[0][:found]) >= 0).all()
+    assert not (perhaps & ~may).any()
+    assert (counts + (perhaps & (true > own[:, None])).sum(1) == (may & (true > own[:, None])).sum(1)).all()
+    assert perhaps[may & (true == own[:, None])].all()
+
+
+def test_a_target_without_a_score_is_compared_with_nothing() -> None:
+    scores, own = np.ones((1, 5), np.float32), np.zeros(1, np.float32)
+    pairs = np.empty(9, np.int64), np.empty(9, np.int32)
+    counts, mask = np.zeros(1, np.int64), np.empty((0, 1), np.bool_)
+    assert count_nearly((scores, scores, np.zeros(1)), mask, (own, counts + 2), counts, pairs, (0, 0)) == 10
 
 
 @given(k=st.integers(1, 40), **CASE)
