@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.blend.shares import Doubles, Floats, Ints, NetworkShares, Shares, parts
 from recsys_gru.kernels.tiles import Targets, count_nearly
-from recsys_gru.ranking import Block, Candidates
+from recsys_gru.ranking import PREFIXES, Block, Candidates
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import NO_MASK
 
@@ -23,6 +23,8 @@ class Mixture(Block):
     exact scores.
     """
 
+    ONE_BY_ONE: ClassVar[int] = PREFIXES
+    """The networks' shares by their copies are at hand."""
     ROWS: ClassVar[int] = 8
     """Mixed at a time, so that they stay in the cache."""
     PERHAPS: ClassVar[float] = 1 / 16
@@ -60,9 +62,10 @@ class Mixture(Block):
         room = int(self.PERHAPS * len(self.rows) * self.n_items)
         rows, items, found = np.empty(room, np.int64), np.empty(room, np.int32), 0
         counts = np.zeros((3, len(self.rows)), np.int64)
+        mixed = np.empty((min(self.ROWS, len(self.rows)), self.n_items), np.float32)
         allowed = NO_MASK if candidates is None else candidates.tile(0, self.n_items)
         for part in parts(len(self.rows), self.ROWS):
-            mixed = np.zeros((len(self.rows[part]), self.n_items), np.float32)
+            mixed[:] = 0
             for share, scale in self._networks:
                 share.add_nearly(mixed, scale[part], part)
             nearly = self._others[part], mixed, self._errors[part]

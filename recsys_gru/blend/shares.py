@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.blend.windows import LONGEST, windows
 from recsys_gru.contract import Recommender
-from recsys_gru.kernels.sparse import add_rows, fill_own, sum_rows
+from recsys_gru.kernels.sparse import add_dense, add_rows, fill_own, sum_rows
 from recsys_gru.ranking import Block, Entries
 from recsys_gru.sessions import Sessions
 
@@ -108,7 +108,7 @@ class NetworkShares(Known):
     def add_nearly(self, mixed: Floats, scale: Floats, part: slice) -> None:
         """Add the distributions of some of the prefixes, with the copy's scores, each with its number of
         `scale` (R,) to them, to the sums (R, N)."""
-        mixed += self._rough[self._at[part]] * scale[:, None]
+        add_dense(self._rough, self._at[part], scale, mixed)
 
     def add_scaled(self, mixed: Floats, scale: Floats) -> None:
         """Add the distributions, each with its number of `scale` (Q,) to them, to the sums (Q, N)."""

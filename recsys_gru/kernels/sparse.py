@@ -109,3 +109,15 @@ def _add_changes(rows: Sparse, base: Floats, scale: Floats, mixed: Floats) -> No
         for place in range(offsets[which[q]], offsets[which[q] + 1]):
             item = items[place]
             mixed[q, item] += scale[q] * (values[place] - base[item])
+
+
+@in_order
+def add_dense(rows: Floats, which: Items, scale: Floats, mixed: Floats) -> None:
+    """Add rows (R, N), those that are meant (Q,) each times its number of `scale` (Q,), to the sums (Q, N).
+
+    Twin: a dense matrix, tests/baselines/test_sparse.py::test_sums_and_mixtures_are_the_dense_ones.
+    """
+    for q in range(len(which)):
+        row, out, number = rows[which[q]], mixed[q], scale[q]
+        for item in range(len(row)):
+            out[item] += number * row[item]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, final
+from typing import ClassVar, NamedTuple, Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,9 @@ class Block(ABC):
 
     ``rows`` (Q,) int64 is, for each prefix, the index into ``sessions.items`` of its last event.
     """
+
+    ONE_BY_ONE: ClassVar[int] = 8
+    """Rows up to which `top_k` answers each by `rough`; for more, tiles are quicker."""
 
     rows: NDArray[np.int64]
     n_items: int

@@ -14,8 +14,6 @@ FEW = 64
 """Rows that are answered from a list of those that may be among the best, where one comes quickly."""
 ROOM = 16_384
 """Items that may be listed of a row of several, beside 4 k: while the best are not known yet many may be."""
-SINGLE = 8
-"""Rows that are answered one by one where nearly the scores come quickly; for more, tiles are."""
 LONGEST = 1024
 """Items scored once more for a single row, beside 4 k; where more are too near to each other, all are."""
 
@@ -47,7 +45,7 @@ def top_k(
         raise ParameterError(f"expected k of at least 1 item, got {k}: ask for one item or more")
     if len(block.rows) <= FEW and (quick := _short_first(block, k, candidates)) is not None:
         return quick
-    if len(block.rows) <= SINGLE and (quick := _one_by_one(block, k, candidates)) is not None:
+    if len(block.rows) <= block.ONE_BY_ONE and (quick := _one_by_one(block, k, candidates)) is not None:
         return quick
     best, items, broken = heaps = _empty_heaps(len(block.rows), k)
     for start, stop in spans(block):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recsys_gru.baselines.sparse import Rows, SparseBlock
-from recsys_gru.kernels.sparse import add_rows, sum_rows
+from recsys_gru.kernels.sparse import add_dense, add_rows, sum_rows
 from recsys_gru.ranking import Base
 
 pytestmark = pytest.mark.kernels
@@ -43,6 +43,9 @@ def test_sums_and_mixtures_are_the_dense_ones(seed: int, height: int, width: int
     add_rows(entries, base, weights, totals, mixed, bool(base.any()))
     scale = (weights / totals)[:, None]
     np.testing.assert_allclose(mixed, before + scale * scores, rtol=1e-5, atol=1e-6)
+    mixed = before.copy()
+    add_dense(dense, which, weights.astype(np.float32), mixed)
+    np.testing.assert_allclose(mixed, before + weights[:, None] * dense[which], rtol=1e-5)
 
 
 def test_making_rows_leaves_the_matrix_as_it_was() -> None:

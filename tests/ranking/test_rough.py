@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.errors import NonFiniteScoresError
 from recsys_gru.kernels.bars import Bars, may_be_given
-from recsys_gru.ranking import Candidates, scorer, top_k, topk
+from recsys_gru.ranking import Block, Candidates, scorer, top_k, topk
 from recsys_gru.ranking.rough import Rough
 from tests.oracles import slow_top_k
 
@@ -63,7 +63,7 @@ def test_top_k_equals_a_full_sort_of_the_exact_scores_whatever_the_error(
     np.testing.assert_array_equal(scores[0], np.where(found[0] >= 0, exact[found[0]], -np.inf))
 
 
-@pytest.mark.parametrize("rows", [2, topk.SINGLE, topk.SINGLE + 1])
+@pytest.mark.parametrize("rows", [2, Block.ONE_BY_ONE, Block.ONE_BY_ONE + 1])
 def test_a_few_rows_are_answered_each_with_what_was_barred_for_it(rows: int) -> None:
     generator = np.random.default_rng(rows)
     exact = generator.normal(size=(rows, 400)).astype(np.float32)
@@ -72,7 +72,7 @@ def test_a_few_rows_are_answered_each_with_what_was_barred_for_it(rows: int) -> 
     keep = generator.random(400) < 0.7
     block = Nearly(exact, exact, 1e-6)
     found, scores = top_k(block, 5, Candidates(keep, None, np.zeros(rows, np.int64), seen, owner))
-    assert (block.tiles == 0) == (rows <= topk.SINGLE)
+    assert (block.tiles == 0) == (rows <= Block.ONE_BY_ONE)
     for row in range(rows):
         allowed = keep.copy()
         allowed[seen[owner == row]] = False

@@ -18,7 +18,7 @@ from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.tiles import Heaps
 from recsys_gru.model.network import Network
 from recsys_gru.model.walk import Flow
-from recsys_gru.ranking import ItemFilter, rank_counts, topk
+from recsys_gru.ranking import Block, ItemFilter, rank_counts, topk
 from recsys_gru.recommender import GRU4Rec, scoring
 from recsys_gru.recommender.scoring import NetworkBlock, network_blocks, prefix_states
 from recsys_gru.sessions import Sessions, Vocabulary
@@ -253,7 +253,7 @@ def test_a_few_sessions_get_the_bits_of_the_long_way(count: int, monkeypatch: py
     questions = [Question(items, 20, items) for items in asked]
     quick = answer(model, questions)
     monkeypatch.setattr(topk, "FEW", 0)
-    monkeypatch.setattr(topk, "SINGLE", 0)
+    monkeypatch.setattr(Block, "ONE_BY_ONE", 0)
     for one, other in zip(quick, answer(model, questions), strict=True):
         np.testing.assert_array_equal(one.items, other.items)
         np.testing.assert_array_equal(one.scores, other.scores)
