@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.blend.shares import Doubles, Floats, Ints, NetworkShares, Shares, parts
-from recsys_gru.kernels.tiles import Targets, count_nearly
-from recsys_gru.ranking import PREFIXES, Block, Candidates
+from recsys_gru.kernels.tiles import count_nearly
+from recsys_gru.ranking import PREFIXES, Block
 from recsys_gru.ranking.rough import Rough
-from recsys_gru.ranking.scorer import NO_MASK
 
 
 @final
@@ -54,28 +53,27 @@ class Mixture(Block):
             mixed += share.own(items, rows, scale)
         return mixed
 
-    def count_all(self, targets: Targets, candidates: Candidates | None) -> Ints:
-        """By the networks' copies, as far as these tell which item is above a target; the others, which are
-        few, are mixed from exact scores."""
+    def counted(self, own: Floats, keep: NDArray[np.bool_]) -> Ints | None:
+        """By the networks' copies, as far as these tell which item is above; the others, which are few, are
+        mixed from exact scores."""
         if not self._networks:
-            return super().count_all(targets, candidates)
+            return None
         room = int(self.PERHAPS * len(self.rows) * self.n_items)
         rows, items, found = np.empty(room, np.int64), np.empty(room, np.int32), 0
-        counts = np.zeros((3, len(self.rows)), np.int64)
+        counts = np.zeros((2, len(self.rows)), np.int64)
         mixed = np.empty((min(self.ROWS, len(self.rows)), self.n_items), np.float32)
-        allowed = NO_MASK if candidates is None else candidates.tile(0, self.n_items)
         for part in parts(len(self.rows), self.ROWS):
             mixed[:] = 0
             for share, scale in self._networks:
                 share.add_nearly(mixed, scale[part], part)
             nearly = self._others[part], mixed, self._errors[part]
-            found = count_nearly(nearly, allowed, targets, counts[0], (rows, items), (part.start, found))
+            found = count_nearly(nearly, keep, own, counts[0], (rows, items), (part.start, found))
             if found > room:
-                return super().count_all(targets, candidates)
+                return None
         rows, items = rows[:found], items[:found]
-        exact, own = self.own(items, rows), targets[0][rows]
-        counts[0] += np.bincount(rows[exact > own], minlength=len(self.rows))
-        counts[1] += np.bincount(rows[exact == own], minlength=len(self.rows))
+        exact = self.own(items, rows)
+        counts[0] += np.bincount(rows[exact > own[rows]], minlength=len(self.rows))
+        counts[1] += np.bincount(rows[exact == own[rows]], minlength=len(self.rows))
         return counts
 
     def rough(self, row: int) -> Rough | None:

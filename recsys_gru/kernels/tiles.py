@@ -64,23 +64,22 @@ def _sides(
 @kernel
 def count_nearly(
     nearly: tuple[Floats, Floats, NDArray[np.float64]],
-    allowed: Masks,
-    targets: Targets,
+    keep: NDArray[np.bool_],
+    own: Floats,
     above: Items,
     pairs: tuple[Items, NDArray[np.int32]],
     begin: tuple[int, int],
 ) -> int:
-    """Add to each row's items above its target those that surely are, and write down the pairs of row and
-    item of which this cannot be told; return the place behind these, beyond the room where that did not do.
+    """Add to each row's items above a score of its own (Q,) those that surely are, of `keep` (N,), of all if
+    that is empty, and write down the pairs of row and item of which this cannot be told; return the place
+    behind these, beyond the room where that did not do.
 
     A score is the sum of a number (R, N) and another that is known up to a factor e^error only (R, N), errors
-    (R,); none is below 0. `begin` are the first row, of Q, and the place of the first pair. The target itself
-    is left out.
+    (R,); none is below 0. `begin` are the first row, of Q, and the place of the first pair.
 
     Twin: comparisons, tests/kernels/test_tiles.py::test_what_is_surely_above_and_what_may_be.
     """
     known, other, errors = nearly
-    own, items = targets
     (rows, columns), (first_row, found) = pairs, begin
     for q in range(len(known)):
         row = first_row + q
@@ -91,10 +90,10 @@ def count_nearly(
         for first in range(0, known.shape[1], CHUNK):
             last = min(first + CHUNK, known.shape[1])
             surely, perhaps = _sides(known[q, first:last], other[q, first:last], less, more, sure, may)
-            one_by_one = surely < perhaps or (surely > 0 and allowed.size > 0)
+            one_by_one = surely < perhaps or (surely > 0 and len(keep) > 0)
             above[row] += 0 if one_by_one else surely
             for j in range(first, last if one_by_one else first):
-                if j == items[row] or not (allowed.size == 0 or allowed[row, j]):
+                if len(keep) > 0 and not keep[j]:
                     continue
                 if known[q, j] + other[q, j] * less > sure:
                     above[row] += 1

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.ranking.filters import Candidates
-from recsys_gru.ranking.scorer import NO_MASK, Block, refuse_non_finite
+from recsys_gru.ranking.scorer import NO_MASK, Block, refuse_non_finite, spans
 
 
 def rank_counts(
@@ -33,7 +33,10 @@ def rank_counts(
     refuse_non_finite(block, ~np.isfinite(own))
     if (quick := _at_once(block, targets, own, candidates)) is not None:
         return quick
-    counts = block.count_all((own, targets.astype(np.int64)), candidates)
+    counts = np.zeros((3, len(own)), dtype=np.int64)
+    for start, stop in spans(block):
+        allowed = NO_MASK if candidates is None else candidates.tile(start, stop)
+        block.count(start, stop, allowed, (own, targets.astype(np.int64)), counts)
     refuse_non_finite(block, counts[2] > 0)
     return counts[0], counts[1] + 1
 

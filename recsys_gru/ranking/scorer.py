@@ -11,7 +11,6 @@ from recsys_gru.arguments import shown
 from recsys_gru.errors import NonFiniteScoresError, ParameterError
 from recsys_gru.kernels.bars import Bars
 from recsys_gru.kernels.tiles import Heaps, Targets, count_tile, push_tile
-from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.rough import Rough
 from recsys_gru.sessions import Sessions, Vocabulary
 
@@ -98,14 +97,6 @@ class Block(ABC):
         """
         del own, keep
         return None
-    def count_all(self, targets: Targets, candidates: Candidates | None) -> NDArray[np.int64]:
-        """Items above the target of each row, items equal to it and scores that are not finite, (3, Q), as
-        `count` finds them over the whole catalogue, of those that compete."""
-        counts = np.zeros((3, len(self.rows)), dtype=np.int64)
-        for start, stop in spans(self):
-            allowed = NO_MASK if candidates is None else candidates.tile(start, stop)
-            self.count(start, stop, allowed, targets, counts)
-        return counts
 
     def _whole_tile(self, start: int, stop: int) -> NDArray[np.float32]:
         return np.ascontiguousarray(self.tile(start, stop), dtype=np.float32)

@@ -72,32 +72,32 @@ def test_what_is_surely_above_and_what_may_be(
     other = np.where(generator.random(scores.shape) < 0.5, 0, generator.integers(1, levels + 1, scores.shape))
     nearly = (other * off).astype(np.float32)
     true = (known + other).astype(np.float32)
-    own, mask = true[np.arange(rows), targets], np.empty((0, 1), np.bool_) if allowed.all() else allowed
+    own, keep = true[np.arange(rows), targets], allowed[0]
     counts, pairs = np.zeros(rows, np.int64), (np.empty(room, np.int64), np.empty(room, np.int32))
     found = 0
-    for part in (slice(0, first), slice(first, rows)):  # a row begins where others end
-        nearly_part = known[part].astype(np.float32), nearly[part], errors[part] + 1e-6
+    for part in (slice(0, min(first, rows)), slice(min(first, rows), rows)):  # rows begin where others end
+        some = known[part].astype(np.float32), nearly[part], errors[part] + 1e-6
         if found <= room:
-            found = count_nearly(
-                nearly_part, mask, (own, targets), counts, pairs, (min(first, part.start), found)
-            )
-    may = allowed & (np.arange(items) != targets[:, None])
+            kept = keep[:0] if keep.all() else keep
+            found = count_nearly(some, kept, own, counts, pairs, (part.start, found))
     if found > room:
         assert not room
         return
     perhaps = np.zeros_like(allowed)
     perhaps[pairs[0][:found], pairs[1][:found]] = True
+    above = true > own[:, None]
     assert (np.diff(pairs[0][:found]) >= 0).all()
-    assert not (perhaps & ~may).any()
-    assert (counts + (perhaps & (true > own[:, None])).sum(1) == (may & (true > own[:, None])).sum(1)).all()
-    assert perhaps[may & (true == own[:, None])].all()
+    assert not perhaps[:, ~keep].any()
+    assert (counts + (perhaps & above).sum(1) == (keep & above).sum(1)).all()
+    assert perhaps[keep & (true == own[:, None])].all()
 
 
 def test_a_target_without_a_score_is_compared_with_nothing() -> None:
-    scores, own = np.ones((1, 5), np.float32), np.zeros(1, np.float32)
+    scores, own, counts = np.ones((1, 5), np.float32), np.zeros(1, np.float32), np.zeros(1, np.int64)
     pairs = np.empty(9, np.int64), np.empty(9, np.int32)
-    counts, mask = np.zeros(1, np.int64), np.empty((0, 1), np.bool_)
-    assert count_nearly((scores, scores, np.zeros(1)), mask, (own, counts + 2), counts, pairs, (0, 0)) == 10
+    assert (
+        count_nearly((scores, scores, np.zeros(1)), np.empty(0, np.bool_), own, counts, pairs, (0, 0)) == 10
+    )
 
 
 @given(k=st.integers(1, 40), **CASE)
