@@ -70,7 +70,9 @@ def figures(model: "Recommender", events: "pl.DataFrame", period: Period, settin
     if events.is_empty():
         return none
     try:
-        told = recsys_gru.prequential(model, events, period.every, period.start, learn=False, cutoffs=(k,))
+        told = recsys_gru.prequential(
+            model, events, period.every, period.start, learn=False, cutoffs=(k,), up_to=k
+        )
     except recsys_gru.errors.ClickLogError:  # no click, or none that another one goes before
         return none
     return {"events": told.events, "unknown": told.unknown, "recall": told.recall[k], "mrr": told.mrr[k]}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.engines import Engine
 from recsys_gru.evaluation.bar import bar
-from recsys_gru.evaluation.ledger import RANK_OF_TIES
+from recsys_gru.evaluation.ledger import RANK_OF_TIES, ranks_up_to
 from recsys_gru.evaluation.ranked import Ranked, by_model, by_popularity
 from recsys_gru.evaluation.views import MODEL, POPULARITY, UNKNOWN
 from recsys_gru.ranking import BoundFilter, ItemFilter, Scorer
@@ -33,17 +33,25 @@ class Foretold:
 
 
 def foretell(
-    model: Scorer, sessions: Sessions, bound: BoundFilter, rows: int, *, progress: bool = False
+    model: Scorer,
+    sessions: Sessions,
+    bound: BoundFilter,
+    rows: int,
+    *,
+    up_to: int | None = None,
+    progress: bool = False,
 ) -> Foretold:
     """Rank every counted click that something goes before: by the model, by popularity where all before it is
-    unknown, and as a miss where it is unknown itself.
+    unknown, and as a miss where it is unknown itself; of ranks by the model those up to `up_to`, if given.
     """
-    replayed = Ranked.of(list(_watched(by_model(model, sessions, bound, rows), sessions, progress)))
+    ranked = by_model(model, sessions, bound, rows, up_to)
+    replayed = Ranked.of(list(_watched(ranked, sessions, progress)))
     fallback = Ranked.of(list(by_popularity(sessions, bound, rows)))
     unknown = _counted_unknown(sessions)
     parts = _ledger(sessions, replayed, MODEL), _ledger(sessions, fallback, POPULARITY), _misses(unknown)
     barred = {MODEL: int(replayed.excluded.sum()), POPULARITY: int(fallback.excluded.sum())}
-    return Foretold(pl.concat(parts, how="vertical_relaxed"), barred, unknown.height)
+    ledger = pl.concat(parts, how="vertical_relaxed")
+    return Foretold(ledger if up_to is None else ranks_up_to(ledger, up_to), barred, unknown.height)
 
 
 @final

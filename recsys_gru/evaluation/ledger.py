@@ -48,6 +48,16 @@ def read_ranks(path: Path | str) -> pl.DataFrame:
         raise SchemaError(f"expected a rank ledger in Parquet at {path}, cannot read it: {error}") from error
 
 
+def ranks_up_to(ranks: pl.DataFrame, deepest: int) -> pl.DataFrame:
+    """A ledger in which all deeper ranks are infinite.
+
+    >>> ranks_up_to(pl.DataFrame({"rank": [2.0, 3.0]}), 2)["rank"].to_list()
+    [2.0, inf]
+    """
+    told = pl.col(name for name in (*RANK_OF_TIES.values(), "rank_shown") if name in ranks.columns)
+    return ranks.with_columns(pl.when(told <= deepest).then(told).otherwise(float("inf")).name.keep())
+
+
 def metrics_from_ranks(
     ranks: pl.DataFrame,
     metrics: Sequence[str] = ("recall", "mrr", "ndcg", "map"),

@@ -12,11 +12,13 @@ from recsys_gru.ranking import (
     Candidates,
     Scorer,
     counts_as_shown,
+    counts_within,
     popularity_block,
     rank_counts,
     seen_pairs,
 )
 from recsys_gru.ranking.fallback import candidates_of_nothing, last_unknown
+from recsys_gru.ranking.topk import FEW
 from recsys_gru.sessions import Sessions
 
 Ints = NDArray[np.int64]
@@ -46,16 +48,21 @@ class Ranked(NamedTuple):
         return cls(events[order], counts[:, order], excluded[order])
 
 
-def by_model(model: Scorer, sessions: Sessions, bound: BoundFilter, rows: int) -> Iterator[Ranked]:
-    """Every click that a known one goes before, ranked by the model's scores, a block at a time."""
-    for block in model.blocks(sessions, every=True, rows=rows):
+def by_model(
+    model: Scorer, sessions: Sessions, bound: BoundFilter, rows: int, up_to: int | None = None
+) -> Iterator[Ranked]:
+    """Every click that a known one goes before, ranked by the model's scores, a block at a time; with `up_to`
+    so far that ranks up to it are told, of the shown items too, and deeper ones are deeper than that."""
+    for block in model.blocks(sessions, every=True, rows=rows if up_to is None else min(rows, FEW)):
         targets = sessions.items[block.rows + 1]
         candidates = bound.candidates(block.rows)
-        counts = rank_counts(block, targets, candidates)
-        shown = counts
-        if not bound.exclude_seen:
-            seen = _competing(seen_pairs(sessions, block.rows), candidates)
-            shown = counts_as_shown(block, targets, counts, seen)
+        seen = _competing(seen_pairs(sessions, block.rows), candidates)
+        if up_to is None:
+            counts = rank_counts(block, targets, candidates)
+        else:
+            most = int(np.bincount(seen[1], minlength=1).max())
+            counts = counts_within(block, targets, up_to + most, candidates)
+        shown = counts if bound.exclude_seen else counts_as_shown(block, targets, counts, seen)
         barred = np.zeros(len(targets), np.bool_) if candidates is None else ~candidates.has(targets)
         yield Ranked(block.rows + 1, np.stack([*counts, *shown]), barred)
 

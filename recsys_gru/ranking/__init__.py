@@ -4,7 +4,7 @@ In it: scorer (what ranking asks of a model), count (ranks), topk, rough (a shor
 Used by evaluation, the contract and every model. It must never import torch, or know what made a score.
 """
 
-from recsys_gru.ranking.count import counts_as_shown, rank_counts
+from recsys_gru.ranking.count import counts_as_shown, counts_within, rank_counts
 from recsys_gru.ranking.fallback import popularity, popularity_block
 from recsys_gru.ranking.filters import BoundFilter, Candidates, ItemFilter, seen_pairs
 from recsys_gru.ranking.scorer import (
@@ -31,6 +31,7 @@ __all__ = [
     "Scorer",
     "context_of",
     "counts_as_shown",
+    "counts_within",
     "popularity",
     "popularity_block",
     "rank_counts",

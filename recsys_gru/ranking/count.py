@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.ranking.filters import Candidates
 from recsys_gru.ranking.scorer import NO_MASK, Block, refuse_non_finite, spans
+from recsys_gru.ranking.topk import top_k
 
 
 def rank_counts(
@@ -39,6 +40,33 @@ def rank_counts(
         block.count(start, stop, allowed, (own, targets.astype(np.int64)), counts)
     refuse_non_finite(block, counts[2] > 0)
     return counts[0], counts[1] + 1
+
+
+def counts_within(
+    block: Block, targets: NDArray[np.int32], depth: int, candidates: Candidates | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count as ``rank_counts`` does, but only as far as to tell the ranks up to ``depth``, from lists.
+
+    Returns:
+        above (Q,) and ties (Q,); where more than ``depth`` items score above a target, or as much, N in place
+        of the number that lists do not tell: of ties, or of those above too.
+
+    >>> from recsys_gru.ranking import MatrixBlock
+    >>> scores = np.array([[3.0, 1.0, 2.0, 1.0], [4.0, 3.0, 2.0, 1.0]], np.float32)
+    >>> block = MatrixBlock(np.array([0, 1]), scores)
+    >>> above, ties = counts_within(block, np.array([2, 3], dtype=np.int32), 2)
+    >>> above.tolist(), ties.tolist()
+    ([1, 4], [1, 1])
+    """
+    own = np.ascontiguousarray(block.own(targets), dtype=np.float32)[:, None]  # (Q, 1)
+    refuse_non_finite(block, ~np.isfinite(own[:, 0]))
+    items, scores = top_k(block, depth + 1, candidates)
+    others = items != targets[:, None]
+    above, ties = ((others & which).sum(axis=1) for which in (scores > own, scores == own))
+    last = scores[:, -1:]  # minus infinity where a list holds all there are
+    above[(last > own)[:, 0]] = block.n_items
+    ties[(last == own)[:, 0]] = block.n_items
+    return above, ties + 1
 
 
 def counts_as_shown(

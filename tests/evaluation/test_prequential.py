@@ -6,11 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 import pytest
 from polars.testing import assert_frame_equal
 
 import recsys_gru as rg
 from recsys_gru.contract.toy import clicks_of
+from recsys_gru.evaluation.replay import Ties
 from recsys_gru.evaluation.stream_page import StreamPage
 from recsys_gru.observers import FitStarted, Followed, listening
 
@@ -178,3 +180,29 @@ def test_a_log_of_one_period_and_of_one_click() -> None:
     assert report.events == 1
     with pytest.raises(rg.errors.ClickLogError, match="goes before"):
         rg.prequential(rg.Markov().fit(clicks_of("abc", "bca")), only.head(1), learn=False)
+
+
+@pytest.mark.parametrize("up_to", [5, 20, 39])
+@pytest.mark.parametrize("ties", ["conservative", "standard"])
+def test_ranks_up_to_a_depth_are_those_of_the_whole_catalogue(
+    model: rg.GRU4Rec, log: pl.DataFrame, start: datetime, up_to: int, ties: Ties
+) -> None:
+    markov = rg.Markov().fit(log.filter(pl.col("time") < start))  # whose scores are often alike
+    for one in (model, markov):
+        whole, told = (
+            rg.prequential(one, log, HOURS, start, learn=False, cutoffs=(5,), ties=ties, up_to=depth)
+            for depth in (None, up_to)
+        )
+        assert (told.recall, told.mrr, told.unknown) == (whole.recall, whole.mrr, whole.unknown)
+        rank = {"conservative": "rank", "standard": "rank_standard"}[ties]
+        for name in (rank, "rank_shown"):
+            deep = pl.when(pl.col(name) <= up_to).then(name).otherwise(float("inf"))
+            assert told.ranks[name].equals(whole.ranks.select(deep)[name])
+        assert told.ranks.drop(cs.starts_with("rank")).equals(whole.ranks.drop(cs.starts_with("rank")))
+
+
+def test_lists_do_not_tell_median_ties_nor_deeper_cutoffs(model: rg.GRU4Rec, log: pl.DataFrame) -> None:
+    with pytest.raises(rg.errors.ParameterError, match="median"):
+        rg.prequential(model, log, HOURS, learn=False, ties="median", up_to=20)
+    with pytest.raises(rg.errors.ParameterError, match="at least 20"):
+        rg.prequential(model, log, HOURS, learn=False, up_to=10)
