@@ -34,7 +34,7 @@ class Foretold:
 
     KEPT: ClassVar[int] = 10_000
     """The most that are kept, the newest."""
-    A_PIECE: ClassVar[int] = 1000
+    A_PIECE: ClassVar[int] = 1500
     """The most that are foretold of a piece to learn from; they are spread over it."""
     LEAST: ClassVar[int] = 200
     """As many are foretold of a piece that has them, however many items there are."""
@@ -49,7 +49,7 @@ class Foretold:
         """The most clicks that are foretold of a piece to learn from, out of so many items.
 
         >>> Foretold.of_a_piece(20_000), Foretold.of_a_piece(100_000), Foretold.of_a_piece(10**7)
-        (1000, 400, 200)
+        (1500, 400, 200)
         """
         return max(cls.LEAST, min(cls.A_PIECE, cls.SCORES // items))
 
