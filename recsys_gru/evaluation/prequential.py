@@ -102,7 +102,8 @@ def prequential(
     >>> report.periods.height, report.events == report.periods["events"].sum()
     (3, True)
     """
-    rules = _Rules(whole_cutoffs(cutoffs), unknown, ties, _depth(up_to, whole_cutoffs(cutoffs), ties))
+    whole = whole_cutoffs(cutoffs)
+    rules = _Rules(whole, unknown, ties, _depth(up_to, whole, ties))
     choice("unknown", unknown, ("drop", "miss"))
     choice("ties", ties, RANK_OF_TIES)
     learn = flag("learn", learn)
