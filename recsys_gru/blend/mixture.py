@@ -24,6 +24,7 @@ class Mixture(Block):
 
     ONE_BY_ONE: ClassVar[int] = PREFIXES
     """The networks' shares by their copies are at hand."""
+    COUNTS: ClassVar[bool] = True
     ROWS: ClassVar[int] = 8
     """Mixed at a time, so that they stay in the cache."""
     PERHAPS: ClassVar[float] = 1 / 16
@@ -82,8 +83,7 @@ class Mixture(Block):
         mixed = self._others[[row]]
         for share, scale in self._networks:
             share.add_nearly(mixed, scale[[row]], slice(row, row + 1))
-        error = float(self._errors[row])
-        return Rough(mixed[0], error, True, lambda items: self.own(items, np.full(len(items), row)))
+        return Rough(mixed[0], float(self._errors[row]), True)
 
     @cached_property
     def _errors(self) -> Doubles:

@@ -45,11 +45,12 @@ def rank_counts(
 def counts_within(
     block: Block, targets: NDArray[np.int32], depth: int, candidates: Candidates | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Count as ``rank_counts`` does, but only as far as to tell the ranks up to ``depth``, from lists.
+    """Count as ``rank_counts`` does, but only as far as to tell the ranks up to ``depth``, from lists where
+    these take less time.
 
     Returns:
-        above (Q,) and ties (Q,); where more than ``depth`` items score above a target, or as much, N in place
-        of the number that lists do not tell: of ties, or of those above too.
+        above (Q,) and ties (Q,); of lists, where more than ``depth`` items score above a target, or as
+        much, N in place of the number that these do not tell: of ties, or of those above too.
 
     >>> from recsys_gru.ranking import MatrixBlock
     >>> scores = np.array([[3.0, 1.0, 2.0, 1.0], [4.0, 3.0, 2.0, 1.0]], np.float32)
@@ -58,6 +59,8 @@ def counts_within(
     >>> above.tolist(), ties.tolist()
     ([1, 4], [1, 1])
     """
+    if block.COUNTS:
+        return rank_counts(block, targets, candidates)
     own = np.ascontiguousarray(block.own(targets), dtype=np.float32)[:, None]  # (Q, 1)
     refuse_non_finite(block, ~np.isfinite(own[:, 0]))
     items, scores = top_k(block, depth + 1, candidates)

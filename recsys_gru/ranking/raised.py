@@ -46,8 +46,9 @@ class RaisedBlock(Block):
         return scores
 
     def own(self, items: NDArray[np.int32], rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        plain = self._block.own(items, rows)
-        return self._with_added(plain, items, np.arange(len(items)) if rows is None else rows)
+        scores = self._block.own(items, rows).copy()
+        add_to_pairs(scores, (np.arange(len(items)) if rows is None else rows, items), self._raised)
+        return scores
 
     def offer(self, start: int, stop: int, allowed: NDArray[np.bool_], heaps: Heaps) -> None:
         inside = self._inside(start, stop)
@@ -108,11 +109,7 @@ class RaisedBlock(Block):
         scores = rough.scores.copy()
         scores[pairs.items] += pairs.added
         rounding = float(_rounding(scores[pairs.items], rough.error).max())
-
-        def exact(items: NDArray[np.int32]) -> NDArray[np.float32]:
-            return self._with_added(rough.exact(items), items, np.full(len(items), row))
-
-        return Rough(scores, rough.error + rounding, False, exact)
+        return Rough(scores, rough.error + rounding, False)
 
     @cached_property
     def _plain(self) -> NDArray[np.float32]:
@@ -132,14 +129,6 @@ class RaisedBlock(Block):
         own = bounds[rows]
         np.add.at(counts[0], rows, (scores > own).astype(np.int64) - (plain > own))
         np.add.at(counts[1], rows, (scores == own).astype(np.int64) - (plain == own))
-
-    def _with_added(
-        self, plain: NDArray[np.float32], items: NDArray[np.int32], rows: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Scores (R,) of some pairs with what is added to them."""
-        scores = plain.copy()
-        add_to_pairs(scores, (rows, items), self._raised)
-        return scores
 
 
 def _rounding(raised: NDArray[np.float32], errors: NDArray[np.float64] | float) -> NDArray[np.float64]:

@@ -62,6 +62,8 @@ class Block(ABC):
 
     ONE_BY_ONE: ClassVar[int] = 8
     """Rows up to which `top_k` answers each by `rough`; for more, tiles are quicker."""
+    COUNTS: ClassVar[bool] = False
+    """Whether counting what is above some items (`counted`) takes less time than finding the best."""
 
     rows: NDArray[np.int64]
     n_items: int

@@ -7,7 +7,6 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.kernels.bars import NO_BARS
 from recsys_gru.kernels.tiles import Heaps, short_list
 from recsys_gru.ranking.filters import Candidates
-from recsys_gru.ranking.rough import Rough
 from recsys_gru.ranking.scorer import NO_MASK, Block, refuse_non_finite, spans
 
 FEW = 64
@@ -16,6 +15,7 @@ ROOM = 16_384
 """Items that may be listed of a row of several, beside 4 k: while the best are not known yet many may be."""
 LONGEST = 1024
 """Items scored once more for a single row, beside 4 k; where more are too near to each other, all are."""
+NOTHING = np.empty(0, np.int32)
 
 
 def top_k(
@@ -61,9 +61,29 @@ def _short_first(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
     """What ``top_k`` answers, by scoring a few items exactly; None where these cannot be told quickly."""
     listed = block.short(k, NO_BARS if candidates is None else candidates.bars(), ROOM + 4 * k)
-    if listed is None:
-        return None
-    short, rows = listed
+    return None if listed is None else _best_of(block, *listed, k)
+
+
+def _one_by_one(
+    block: Block, k: int, candidates: Candidates | None
+) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
+    """The same, from a list row by row; None where one of them needs all the scores."""
+    bars = NO_BARS if candidates is None else candidates.bars()
+    lists = []
+    for row in range(len(block.rows)):
+        rough = block.rough(row)
+        short, told = (NOTHING, False) if rough is None else short_list(rough, k, bars, row, LONGEST + 4 * k)
+        if not told:
+            return None
+        lists.append(short)
+    rows = np.repeat(np.arange(len(lists)), [len(short) for short in lists])
+    return _best_of(block, np.concatenate([NOTHING, *lists]), rows, k)
+
+
+def _best_of(
+    block: Block, short: NDArray[np.int32], rows: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """The k best of listed items (P,) for each row, by their exact scores; rows (P,) ascend."""
     scores = block.own(short, rows)
     order = np.lexsort((short, -scores, rows))
     short, rows, scores = short[order], rows[order], scores[order]
@@ -71,37 +91,6 @@ def _short_first(
     best, items, _ = _empty_heaps(len(block.rows), k)
     among = place < k
     items[rows[among], place[among]], best[rows[among], place[among]] = short[among], scores[among]
-    return items, best
-
-
-def _one_by_one(
-    block: Block, k: int, candidates: Candidates | None
-) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
-    """What ``top_k`` answers, row by row; None where one of them needs all the scores."""
-    found = []
-    for row in range(len(block.rows)):
-        rough = block.rough(row)
-        one = None if rough is None else _top_of_one(rough, k, candidates, row)
-        if one is None:
-            return None
-        found.append(one)
-    if not found:
-        return None
-    return np.concatenate([items for items, _ in found]), np.concatenate([scores for _, scores in found])
-
-
-def _top_of_one(
-    rough: Rough, k: int, candidates: Candidates | None, row: int
-) -> tuple[NDArray[np.int32], NDArray[np.float32]] | None:
-    """What ``top_k`` answers for one row; None if rough scores do not tell the best from the rest."""
-    bars = NO_BARS if candidates is None else candidates.bars()
-    short, told = short_list(rough[:3], k, bars, row, LONGEST + 4 * k)
-    if not told:
-        return None
-    scores = rough.exact(short)
-    order = np.lexsort((short, -scores))[:k]
-    best, items, _ = _empty_heaps(1, k)
-    items[0, : len(order)], best[0, : len(order)] = short[order], scores[order]
     return items, best
 
 

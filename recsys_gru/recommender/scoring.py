@@ -18,7 +18,7 @@ from torch import Tensor
 from recsys_gru.contract import prefix_ends
 from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.bars import Bars
-from recsys_gru.kernels.coarse import coarse_scores, exact_scores
+from recsys_gru.kernels.coarse import coarse_scores
 from recsys_gru.kernels.counting import counts_beside
 from recsys_gru.kernels.machine.bytes import HAS_BYTES
 from recsys_gru.kernels.machine.pace import Pace
@@ -136,9 +136,8 @@ class NetworkBlock(Block):
         coarse = self._copies.coarse(self._output, self._bias)
         if coarse is None:
             return None
-        table, bias, hidden = self._arrays
-        scores, error = coarse_scores(coarse, bias, hidden[row])
-        return Rough(scores, error, False, lambda items: exact_scores(table, bias, hidden[row], items))
+        _, bias, hidden = self._arrays
+        return Rough(*coarse_scores(coarse, bias, hidden[row]), False)
 
     def _scores(self, items: Tensor) -> NDArray[np.float32]:
         """Scores (Q, T) of any items; where torch multiplies, by a product of at least NARROWEST columns."""

@@ -31,7 +31,7 @@ class Nearly(scorer.Block):
         return self._exact[np.arange(len(items)) if rows is None else rows, items]
 
     def rough(self, row: int) -> Rough:
-        return Rough(self._rough[row], self._error, False, lambda items: self._exact[row, items])
+        return Rough(self._rough[row], self._error, False)
 
 
 @settings(max_examples=200, deadline=None)
