@@ -5,8 +5,10 @@ methods of ``Engine``; the room ``cluster`` has the one of Ray.
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from typing import Any, Protocol, TypeAlias, TypeVar, cast, final
 
 from recsys_gru.arguments import shown
@@ -89,3 +91,46 @@ def engine_in(engine: EngineLike) -> Iterator[Engine]:
         raise ParameterError(
             f"expected engine to be one of {', '.join(NAMES)}, or an engine, got {shown(engine)}"
         )
+
+
+def on_threads(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
+    """The results of a function, in the order of its tasks, which have nothing to do with each other: this
+    thread takes one after the other, and with it as many more as there are (`torch.get_num_threads()`), which
+    kernels share.
+
+    After an error of the function, which is raised, no other task is begun.
+
+    >>> on_threads(abs, [-1, 2])
+    [1, 2]
+    """
+    from recsys_gru.kernels.machine.threads import at_most, n_threads
+
+    most = n_threads()
+    count = max(1, min(most, len(tasks)))
+    results: dict[int, Result] = {}
+    left = iter(list(enumerate(tasks)))  # a list gives each to one thread only
+
+    def work() -> None:
+        for place, task in left:
+            try:
+                results[place] = function(task)
+            except BaseException:
+                list(left)  # nothing is left to others
+                raise
+
+    with at_most(most // count), ThreadPoolExecutor(count, "recsys-gru") as pool:
+        others = [pool.submit(copy_context().run, work) for _ in range(count - 1)]
+        work()
+    for other in others:
+        other.result()
+    return [results[place] for place in range(len(tasks))]
+
+
+def both(one: Callable[[], Result], other: Callable[[], Task]) -> tuple[Result, Task]:
+    """The results of two pieces of work, done as ``on_threads`` does tasks.
+
+    >>> both(dict, list)
+    ({}, [])
+    """
+    results: list[Any] = on_threads(lambda work: work(), (one, other))
+    return results[0], results[1]

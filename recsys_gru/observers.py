@@ -4,6 +4,7 @@ The rooms that work announce, the rooms above (tracking, progress bars) listen. 
 variable: they end with their ``with`` block and never leak into another thread or task.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
@@ -107,7 +108,8 @@ def unheard() -> Iterator[None]:
 
 @contextmanager
 def epochs_as(model: object) -> Iterator[None]:
-    """Let epochs that end inside the block be heard as those of this model, and nothing else of it.
+    """Let epochs that end inside the block, on threads too, be heard as those of this model, one after the
+    other, and nothing else of it.
 
     >>> heard = []
     >>> with listening(heard.append), epochs_as("a blend"), fitting("a member", "sessions"):
@@ -115,11 +117,12 @@ def epochs_as(model: object) -> Iterator[None]:
     >>> heard
     [EpochEnded(model='a blend', report='loss 6.1')]
     """
-    outside = copy_context()
+    outside, one_by_one = copy_context(), threading.Lock()
 
     def tell(event: Event) -> None:
         if isinstance(event, EpochEnded):
-            outside.run(announce, EpochEnded(model, event.report))
+            with one_by_one:
+                outside.run(announce, EpochEnded(model, event.report))
 
     with unheard(), listening(tell):
         yield

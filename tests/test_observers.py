@@ -4,7 +4,18 @@ import contextvars
 
 import pytest
 
-from recsys_gru.observers import EpochEnded, Event, FitEnded, FitStarted, announce, fitting, listening
+from recsys_gru.engines import on_threads
+from recsys_gru.observers import (
+    EpochEnded,
+    Event,
+    FitEnded,
+    FitStarted,
+    announce,
+    epochs_as,
+    fitting,
+    listening,
+)
+from tests.threads import torch_threads
 
 
 def test_a_failed_fit_is_announced_with_its_error_and_the_error_goes_on() -> None:
@@ -36,3 +47,20 @@ def test_another_context_hears_nothing() -> None:
     with listening(heard.append):
         fresh.run(announce, FitEnded("m"))
     assert heard == []
+
+
+def test_epochs_that_end_on_threads_are_heard_one_after_the_other() -> None:
+    heard: list[Event] = []
+    inside: list[bool] = []
+
+    def listener(event: Event) -> None:
+        inside.append(True)
+        assert inside == [True]
+        heard.append(event)
+        inside.pop()
+
+    with torch_threads(4), listening(listener), epochs_as("a blend"):
+        on_threads(lambda epoch: announce(EpochEnded("a member", epoch)), range(200))
+    assert {event.report for event in heard if isinstance(event, EpochEnded)} == set(range(200))
+    assert len(heard) == 200
+    assert {event.model for event in heard if isinstance(event, EpochEnded)} == {"a blend"}

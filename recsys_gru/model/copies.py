@@ -2,6 +2,7 @@
 while they change. Their memory is kept for the next ones: new memory costs more than what is written to it.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,8 @@ from recsys_gru.model.rows import stretched
 
 SPARE = 8
 """Memory is taken for one row in so many more, as catalogues grow."""
+_MAKING = threading.RLock()
+"""Held while copies are made: threads that ask for the same one at once wait for the first."""
 
 
 class Copies:
@@ -30,12 +33,13 @@ class Copies:
 
     def composed(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         """Return a table with facts in its rows, made once."""
-        if name in self._composed:
-            return self._composed[name]
-        table = make()
-        if not self._changes:
-            self._composed[name] = table
-        return table
+        with _MAKING:
+            if name in self._composed:
+                return self._composed[name]
+            table = make()
+            if not self._changes:
+                self._composed[name] = table
+            return table
 
     @property
     def kept(self) -> bool:
@@ -46,20 +50,22 @@ class Copies:
         """Return the table's rows, each of this length; the table itself where that is 0."""
         if not length or self._changes:
             return stretched(table, length)
-        if self._stretched is None:
-            room = self._memory("stretched", table, table.shape[1]) if on_kernels(table) else None
-            self._stretched = stretched(table, length, room)
-        return self._stretched
+        with _MAKING:
+            if self._stretched is None:
+                room = self._memory("stretched", table, table.shape[1]) if on_kernels(table) else None
+                self._stretched = stretched(table, length, room)
+            return self._stretched
 
     def coarse(self, table: Tensor, bias: Tensor) -> Coarse | None:
         """Return the coarse copy of what items are scored by, rows (N, H) and biases (N, 1); None where there
         is none, or no use for it."""
         if self._changes or not on_kernels(table):
             return None
-        if self._coarse is None:
-            rows = self._memory("coarse", table, width_of(table.numpy()), torch.int8)
-            self._coarse = coarse_of(table.numpy(), bias.numpy(), rows.numpy())
-        return self._coarse
+        with _MAKING:
+            if self._coarse is None:
+                rows = self._memory("coarse", table, width_of(table.numpy()), torch.int8)
+                self._coarse = coarse_of(table.numpy(), bias.numpy(), rows.numpy())
+            return self._coarse
 
     @contextmanager
     def changing(self) -> Iterator[None]:

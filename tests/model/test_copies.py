@@ -3,9 +3,11 @@
 import numpy as np
 import torch
 
+from recsys_gru.engines import on_threads
 from recsys_gru.kernels.coarse import Coarse, coarse_of
 from recsys_gru.model.copies import Copies
 from recsys_gru.model.rows import stretched
+from tests.threads import torch_threads
 
 
 def test_a_coarse_copy_is_kept_until_the_table_changes_and_none_is_made_meanwhile() -> None:
@@ -57,3 +59,14 @@ def test_copies_of_a_table_that_changes_and_grows_are_those_of_a_new_one() -> No
         assert copies.coarse(found, bias[:count]) is coarse
         places.add((found.data_ptr(), coarse.rows.ctypes.data))
     assert len(places) == 2  # room for 70 is room for 78, that for 90 is room for 72
+
+
+def test_threads_that_ask_at_once_are_given_the_same_copies() -> None:
+    table, bias, copies = torch.ones(20_000, 40), torch.zeros(20_000, 1), Copies()
+
+    def ask(_: int) -> tuple[int, int]:
+        found = copies.stretched(table, 3.0)
+        return id(found), id(copies.coarse(found, bias))
+
+    with torch_threads(4):
+        assert len(set(on_threads(ask, range(8)))) == 1
