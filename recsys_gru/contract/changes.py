@@ -59,10 +59,14 @@ def changes_between(base: Arrays, now: Arrays) -> Changes | None:
     if base.keys() != now.keys():
         return None
     found: dict[str, NDArray[np.generic] | Picked] = {}
+    room = MOST * sum(values.nbytes for values in now.values())
     for name, values in now.items():
-        found |= _changes_of(name, base[name], values)
-    changed_bytes = sum(values.nbytes for values in found.values())
-    return found if changed_bytes <= MOST * sum(values.nbytes for values in now.values()) else None
+        changes = _changes_of(name, base[name], values)
+        room -= sum(part.nbytes for part in changes.values())
+        if room < 0:
+            return None
+        found |= changes
+    return found
 
 
 def changed(base: Arrays, changes: Arrays) -> dict[str, NDArray[np.generic]]:
@@ -120,22 +124,26 @@ def _changes_of(name: str, base: NDArray[np.generic], now: NDArray[np.generic]) 
     alike = base.dtype == now.dtype and base.shape[1:] == now.shape[1:] and base.ndim and now.ndim
     if not alike or len(now) < len(base):
         return {f"{WHOLE}/{name}": now}
-    rows = np.concatenate([_unlike(base, now[: len(base)]), np.arange(len(base), len(now))])
-    if len(rows) > MOST * len(now):
+    unlike = _unlike(base, now[: len(base)], int(MOST * len(now)) - len(now) + len(base))
+    if unlike is None:
         return {f"{WHOLE}/{name}": now}
+    rows = np.concatenate([unlike, np.arange(len(base), len(now))])
     return {f"{ROWS}/{name}": rows, f"{VALUES}/{name}": Picked(now, rows)} if len(rows) else {}
 
 
-def _unlike(one: NDArray[np.generic], other: NDArray[np.generic]) -> NDArray[np.int64]:
-    """The numbers of the rows whose bits are not the same."""
+def _unlike(one: NDArray[np.generic], other: NDArray[np.generic], most: int) -> NDArray[np.int64] | None:
+    """The numbers of the rows whose bits are not the same; None if they are more than `most`."""
     word, step = f"u{one.itemsize}", _rows_at_once(one)
-    found = [np.empty(0, np.int64)]
+    found, count = [np.empty(0, np.int64)], 0
     for start in range(0, len(one), step):
         parts = (np.ascontiguousarray(each[start : start + step]) for each in (one, other))
         bits, others = (part.reshape(len(part), -1).view(word) for part in parts)
         unlike = bits != others
         found.append(start + np.flatnonzero(unlike[:, 0] if unlike.shape[1] == 1 else unlike.any(1)))
-    return np.concatenate(found)
+        count += len(found[-1])
+        if count > most:
+            return None
+    return np.concatenate(found) if count <= most else None
 
 
 def _rows_at_once(values: NDArray[np.generic]) -> int:
