@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from recsys_gru.arguments import shown, whole_number
 from recsys_gru.blend.foretold import TEMPERATURES, Foretold, best_temperature, parted
 from recsys_gru.blend.gate import OF_SESSION, Gate, context_of
-from recsys_gru.blend.members import USUAL, made, of_member, told
+from recsys_gru.blend.members import USUAL, go_on, made, of_member, told
 from recsys_gru.blend.mixture import Mixture
 from recsys_gru.blend.shares import pieces, shares_of
 from recsys_gru.contract import (
-    Incremental,
     Recommender,
     SearchSpace,
     check_number,
@@ -26,7 +25,7 @@ from recsys_gru.errors import ParameterError
 from recsys_gru.files import Field, Layout
 from recsys_gru.observers import epochs_as, fitting, unheard
 from recsys_gru.ranking import PREFIXES, Block
-from recsys_gru.sessions import SessionData, Sessions, as_sessions, renumbered
+from recsys_gru.sessions import SessionData, Sessions, as_sessions
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -142,9 +141,10 @@ class Blend(Recommender):
         if sessions.counted.any():
             with fitting(self, sessions):
                 with unheard():
-                    self._weigh(sessions, most=Foretold.of_a_piece(len(self.vocabulary_)))
+                    self._foretell(sessions, most=Foretold.of_a_piece(len(self.vocabulary_)))
                 with epochs_as(self):
-                    self._go_on(sessions, own)
+                    go_on(self.members_, sessions, own, beside=self._learn_weights)
+                self._take_over(self.members_[0])
         return self
 
     def blocks(self, sessions: Sessions, every: bool, rows: int = PREFIXES) -> Iterator[Block]:
@@ -225,32 +225,25 @@ class Blend(Recommender):
         self._take_over(self.members_[0])
 
     def _weigh(self, sessions: Sessions | None, most: int) -> None:
-        """Foretell some of the clicks of newer sessions, if there are any, and learn the weights anew."""
-        if sessions is None:
-            return
+        """Learn the weights anew from newer sessions, if there are any."""
+        if sessions is not None:
+            self._foretell(sessions, most)
+            self._learn_weights()
+
+    def _foretell(self, sessions: Sessions, most: int) -> None:
+        """Foretell some of the clicks of newer sessions."""
         same = sessions.vocabulary is self.vocabulary_
         known = sessions if same else sessions.numbered_by(self.vocabulary_)
         if not self.foretold_.count:
             self.temperatures_ = best_temperature(self.members_, known)
         told = Foretold.of(self.members_, self.temperatures_, known, most)
         self.foretold_ = self.foretold_.with_newer(told)
+
+    def _learn_weights(self) -> None:
+        """Learn the weights from what was foretold, if anything was."""
         if self.foretold_.count:
             told, strength = self.foretold_, float(self.strength)
             self.gate_ = Gate.learned(told.context, told.shares, strength, self.gate_)
-
-    def _go_on(self, sessions: Sessions, of_networks: Mapping[str, int]) -> None:
-        """Let every member learn newer sessions; for those that count they are renumbered once."""
-        counted = None
-        for member in self.members_:
-            if isinstance(member, Incremental):
-                counted = renumbered(member.vocabulary_, sessions)[0] if counted is None else counted
-                member.go_on(counted)
-            elif hasattr(member, "partial_fit"):
-                member.partial_fit(sessions, **(of_networks if member.logits else {}))
-            else:
-                cannot = f"{type(member).__name__} cannot go on learning: give fit a validation part"
-                raise ParameterError(cannot)
-        self._take_over(self.members_[0])
 
     def _take_over(self, member: Recommender) -> None:
         self.vocabulary_, self.fingerprint_ = member.vocabulary_, member.fingerprint_

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recsys_gru.blend.gate import OF_SESSION, context_of
-from recsys_gru.blend.shares import as_shares, pieces, scores_of, shares_of
+from recsys_gru.blend.shares import Piece, as_shares, pieces, scores_of, shares_of
 from recsys_gru.contract import Recommender, prefix_ends
+from recsys_gru.engines import on_threads
 from recsys_gru.ranking import PREFIXES
 from recsys_gru.sessions import Sessions
 
@@ -38,8 +39,10 @@ class Foretold:
     """The most that are foretold of a piece to learn from; they are spread over it."""
     LEAST: ClassVar[int] = 200
     """As many are foretold of a piece that has them, however many items there are."""
-    SCORES: ClassVar[int] = 40_000_000
+    SCORES: ClassVar[int] = 24_000_000
     """Of the catalogue for all clicks of a piece together; fewer of these are foretold by more items."""
+    AT_ONCE: ClassVar[int] = 256
+    """Foretold together: few enough that memory is used again and threads have as much to do each."""
 
     context: Matrix
     shares: Matrix
@@ -48,7 +51,7 @@ class Foretold:
     def of_a_piece(cls, items: int) -> int:
         """The most clicks that are foretold of a piece to learn from, out of so many items.
 
-        >>> Foretold.of_a_piece(20_000), Foretold.of_a_piece(100_000), Foretold.of_a_piece(10**7)
+        >>> Foretold.of_a_piece(16_000), Foretold.of_a_piece(60_000), Foretold.of_a_piece(10**7)
         (1500, 400, 200)
         """
         return max(cls.LEAST, min(cls.A_PIECE, cls.SCORES // items))
@@ -68,14 +71,16 @@ class Foretold:
         cls, members: Sequence[Recommender], temperatures: Matrix, sessions: Sessions, most: int
     ) -> "Foretold":
         """Foretell the clicks of sessions in the members' item numbers, at most about so many."""
-        found = [cls.nothing(len(members))]
         sessions = some_of(sessions, most)
-        ends = prefix_ends(sessions, every=True)
-        for piece in pieces(sessions, ends, PREFIXES):
+
+        def foretell(piece: Piece) -> Foretold:
             shares = shares_of(members, temperatures, piece, every=True)
             targets = sessions.items[piece.rows + 1]
             given = np.stack([share.of(targets) for share in shares], axis=1)
-            found.append(cls(context_of(piece.sessions, piece.ends, shares), given))
+            return cls(context_of(piece.sessions, piece.ends, shares), given)
+
+        asked = pieces(sessions, prefix_ends(sessions, every=True), cls.AT_ONCE)
+        found = [cls.nothing(len(members)), *on_threads(foretell, list(asked))]
         return cls(
             np.concatenate([one.context for one in found]), np.concatenate([one.shares for one in found])
         )

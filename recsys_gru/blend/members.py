@@ -1,14 +1,17 @@
-"""The members of a mixture: as plain values, made of these, and their arrays among those of others."""
+"""The members of a mixture: as plain values, made of these; their going on; their arrays among others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from recsys_gru.arguments import shown
-from recsys_gru.contract import Recommender, new_recommender, recommender_class
+from recsys_gru.contract import Incremental, Recommender, new_recommender, recommender_class
+from recsys_gru.engines import on_threads
 from recsys_gru.errors import ParameterError
 from recsys_gru.files import Field
 from recsys_gru.recommender import RECOMMENDED
+from recsys_gru.sessions import Sessions, renumbered
 
 USUAL: tuple[Mapping[str, Any], ...] = (
     {"model": "GRU4Rec", **RECOMMENDED},
@@ -45,6 +48,38 @@ def made(told: Recommender | Mapping[str, Any]) -> Recommender:
         raise ParameterError(f"expected models as recommenders, got {shown(told)} among them")
     own = {name: value for name, value in told.items() if name != "model"}
     return new_recommender(recommender_class(told["model"]), own)
+
+
+def go_on(
+    members: Sequence[Recommender],
+    sessions: Sessions,
+    of_networks: Mapping[str, Any],
+    beside: Callable[[], None],
+) -> None:
+    """Let members learn newer sessions, each by itself, networks with these arguments; and do what else there
+    is to do beside.
+
+    Raises:
+        ParameterError: if a member cannot go on learning; then none has learned anything.
+    """
+    counting = [member for member in members if isinstance(member, Incremental)]
+    learns = [_learns(one, of_networks) for one in members if not isinstance(one, Incremental)]
+    known = renumbered(counting[0].vocabulary_, sessions)[0] if counting else sessions
+    tasks: list[Callable[[], object]] = [
+        *(partial(learn, sessions) for learn in learns),  # these take the longest
+        beside,
+        *(partial(one.go_on, known) for one in counting),
+    ]
+    on_threads(lambda task: task(), tasks)
+
+
+def _learns(member: Recommender, of_networks: Mapping[str, Any]) -> Callable[[Sessions], object]:
+    """What lets a member learn newer sessions."""
+    learn = getattr(member, "partial_fit", None)
+    if learn is None:
+        cannot = f"{type(member).__name__} cannot go on learning: give fit a validation part"
+        raise ParameterError(cannot)
+    return partial(learn, **of_networks) if member.logits else learn
 
 
 def of_member(field: Field, place: int) -> Field:

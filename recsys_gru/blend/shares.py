@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from recsys_gru.blend.windows import LONGEST, windows
 from recsys_gru.contract import Recommender
+from recsys_gru.kernels.roughly import raise_rows
 from recsys_gru.kernels.sparse import add_dense, add_rows, fill_own, sum_rows
 from recsys_gru.ranking import Block, Entries
 from recsys_gru.sessions import Sessions
@@ -81,9 +82,7 @@ class NetworkShares(Known):
         self._rough, errors = rough  # of the block's rows, as their shares lie in the scores' place below
         self.errors = errors[at] / temperature + self.SLACK
         tops, sums = np.empty((2, len(errors)), np.float32)
-        for part in parts(len(errors), self.ROWS):
-            tops[part] = self._rough[part].max(axis=1)
-            sums[part] = self._raised(self._rough[part], tops[part, None]).sum(axis=1)
+        raise_rows(self._rough, self._temperature, tops, sums)
         sums[~np.isfinite(errors)] = np.nan
         self._tops, self._sums = tops[at], sums[at]  # (Q,) each
         self.largest = 1 / self._sums.astype(np.float64)

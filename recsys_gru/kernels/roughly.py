@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 from recsys_gru.kernels.arrays import Floats
 from recsys_gru.kernels.coarse import Coarse
 from recsys_gru.kernels.finding import Alone, Factors, Lanes
+from recsys_gru.kernels.gru import halves_of_exp
+from recsys_gru.kernels.losses import largest
 from recsys_gru.kernels.machine.bytes import HAS_BYTES, LANES, TALL, byte_piece, byte_rows
 from recsys_gru.kernels.machine.jit import in_order, kernel
 from recsys_gru.kernels.shortlists import ALONE, byte_states
+
+CHUNK = 512
+"""Scores of a row that are raised together."""
 
 
 def rough_scores(coarse: Coarse, bias: Floats, hidden: Floats) -> tuple[Floats, NDArray[np.float64]]:
@@ -105,3 +110,28 @@ def score_plainly(
                 total += np.int32(row[j]) * np.int32(states[q, j])
             whole = np.float32(np.int32(total - offsets[at]))
             scores[q, at] = whole * (scales[at] * steps[q]) + starts[at]
+
+
+@kernel
+def raise_rows(scores: Floats, temperature: np.float32, tops: Floats, sums: Floats) -> None:
+    """Set the scores (Q, N), N > 0, to e^((score - top) / temperature), 1 for the largest of a row, and tell
+    each row's top (Q,) and the sum of these (Q,).
+
+    A chunk stays in the cache while it is raised and summed; the sums of chunks are added in double.
+
+    Twin: NumPy in double, tests/kernels/test_roughly.py::test_raised_rows_are_the_terms_of_a_softmax.
+    """
+    bits, factor = np.empty(CHUNK, np.int32), np.float32(1) / temperature
+    powers = bits.view(np.float32)
+    for q in range(len(scores)):
+        top, total = largest(scores[q]), np.float64(0)
+        for first in range(0, scores.shape[1], CHUNK):
+            chunk, part = scores[q, first : first + CHUNK], np.float32(0)
+            for j in range(len(chunk)):
+                chunk[j] = (chunk[j] - top) * factor
+            halves_of_exp(chunk, np.float32(0), bits)
+            for j in range(len(chunk)):
+                chunk[j] *= powers[j]
+                part += chunk[j]
+            total += part
+        tops[q], sums[q] = top, total

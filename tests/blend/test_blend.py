@@ -9,7 +9,9 @@ import pytest
 
 import recsys_gru as rg
 from recsys_gru.blend import Blend
+from recsys_gru.blend.foretold import Foretold
 from recsys_gru.blend.gate import context_of
+from recsys_gru.blend.members import go_on
 from recsys_gru.blend.shares import DenseShares
 from recsys_gru.contract import Recommender
 from recsys_gru.contract.toy import clicks_of
@@ -17,6 +19,7 @@ from recsys_gru.errors import ClickLogError, ParameterError
 from recsys_gru.observers import EpochEnded, Event, FitStarted, listening
 from recsys_gru.sessions import Sessions, moment_of
 from tests.contract.suite import log
+from tests.threads import torch_threads
 
 GRU = {"layers": (8,), "batch_size": 8, "n_sample": 16, "n_epochs": 3, "device": "cpu"}
 
@@ -169,6 +172,29 @@ def test_a_stream_teaches_members_and_weights(tmp_path: Path) -> None:
             one.partial_fit(clicks, since=late, n_epochs=0)
     assert model.recommend(log(9)).equals(one.recommend(log(9)))
     one.partial_fit(clicks, since=datetime(2030, 1, 1, tzinfo=UTC))  # nothing new is no error
+
+
+def test_it_goes_on_to_the_same_bits_on_one_thread_and_on_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Foretold, "AT_ONCE", 7)
+    members = [rg.GRU4Rec(**GRU), rg.GRU4Rec(**GRU, seed=2), rg.VMISKNN(), rg.ItemKNN(), rg.Popularity()]  # type: ignore[arg-type]
+    states = []
+    for threads in (1, 3):
+        with torch_threads(threads):
+            model = Blend(members).fit(log(60)).partial_fit(log(40, seed=3, first=60))
+        states.append({name: values.tobytes() for name, values in model._state().items()})
+    assert states[0] == states[1]
+
+
+def test_nothing_is_learned_where_a_member_cannot_go_on() -> None:
+    class Fixed:
+        """A member without partial_fit."""
+
+    model = rg.Markov().fit(log(20))
+    before = model.vocabulary_.support.sum()
+    newer = Sessions.from_events(log(9, seed=3, first=60))
+    with pytest.raises(ParameterError, match="Fixed cannot go on learning"):
+        go_on([model, Fixed()], newer, {}, beside=lambda: None)  # type: ignore[list-item]
+    assert model.vocabulary_.support.sum() == before
 
 
 def test_networks_walk_newer_sessions_as_often_as_asked() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from recsys_gru.kernels import roughly
 from recsys_gru.kernels.coarse import OFFSET, coarse_of
-from recsys_gru.kernels.roughly import rough_scores
+from recsys_gru.kernels.roughly import raise_rows, rough_scores
 from recsys_gru.kernels.shortlists import byte_states
 
 pytestmark = pytest.mark.kernels
@@ -49,3 +49,17 @@ def test_a_state_that_is_not_finite_has_no_error_that_is() -> None:
     hidden = np.array([[1, 2, 3], [1, np.nan, 3]], np.float32)
     _, errors = rough_scores(coarse, bias, hidden)
     assert np.isfinite(errors).tolist() == [True, False]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 1200), st.sampled_from([0.35, 1.0, 2.0]), st.floats(0.1, 60))
+def test_raised_rows_are_the_terms_of_a_softmax(
+    seed: int, items: int, temperature: float, wide: float
+) -> None:
+    scores = (wide * np.random.default_rng(seed).standard_normal((3, items))).astype(np.float32)
+    raised, (tops, sums) = scores.copy(), np.empty((2, 3), np.float32)
+    raise_rows(raised, np.float32(temperature), tops, sums)
+    double = scores.astype(np.float64)
+    terms = np.exp((double - double.max(axis=1, keepdims=True)) / np.float32(temperature))
+    assert (tops == scores.max(axis=1)).all()
+    np.testing.assert_allclose(raised, terms, rtol=2e-5, atol=1e-37)
+    np.testing.assert_allclose(sums, terms.sum(axis=1), rtol=2e-6)
