@@ -17,22 +17,21 @@ if TYPE_CHECKING:
     from recsys_gru import Recommender
 
 FINITE = "finite"
-MOST_SECONDS = 0.25
+MOST_SECONDS = 0.1
 """Single requests are timed so long at most, the first few apart: of a large catalogue fewer tell enough."""
+
+NOT_FINITE = Decision(promoted=False, checks=(Check(FINITE, False, "its weights are not finite numbers"),))
 
 
 def judge(
     stream: Stream, period: Period, events: "pl.DataFrame", before: Facts | None, settings: Settings
 ) -> Decision:
-    """Decide on the model of a stream after it has learned a period.
+    """Decide on the model of a stream, whose weights are finite, after it has learned a period.
 
     Args:
         events: the clicks of the sessions that were foretold.
         before: the figures of the version that serves, on the same clicks; None where there is none.
     """
-    if not is_finite(stream.model):
-        said = "its weights are not finite numbers"
-        return Decision(promoted=False, checks=(Check(FINITE, False, said),))
     checks = [Check(FINITE, True, "all weights are finite"), _foretold(stream, settings)]
     if events.height:
         checks.append(_learned(figures(stream.model, events, period, settings), before, settings))

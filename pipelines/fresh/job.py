@@ -2,14 +2,17 @@
 
 import json
 import logging
+import shutil
 import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys_gru import errors
+from recsys_gru.engines import both
 
 from ..gate import Decision
 from ..plumbing.alert import alert
@@ -27,10 +30,10 @@ from ..plumbing.lock import locked
 from ..plumbing.periods import Period, finished, length_of
 from ..plumbing.scratch import own_scratch
 from ..plumbing.settings import Settings
-from ..plumbing.versions import MODEL, current, fresh_folder, prune, publish
+from ..plumbing.versions import MODEL, current, draft, fresh_folder, prune, publish
 from ..plumbing.workshop import Facts, write_whole
 from . import alias, tell
-from .guard import judge
+from .guard import NOT_FINITE, is_finite, judge
 from .learn import figures, learn
 from .measure import measure
 from .stream import Memory, Stream, begin
@@ -114,16 +117,6 @@ def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Deci
     if not due:
         return None
     before = row if direct else _before(stream, period, asked, settings)
-    decision = judge(stream, period, asked, before, settings)
-    if not decision.promoted:
-        say(
-            "refused, the version before stays",
-            level=logging.WARNING,
-            period=period.name,
-            why=decision.reason,
-        )
-        return decision
-
     older = None if stream.good is None else stream.good.model
 
     def fill(folder: Path) -> None:
@@ -131,13 +124,25 @@ def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Deci
         if settings.fresh.lists:
             tell.write_lists(stream.model, period, events, settings, folder)
 
+    if not is_finite(stream.model):
+        return _refused(period, NOT_FINITE)
+    # what is judged is written meanwhile: most are published
+    judging = partial(judge, stream, period, asked, before, settings)
+    decision, drafted = both(judging, partial(draft, settings, fill))
+    if not decision.promoted:
+        shutil.rmtree(drafted)
+        return _refused(period, decision)
     rows = [*stream.rows, *stream.pending]
     oldest = (period.start - timedelta(days=settings.work.keep_days)).isoformat()
-    stream.good = publish(
-        settings, stream.base, period.end, [row for row in rows if row["start"] >= oldest], fill
-    )
+    kept = [row for row in rows if row["start"] >= oldest]
+    stream.good = publish(settings, stream.base, period.end, kept, drafted)
     stream.rows, stream.pending = stream.good.ledger(), []
     say("published", period=period.name, version=stream.good.number, base=stream.base)
+    return decision
+
+
+def _refused(period: Period, decision: Decision) -> Decision:
+    say("refused, the version before stays", level=logging.WARNING, period=period.name, why=decision.reason)
     return decision
 
 

@@ -5,6 +5,8 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from recsys_gru.engines import on_threads
+
 from ..plumbing.periods import Period
 from ..plumbing.settings import Settings
 from ..plumbing.workshop import Facts
@@ -28,7 +30,8 @@ def learn(stream: Stream, period: Period, settings: Settings) -> "tuple[pl.DataF
     since = max(period.start, stream.until)
     new = _between(events, since, period.end)
     asked = asked_of(events, period, len(stream.frozen.vocabulary_), settings)
-    foretold, nightly = (figures(model, asked, period, settings) for model in (stream.model, stream.frozen))
+    models = (stream.model, stream.frozen)
+    foretold, nightly = on_threads(lambda model: figures(model, asked, period, settings), models)
     began = time.monotonic()
     if new.height:
         _learn(stream.model, events, since, settings)

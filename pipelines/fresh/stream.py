@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from recsys_gru.engines import both
+
 from ..plumbing.errors import BadInputError
 from ..plumbing.periods import midnight
 from ..plumbing.settings import Settings
@@ -72,13 +74,17 @@ def begin(settings: Settings, memory: Memory) -> Stream:
     known, memory.stream = memory.stream, None
     if known is not None and known.base == base and known.goes_on and known.good == good:
         return known
-    frozen, rows = registry_of(settings).load(base), [] if good is None else good.ledger()
+    rows = [] if good is None else good.ledger()
+    ours = good if good is not None and good.base == base else None
+    frozen, model = both(
+        lambda: registry_of(settings).load(base), lambda: None if ours is None else load(ours.model)
+    )
     if not hasattr(frozen, "partial_fit"):
         raise BadInputError(
             f"expected a champion that can go on learning, got {type(frozen).__name__} without partial_fit"
         )
-    if good is not None and good.base == base:
-        return Stream(base, frozen, load(good.model), good.until, rows, good)
+    if ours is not None and model is not None:
+        return Stream(base, frozen, model, ours.until, rows, ours)
     until = _end_of(frozen, day_of(settings, base))
     return Stream(base, frozen, deepcopy(frozen), until, rows, good)
 

@@ -77,27 +77,33 @@ def standing_at(settings: Settings, moment: datetime) -> Version | None:
     return found[-1] if found else None
 
 
-def publish(
-    settings: Settings, base: int, until: datetime, rows: list[Facts], fill: Callable[[Path], None]
-) -> Version:
-    """Make the next version, whole or not at all, and point to it.
+def draft(settings: Settings, fill: Callable[[Path], None]) -> Path:
+    """Make the folder of the next version, where nobody looks yet.
 
     Args:
-        rows: the ledger; the rows that bear no number get the new version's.
         fill: saves the model, and what belongs to it, in a folder.
     """
-    before = current(settings)
-    number = 1 if before is None else before.number + 1
-    target = _home(settings) / f"{number:06}"
+    target = _home(settings) / f"{_next(settings):06}"
     aside = target.with_name(f".{target.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     fill(aside)
+    return aside
+
+
+def publish(settings: Settings, base: int, until: datetime, rows: list[Facts], drafted: Path) -> Version:
+    """Make a draft the next version, whole or not at all, and point to it.
+
+    Args:
+        rows: the ledger; the rows that bear no number get the new version's.
+    """
+    number = _next(settings)
+    target = _home(settings) / f"{number:06}"
     lines = (json.dumps({"version": number} | row) for row in rows)
-    (aside / LEDGER).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (drafted / LEDGER).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     mark = {"version": number, "base": base, "until": until.isoformat()}
-    (aside / MARK).write_text(json.dumps(mark), encoding="utf-8")
-    put_in_place(aside, target)
+    (drafted / MARK).write_text(json.dumps(mark), encoding="utf-8")
+    put_in_place(drafted, target)
     where = target.relative_to(fresh_folder(settings)).as_posix()
     write_whole(fresh_folder(settings) / CURRENT, json.dumps({**mark, "path": where}, indent=1))
     return Version(number, target, base, until)
@@ -119,3 +125,8 @@ def prune(settings: Settings) -> None:
 
 def _home(settings: Settings) -> Path:
     return fresh_folder(settings) / "versions"
+
+
+def _next(settings: Settings) -> int:
+    before = current(settings)
+    return 1 if before is None else before.number + 1

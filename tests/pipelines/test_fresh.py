@@ -42,6 +42,12 @@ def home(begun_day: Home, tmp_path: Path) -> Home:
     return copied(begun_day, tmp_path / "home")
 
 
+def versions(home: Home) -> list[str]:
+    """The folders beside the versions, hidden ones too."""
+    folder = fresh_folder(home.settings()) / "versions"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
 def test_a_day_of_updates_learns_every_click_once_and_tells_of_it(whole_day: Home) -> None:
     rows = serving(whole_day).ledger()
     assert [row["period"] for row in rows] == [f"{DAY}T{hour - 6:02}" for hour in HOURS]
@@ -89,6 +95,7 @@ def test_a_refused_version_never_serves_and_the_next_run_learns_all_since(
     home.configure(model=MODEL, alerts=alerts, fresh={**FRESH, "against_before": 1000.0})
     assert fresh(home, 12) == [REFUSED]
     assert weights(home) == before
+    assert versions(home) == ["000001"]
     assert "beside the version before: recall@20" in said.read_text()
     assert "refused: beside the version before" in page(status(home.settings()))
     home.configure(model=MODEL, fresh=FRESH)
@@ -96,6 +103,22 @@ def test_a_refused_version_never_serves_and_the_next_run_learns_all_since(
     assert weights(home) == weights(whole_day)
     assert unbalanced(home.settings()) == []
     assert "refused: " not in page(status(home.settings()))
+
+
+def test_weights_that_are_not_finite_are_refused_before_they_are_written(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learn = GRU4Rec.partial_fit
+
+    def diverge(model: GRU4Rec, newer: pl.DataFrame, **how: object) -> GRU4Rec:
+        learn(model, newer, **how)  # type: ignore[arg-type]
+        model.network_.tables["output"][0] = float("nan")
+        return model
+
+    monkeypatch.setattr(GRU4Rec, "partial_fit", diverge)
+    assert fresh(home, 6) == [REFUSED]
+    assert "not finite" in json.loads((fresh_folder(home.settings()) / "refused.json").read_text())["why"]
+    assert versions(home) == []
 
 
 def test_coverage_latency_and_the_nightly_model_are_looked_at(home: Home) -> None:
