@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=5)
     parser.add_argument("--blend", action="store_true", help="the recommended blend, else its network alone")
     parser.add_argument("--no-register", action="store_true", help="leave MLflow's registry out")
+    parser.add_argument("--threads", type=int, help="of each process, else as many as it finds cores")
     parser.add_argument("--home", type=Path, help="a folder for the project, else one that is removed")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
@@ -64,8 +65,12 @@ def main() -> None:
             prepare(home, asked.items, asked.clicks, HOURS, **how)
         first, each = next_hour(home), asked.hours + 1
         found = {
-            "a process an hour": [row for hour in range(each) for row in measured(home, [first + hour])],
-            "a process that stays": measured(home, list(range(first + each, first + 2 * each))),
+            "a process an hour": [
+                row for hour in range(each) for row in measured(home, [first + hour], asked.threads)
+            ],
+            "a process that stays": measured(
+                home, list(range(first + each, first + 2 * each)), asked.threads
+            ),
         }
     for way, rows in found.items():
         for name in NAMES:
@@ -160,10 +165,11 @@ def settings_in(home: Path, register: bool) -> "Settings":
     return read_settings(file)
 
 
-def measured(home: Path, hours: list[int]) -> list[dict[str, float]]:
+def measured(home: Path, hours: list[int], threads: int | None) -> list[dict[str, float]]:
     """The seconds of each of some hours in a process of its own."""
     command = [sys.executable, "-c", ONE_SHOT, str(home), *map(str, hours)]
-    alone = {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    alone = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+    alone |= {"OMP_NUM_THREADS": str(threads)} if threads else {}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)
     rows: list[dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
     return rows
