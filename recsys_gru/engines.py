@@ -1,14 +1,15 @@
-"""What moves work to where it is done: this process, or other ones on an engine that exists.
+"""What moves work to where it is done: this process and its threads, or other ones on an engine that exists.
 
 The work itself is plain functions, the same on every engine. An engine is anything with the attributes and
 methods of ``Engine``; the room ``cluster`` has the one of Ray.
 """
 
 import importlib
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any, Protocol, TypeAlias, TypeVar, cast, final
 
 from recsys_gru.arguments import shown
@@ -19,6 +20,7 @@ Result = TypeVar("Result")
 NAMES = ("local", "ray")
 PARTS = 4
 """Parts of some work for each worker: who is slow gets fewer."""
+_limit: ContextVar[float] = ContextVar("limit", default=math.inf)
 
 
 class Engine(Protocol):
@@ -93,19 +95,39 @@ def engine_in(engine: EngineLike) -> Iterator[Engine]:
         )
 
 
+def threads_here() -> int:
+    """How many threads work may use here: `torch.get_num_threads()`, or fewer as ``at_most`` says."""
+    import torch
+
+    return int(min(torch.get_num_threads(), _limit.get()))
+
+
+@contextmanager
+def at_most(count: float) -> Iterator[None]:
+    """Let work use so many threads and no more, meanwhile and here: other Python threads are not told.
+
+    >>> with at_most(1):
+    ...     threads_here()
+    1
+    """
+    token = _limit.set(min(count, _limit.get()))
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def on_threads(function: Callable[[Task], Result], tasks: Sequence[Task]) -> list[Result]:
     """The results of a function, in the order of its tasks, which have nothing to do with each other: this
-    thread takes one after the other, and with it as many more as there are (`torch.get_num_threads()`), which
-    kernels share.
+    thread takes one after the other, and with it as many more as there are (``threads_here``), which kernels
+    share.
 
     After an error of the function, which is raised, no other task is begun.
 
     >>> on_threads(abs, [-1, 2])
     [1, 2]
     """
-    from recsys_gru.kernels.machine.threads import at_most, n_threads
-
-    most = n_threads()
+    most = threads_here()
     count = max(1, min(most, len(tasks)))
     results: dict[int, Result] = {}
     left = iter(list(enumerate(tasks)))  # a list gives each to one thread only

@@ -11,8 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recsys_gru import errors
-from recsys_gru.engines import both
+from recsys_gru import engines, errors
 
 from ..gate import Decision
 from ..plumbing.alert import alert
@@ -128,7 +127,7 @@ def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Deci
         return _refused(period, NOT_FINITE)
     # what is judged is written meanwhile: most are published
     judging = partial(judge, stream, period, asked, before, settings)
-    decision, drafted = both(judging, partial(draft, settings, fill))
+    decision, drafted = engines.both(judging, partial(draft, settings, fill))
     if not decision.promoted:
         shutil.rmtree(drafted)
         return _refused(period, decision)

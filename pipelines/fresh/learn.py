@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from recsys_gru.engines import on_threads
+from recsys_gru import engines
 
 from ..plumbing.periods import Period
 from ..plumbing.settings import Settings
@@ -31,7 +31,7 @@ def learn(stream: Stream, period: Period, settings: Settings) -> "tuple[pl.DataF
     new = _between(events, since, period.end)
     asked = asked_of(events, period, len(stream.frozen.vocabulary_), settings)
     models = (stream.model, stream.frozen)
-    foretold, nightly = on_threads(lambda model: figures(model, asked, period, settings), models)
+    foretold, nightly = engines.on_threads(lambda model: figures(model, asked, period, settings), models)
     began = time.monotonic()
     if new.height:
         _learn(stream.model, events, since, settings)

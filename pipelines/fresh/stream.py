@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from recsys_gru.engines import both
+from recsys_gru import engines
 
 from ..plumbing.errors import BadInputError
 from ..plumbing.periods import midnight
@@ -76,7 +76,7 @@ def begin(settings: Settings, memory: Memory) -> Stream:
         return known
     rows = [] if good is None else good.ledger()
     ours = good if good is not None and good.base == base else None
-    frozen, model = both(
+    frozen, model = engines.both(
         lambda: registry_of(settings).load(base), lambda: None if ours is None else load(ours.model)
     )
     if not hasattr(frozen, "partial_fit"):

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recsys_gru.engines import at_most
 from recsys_gru.kernels.gru import gru_alone, gru_backward, gru_forward, gru_walk
-from recsys_gru.kernels.machine.threads import at_most, n_threads
+from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.kernels.products import linear, matmul, on_kernels
 
 Weights = dict[str, Tensor]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recsys_gru.contract import Begun
-from recsys_gru.kernels.machine.threads import at_most, n_threads
+from recsys_gru.engines import at_most
+from recsys_gru.kernels.machine.threads import n_threads
 from recsys_gru.model.network import Network, States
 from recsys_gru.ranking import Block
 from recsys_gru.recommender.scoring import Ints, block_of

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from recsys_gru.kernels.machine.threads import at_most, n_threads
+from recsys_gru.engines import at_most
+from recsys_gru.kernels.machine.threads import n_threads
 
 TURN = 0.02
 """Seconds of work from which a number of threads is judged."""

@@ -8,10 +8,7 @@ one thread.
 
 # ruff: noqa: ANN401 - numba's compiler objects have no types
 import ctypes
-import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +17,11 @@ import torch
 from llvmlite import ir
 from numba.core import cgutils, types
 
+from recsys_gru.engines import threads_here
 from recsys_gru.kernels.machine.jit import instruction
 
 REGION = "GOMP_parallel"
 """Of GNU's OpenMP, and of LLVM's: call a function with an argument on so many threads, and wait for them."""
-_limit: ContextVar[float] = ContextVar("limit", default=math.inf)
 BYTES, INT, LONG = ir.IntType(8).as_pointer(), ir.IntType(32), ir.IntType(64)
 
 
@@ -41,17 +38,7 @@ def _find_region() -> bool:
 
 def n_threads() -> int:
     """Return how many threads kernels share their parts out among."""
-    return int(min(torch.get_num_threads(), _limit.get())) if HAS_REGION else 1
-
-
-@contextmanager
-def at_most(count: float) -> Iterator[None]:
-    """Let kernels use so many threads and no more, meanwhile and here: other Python threads are not told."""
-    token = _limit.set(min(count, _limit.get()))
-    try:
-        yield
-    finally:
-        _limit.reset(token)
+    return threads_here() if HAS_REGION else 1
 
 
 def _share_out(typing: Any, body: Any, state: Any, _parts: Any, _threads: Any) -> tuple[Any, Any]:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recsys_gru.engines import at_most
 from recsys_gru.kernels.machine.pace import PRICE, TURN, Pace
-from recsys_gru.kernels.machine.threads import at_most, n_threads
+from recsys_gru.kernels.machine.threads import n_threads
 from tests.threads import torch_threads
 
 PIECE = 0.001
