@@ -115,6 +115,8 @@ def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Deci
         recall=row["recall"], nightly=row["nightly_recall"], seconds=row["seconds"])  # fmt: skip
     if not due:
         return None
+    if not is_finite(stream.model):
+        return _refused(period, NOT_FINITE)
     before = row if direct else _before(stream, period, asked, settings)
     older = None if stream.good is None else stream.good.model
 
@@ -123,8 +125,6 @@ def _step(stream: Stream, period: Period, due: bool, settings: Settings) -> Deci
         if settings.fresh.lists:
             tell.write_lists(stream.model, period, events, settings, folder)
 
-    if not is_finite(stream.model):
-        return _refused(period, NOT_FINITE)
     # what is judged is written meanwhile: most are published
     judging = partial(judge, stream, period, asked, before, settings)
     decision, drafted = engines.both(judging, partial(draft, settings, fill))
